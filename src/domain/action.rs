@@ -1,0 +1,75 @@
+//! Actions: what is to be done at the vendor, one row of the outbox each.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What a comment tells. Rendered to text when it is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "about", rename_all = "snake_case")]
+pub enum Note {
+    /// Every member alert has resolved.
+    Resolved {
+        /// When the incident was seen to be over.
+        at: Timestamp,
+        /// How many member alerts it had.
+        alerts: usize,
+    },
+    /// It fires again after it was over.
+    Refired {
+        /// When it was seen to fire again.
+        at: Timestamp,
+        /// The names of the alerts that fire.
+        alerts: Vec<String>,
+    },
+}
+
+/// One thing to do at the vendor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ActionKind {
+    /// Open the incident's case.
+    Open,
+    /// Comment on it.
+    Comment {
+        /// What the comment tells.
+        note: Note,
+    },
+    /// Ask the vendor to close it.
+    Close,
+}
+
+impl ActionKind {
+    /// Every kind's name, in the order in which kinds go first.
+    pub const NAMES: [&'static str; 3] = ["open", "comment", "close"];
+
+    /// The name in the store, in logs and in metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Comment { .. } => "comment",
+            Self::Close => "close",
+        }
+    }
+
+    /// Opens go before comments, comments before closures; lower goes first.
+    pub fn precedence(&self) -> u8 {
+        match self {
+            Self::Open => 0,
+            Self::Comment { .. } => 1,
+            Self::Close => 2,
+        }
+    }
+}
+
+/// An action that a lifecycle step asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewAction {
+    /// Its place in the incident's order, counted from 1.
+    pub seq: u32,
+    /// What to do.
+    pub kind: ActionKind,
+    /// Not before this time.
+    pub due: Timestamp,
+    /// An earlier action of the same effect may have reached the vendor: look for it first.
+    pub look_first: bool,
+}

@@ -1,0 +1,63 @@
+//! A draft: a fully rendered case that has not been sent, and what the vendor demands of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::catalog::Category;
+use super::ids::{AccountId, Marker};
+
+/// A person whom the vendor may contact besides the API client's owner; notified too.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Contact {
+    /// At most 255 characters.
+    pub name: Option<String>,
+    /// At most 255 characters.
+    pub company: Option<String>,
+    /// At most 255 characters.
+    pub email: Option<String>,
+    /// At most 40 characters.
+    pub phone: Option<String>,
+}
+
+/// The fields that only some categories have; each is a name out of the catalog.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Choices {
+    /// TECHNICAL, MANAGED_CLOUD, SECURITY.
+    pub product: Option<String>,
+    /// TECHNICAL, MANAGED_CLOUD, SECURITY.
+    pub problem: Option<String>,
+    /// SECURITY.
+    pub policy_domain: Option<String>,
+    /// BILLING, BUSINESS_SUPPORT.
+    pub area: Option<String>,
+    /// BILLING, BUSINESS_SUPPORT.
+    pub service: Option<String>,
+    /// BILLING, BUSINESS_SUPPORT, for indirect contracts.
+    pub parent_account: Option<String>,
+    /// PROFESSIONAL_SERVICES.
+    pub solution: Option<String>,
+    /// PROFESSIONAL_SERVICES.
+    pub package: Option<String>,
+}
+
+/// A case as it will be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draft {
+    /// The marker that makes the case findable again.
+    pub marker: Marker,
+    /// The account that the case is for.
+    pub account: AccountId,
+    /// Its category.
+    pub category: Category,
+    /// One line, at most 255 UTF-16 units, ending in the marker's token.
+    pub subject: String,
+    /// At most 32,000 UTF-16 units.
+    pub description: String,
+    /// The vendor's own severity string for this product.
+    pub severity: String,
+    /// The category's own fields.
+    pub choices: Choices,
+    /// Addresses that get the vendor's mail about the case.
+    pub also_notify: Vec<String>,
+    /// Whom else to contact.
+    pub alternate_contact: Option<Contact>,
+}

@@ -1,0 +1,130 @@
+//! An incident: one ongoing problem, with its member alerts and at most one case.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::alert::{Alert, AlertStatus};
+use super::ids::{CaseId, DeliveryId, Fingerprint, IncidentId, IncidentKey, VendorName};
+use super::member::Member;
+use super::severity::Rank;
+
+/// Where an incident stands. The data of a state lives in the state: a case id cannot be
+/// forgotten, nor a due time be left over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It fires, and waits for `open.after`.
+    Pending {
+        /// When the case is opened if it still fires.
+        due: Timestamp,
+    },
+    /// An open action is in the outbox.
+    Opening {
+        /// That action.
+        seq: u32,
+    },
+    /// The case exists.
+    Open {
+        /// Its number at the vendor.
+        case: CaseId,
+    },
+    /// Every alert has resolved; `resolve.after` runs.
+    Resolving {
+        /// The case.
+        case: CaseId,
+        /// When it counts as over if nothing fires until then.
+        due: Timestamp,
+    },
+    /// Over. A re-fire within `reopen_within` goes on with the same case.
+    Closed {
+        /// The case.
+        case: CaseId,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// Ended before a case was opened.
+    Dropped {
+        /// When.
+        at: Timestamp,
+    },
+    /// The open action is a dead letter; a person must act.
+    Failed {
+        /// That action.
+        seq: u32,
+    },
+}
+
+impl State {
+    /// Every state's name, for metrics and checks.
+    pub const NAMES: [&'static str; 7] =
+        ["pending", "opening", "open", "resolving", "closed", "dropped", "failed"];
+
+    /// The name in the store, in logs and in metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Pending { .. } => "pending",
+            Self::Opening { .. } => "opening",
+            Self::Open { .. } => "open",
+            Self::Resolving { .. } => "resolving",
+            Self::Closed { .. } => "closed",
+            Self::Dropped { .. } => "dropped",
+            Self::Failed { .. } => "failed",
+        }
+    }
+
+    /// The case, where one is known.
+    pub fn case(&self) -> Option<&CaseId> {
+        match self {
+            Self::Open { case } | Self::Resolving { case, .. } | Self::Closed { case, .. } => {
+                Some(case)
+            }
+            _ => None,
+        }
+    }
+
+    /// When a timer has to look at the incident again.
+    pub fn due(&self) -> Option<Timestamp> {
+        match self {
+            Self::Pending { due } | Self::Resolving { due, .. } => Some(*due),
+            _ => None,
+        }
+    }
+}
+
+/// One ongoing problem: one rule, one identity, one generation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incident {
+    /// Derived from the installation, the key and the generation.
+    pub id: IncidentId,
+    /// What it is about.
+    pub key: IncidentKey,
+    /// 1 for the first incident with this key; a re-fire after `reopen_within` starts the next.
+    pub generation: u32,
+    /// The case of the generation before, for the new case to name.
+    pub previous_case: Option<CaseId>,
+    /// Where its case is opened.
+    pub vendor: VendorName,
+    /// How bad, from the rule's severity mapping; 1 is worst.
+    pub rank: Rank,
+    /// Where it stands.
+    pub state: State,
+    /// Its alerts, firing or resolved.
+    pub members: BTreeMap<Fingerprint, Member>,
+    /// The alert that began it, as it was then. Subject and description are rendered from it.
+    pub origin: Alert,
+    /// The delivery that began it.
+    pub delivery: DeliveryId,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it last changed (a repeat is no change).
+    pub updated_at: Timestamp,
+    /// The place of its newest action in its order; 0 if it has none.
+    pub last_seq: u32,
+}
+
+impl Incident {
+    /// An incident fires while any of its member alerts does.
+    pub fn is_firing(&self) -> bool {
+        self.members.values().any(|member| member.alert.status == AlertStatus::Firing)
+    }
+}

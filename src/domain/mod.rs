@@ -1,0 +1,16 @@
+//! What Casewright decides about, and how it decides.
+//!
+//! Everything here is a plain function or a plain value: no I/O, no async, no clock. Time, ids and
+//! randomness are arguments. This layer knows no other layer; in particular it never sees a
+//! sender's JSON, a database row or an HTTP type.
+
+pub mod action;
+pub mod alert;
+pub mod backoff;
+pub mod catalog;
+pub mod draft;
+pub mod ids;
+pub mod incident;
+pub mod lifecycle;
+pub mod member;
+pub mod severity;

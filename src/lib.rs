@@ -1,0 +1,12 @@
+//! Casewright turns monitoring alerts into vendor support cases: one incident, one case.
+//!
+//! `ARCHITECTURE.md` tells how; in short, a webhook body arrives at a [source](sources), [rules]
+//! pick the incident that each alert belongs to, the [lifecycle](domain::lifecycle) decides, the
+//! [store] remembers in one transaction, and [dispatch] does at the [vendor](vendors) what was
+//! decided. Modules know only the layers below them.
+
+pub mod clock;
+pub mod domain;
+pub mod rng;
+pub mod sandbox;
+pub mod vendors;

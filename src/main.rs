@@ -1,0 +1,3 @@
+//! The `casewright` binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The simulated vendor. Imports nothing from `vendors`.

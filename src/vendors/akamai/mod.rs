@@ -1,0 +1,1 @@
+//! Akamai Case Management v3.

@@ -1,0 +1,185 @@
+//! Where cases live: what Casewright asks of a vendor, and how a vendor's answer is classed.
+//!
+//! A vendor is a client of one ticket system. It sends one request per call, never retries on its
+//! own, and never guesses: whatever it cannot prove is [`Outcome::Unknown`]. What to do about an
+//! outcome is decided in `dispatch`, not here.
+
+pub mod akamai;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::domain::catalog::{Catalog, Category};
+use crate::domain::draft::Draft;
+use crate::domain::ids::{AccountId, CaseId, Marker};
+
+/// One write at the vendor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operation {
+    /// Open a case.
+    Open(Box<Draft>),
+    /// Comment on a case.
+    Comment {
+        /// The case.
+        case: CaseId,
+        /// The incident's marker, which the case's tracking number must equal.
+        marker: Marker,
+        /// Ends the text and makes the comment findable; see [`Marker::action_token`].
+        token: String,
+        /// The text, already ending in `token`.
+        text: String,
+    },
+    /// Ask for a case to be closed.
+    Close {
+        /// The case.
+        case: CaseId,
+        /// The incident's marker, which the case's tracking number must equal.
+        marker: Marker,
+        /// Ends the text and makes the request findable.
+        token: String,
+        /// The text, already ending in `token`.
+        text: String,
+    },
+}
+
+/// What is worth keeping of an exchange with the vendor, for people and for the support desk.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Evidence {
+    /// HTTP status, if an answer came.
+    pub status: Option<u16>,
+    /// The vendor's own name for this exchange: Akamai's `instance` or `requestId`.
+    pub reference: Option<String>,
+    /// What happened and what to do about it, in one or two sentences. Never a secret.
+    pub message: String,
+}
+
+/// What became of an [`Operation`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The vendor confirmed it. For [`Operation::Open`] the case is the new one.
+    Done {
+        /// The case.
+        case: CaseId,
+        /// What the exchange looked like.
+        evidence: Evidence,
+    },
+    /// Definitely not done, and asking again for the same thing is pointless.
+    Refused(Evidence),
+    /// Definitely not done; asking again later may help.
+    NotSent(Evidence),
+    /// Definitely not done: who we are was not accepted (credentials, grant, clock). Every other
+    /// request would meet the same fate until a person has acted.
+    Denied(Evidence),
+    /// Definitely not done: the vendor asks for a pause.
+    Throttled {
+        /// How long the vendor wants to be left alone, if it said so.
+        retry_after: Option<Duration>,
+        /// What the exchange looked like.
+        evidence: Evidence,
+    },
+    /// It may or may not have been done: never to be repeated before the vendor's records were
+    /// read.
+    Unknown(Evidence),
+}
+
+impl Outcome {
+    /// Every outcome's name.
+    pub const NAMES: [&'static str; 6] =
+        ["done", "refused", "not_sent", "denied", "throttled", "unknown"];
+
+    /// The name in the store, in logs and in metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Done { .. } => "done",
+            Self::Refused(_) => "refused",
+            Self::NotSent(_) => "not_sent",
+            Self::Denied(_) => "denied",
+            Self::Throttled { .. } => "throttled",
+            Self::Unknown(_) => "unknown",
+        }
+    }
+
+    /// What the exchange looked like.
+    pub fn evidence(&self) -> &Evidence {
+        match self {
+            Self::Refused(evidence)
+            | Self::NotSent(evidence)
+            | Self::Denied(evidence)
+            | Self::Unknown(evidence)
+            | Self::Done { evidence, .. }
+            | Self::Throttled { evidence, .. } => evidence,
+        }
+    }
+}
+
+/// What the vendor's records say about an earlier [`Operation`] whose outcome is unknown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Look {
+    /// It was done. For [`Operation::Open`] the case is the one to adopt; its own tracking
+    /// number was read back and equals the marker.
+    Found {
+        /// The case.
+        case: CaseId,
+        /// What the exchange looked like.
+        evidence: Evidence,
+    },
+    /// Every record that could show it was read, and none does.
+    Absent(Evidence),
+    /// More than one case carries the marker: an alarm, never a guess.
+    Several {
+        /// All of them.
+        cases: Vec<CaseId>,
+        /// What the exchange looked like.
+        evidence: Evidence,
+    },
+    /// The records could not be read. Reads are harmless, so any reason may be tried again.
+    Failed {
+        /// How long the vendor wants to be left alone, if it said so.
+        retry_after: Option<Duration>,
+        /// Whether who we are was not accepted; see [`Outcome::Denied`].
+        denied: bool,
+        /// What the exchange looked like.
+        evidence: Evidence,
+    },
+}
+
+/// Why the catalog could not be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CatalogError {
+    /// The vendor does not offer this category to this account, or this account to us.
+    #[error("{}", .0.message)]
+    Refused(Evidence),
+    /// Who we are was not accepted; see [`Outcome::Denied`].
+    #[error("{}", .0.message)]
+    Denied(Evidence),
+    /// The vendor could not be asked just now.
+    #[error("{}", .evidence.message)]
+    Unavailable {
+        /// How long the vendor wants to be left alone, if it said so.
+        retry_after: Option<Duration>,
+        /// What the exchange looked like.
+        evidence: Evidence,
+    },
+}
+
+/// A client of one ticket system.
+#[async_trait]
+pub trait Vendor: Send + Sync {
+    /// Sends one request for `operation`. Exactly one: no hidden retry, no followed redirect.
+    async fn send(&self, operation: &Operation) -> Outcome;
+
+    /// Looks in the vendor's records for an earlier `operation` that was first sent at `since`.
+    /// Reads only. Every page back to before `since` is read before [`Look::Absent`] is said.
+    async fn look(&self, operation: &Operation, since: Timestamp) -> Look;
+
+    /// What the vendor accepts for an account and category. May be cached for some minutes;
+    /// `fresh` asks for a new reading (after the vendor has refused a value).
+    async fn catalog(
+        &self,
+        account: &AccountId,
+        category: Category,
+        fresh: bool,
+    ) -> Result<Catalog, CatalogError>;
+}
