@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::domain::time::later;
+
 /// Tells the time and waits.
 pub trait Clock: Send + Sync + std::fmt::Debug {
     /// The time, to the microsecond (what the store keeps).
@@ -36,11 +38,6 @@ impl Clock for SystemClock {
 /// Cuts a time to the microsecond, so that it survives a round trip through the store.
 pub fn whole_micros(time: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
-}
-
-/// `time + duration`, or the last representable time.
-pub fn later(time: Timestamp, duration: Duration) -> Timestamp {
-    time.checked_add(duration).unwrap_or(Timestamp::MAX)
 }
 
 /// A clock that a test moves by hand.

@@ -1,6 +1,38 @@
-//! The life of an incident.
+//! The life of an incident: one pure function of (incident, event, policy, now).
+//!
+//! | state     | firing news                          | all resolved        | timer due      | case opened | open failed |
+//! |-----------|--------------------------------------|---------------------|----------------|-------------|-------------|
+//! | (none)    | pending, or opening at once          | ignored             |                |             |             |
+//! | pending   | stays                                | dropped             | opening        |             |             |
+//! | opening   | stays                                | stays (see below)   |                | open        | failed      |
+//! | open      | stays                                | resolving or closed |                |             |             |
+//! | resolving | open                                 | stays               | closed         |             |             |
+//! | closed    | open with a comment, or a new generation after `reopen_within` | stays |  |          |             |
+//! | dropped   | a new generation                     | stays               |                |             |             |
+//! | failed    | opening again, looking first, if it had been quiet | stays  |                | open        |             |
+//!
+//! What is not in the table changes nothing. An incident whose alerts have all resolved while it
+//! was `opening` is resolved as soon as its case is known: never forgotten. A truncated payload
+//! never concludes that everything has resolved, because the sender left alerts out.
+//!
+//! *Invariant:* an open action is asked for only on the way into `opening`, and `opening` is left
+//! only by the outcome of that action. So at most one open action of an incident is ever
+//! unfinished.
 
+use std::fmt;
 use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::action::{ActionKind, NewAction, Note};
+use super::alert::{Alert, AlertStatus};
+use super::ids::{
+    CaseId, DeliveryId, Fingerprint, IncidentId, IncidentKey, InstallationId, VendorName,
+};
+use super::incident::{Incident, State};
+use super::member::{Observation, observe};
+use super::severity::Rank;
+use super::time::later;
 
 /// What happens at the vendor once every alert of an incident has resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,3 +74,448 @@ impl Default for Policy {
         }
     }
 }
+
+/// An alert together with what the rule's severity mapping makes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RankedAlert {
+    /// The alert.
+    pub alert: Alert,
+    /// How bad it is.
+    pub rank: Rank,
+}
+
+/// What a new incident needs besides its alerts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Birth {
+    /// The store's own id.
+    pub installation: InstallationId,
+    /// What the incident is about.
+    pub key: IncidentKey,
+    /// Where its case is opened.
+    pub vendor: VendorName,
+    /// The delivery that brought the alerts.
+    pub delivery: DeliveryId,
+}
+
+/// Something that happens to an incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// One delivery's alerts that belong to the incident, taken together: a payload that says
+    /// "A resolved, B fires" never passes through a moment in which nothing fires.
+    Alerts {
+        /// The alerts.
+        alerts: &'a [RankedAlert],
+        /// The sender left some of its alerts out.
+        truncated: bool,
+        /// For the incident that begins, if one does.
+        birth: &'a Birth,
+    },
+    /// A timer has run out, or may have.
+    Timer,
+    /// The vendor has confirmed the case.
+    CaseOpened {
+        /// Its number.
+        case: &'a CaseId,
+    },
+    /// The open action has become a dead letter.
+    OpenFailed,
+}
+
+/// Why a step ended as it did, in words that are logged and stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// Nothing new.
+    Nothing,
+    /// Resolved alerts only, and no incident to resolve.
+    NothingToResolve,
+    /// It fires; the case is opened after a hold-down.
+    WaitsToOpen(Timestamp),
+    /// It fires; a case is being opened.
+    Opens,
+    /// It fires again after `reopen_within`; a new case is being opened.
+    OpensAnew {
+        /// The old case.
+        previous: Option<CaseId>,
+    },
+    /// It fires again after its open action had failed; the vendor is asked first whether a case
+    /// exists.
+    OpensAgain,
+    /// Alerts joined, left or changed; nothing to do at the vendor.
+    Changed,
+    /// Every alert has resolved before a case was opened.
+    Dropped,
+    /// Every alert has resolved while the case is being opened; it will be resolved then.
+    ResolvedWhileOpening,
+    /// Every alert has resolved; a hold-down runs.
+    WaitsToResolve(Timestamp),
+    /// Over.
+    Over(ResolveAction),
+    /// It fires again; the same case goes on.
+    Refired,
+    /// The case exists.
+    Opened(CaseId),
+    /// A person must act.
+    Failed,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("nothing new"),
+            Self::NothingToResolve => f.write_str("resolved alerts only, and no incident to resolve"),
+            Self::WaitsToOpen(due) => write!(f, "fires; opens a case if it still fires at {due}"),
+            Self::Opens => f.write_str("fires; a case is being opened"),
+            Self::OpensAnew { previous: Some(case) } => {
+                write!(f, "fires again long after case {case}; a new case is being opened")
+            }
+            Self::OpensAnew { previous: None } => f.write_str("fires again; a case is being opened"),
+            Self::OpensAgain => f.write_str(
+                "fires again after its case could not be opened; the vendor's records are read first",
+            ),
+            Self::Changed => f.write_str("alerts changed; the case goes on"),
+            Self::Dropped => f.write_str("resolved before a case was opened"),
+            Self::ResolvedWhileOpening => {
+                f.write_str("resolved while its case is being opened; the case is resolved next")
+            }
+            Self::WaitsToResolve(due) => write!(f, "resolved; over if it stays so until {due}"),
+            Self::Over(ResolveAction::Comment) => f.write_str("over; the case gets a comment"),
+            Self::Over(ResolveAction::Close) => {
+                f.write_str("over; the case gets a comment and a closure request")
+            }
+            Self::Over(ResolveAction::None) => f.write_str("over; the rule leaves the case alone"),
+            Self::Refired => f.write_str("fires again; the same case goes on"),
+            Self::Opened(case) => write!(f, "case {case} is open"),
+            Self::Failed => f.write_str("its case could not be opened; a person must act"),
+        }
+    }
+}
+
+/// What became of one alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It fires, and did not before.
+    Fired,
+    /// It has resolved.
+    Resolved,
+    /// It says something new.
+    Updated,
+    /// Nothing new.
+    Repeat,
+    /// It does not count, for this reason.
+    Ignored(&'static str),
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fired => f.write_str("fired"),
+            Self::Resolved => f.write_str("resolved"),
+            Self::Updated => f.write_str("updated"),
+            Self::Repeat => f.write_str("repeat"),
+            Self::Ignored(why) => write!(f, "ignored: {why}"),
+        }
+    }
+}
+
+/// What a step decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The incident afterwards, if there is one: the given one, or a new (generation of an)
+    /// incident.
+    pub incident: Option<Incident>,
+    /// Whether `incident` differs from what the store has.
+    pub changed: bool,
+    /// The members that differ from what the store has.
+    pub members: Vec<Fingerprint>,
+    /// What is to be done at the vendor.
+    pub actions: Vec<NewAction>,
+    /// What became of each alert of the event, in their order.
+    pub effects: Vec<Effect>,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Decides what an event changes. Total: every event is answered in every state.
+pub fn step(
+    current: Option<&Incident>,
+    event: &Event<'_>,
+    policy: &Policy,
+    now: Timestamp,
+) -> Step {
+    match event {
+        Event::Alerts { alerts, truncated, birth } => match current {
+            Some(incident) => hear(incident, alerts, *truncated, birth, policy, now),
+            None => begin(None, alerts, birth, policy, now),
+        },
+        Event::Timer => with(current, |incident| elapse(incident, policy, now)),
+        Event::CaseOpened { case } => with(current, |incident| opened(incident, case, policy, now)),
+        Event::OpenFailed => with(current, |incident| match incident.state {
+            State::Opening { seq } => {
+                Work::on(incident, now).enter(State::Failed { seq }).end(Reason::Failed)
+            }
+            _ => unchanged(incident),
+        }),
+    }
+}
+
+fn with(current: Option<&Incident>, decide: impl FnOnce(&Incident) -> Step) -> Step {
+    current.map_or_else(|| nothing(None, Vec::new(), Reason::Nothing), decide)
+}
+
+fn nothing(incident: Option<&Incident>, effects: Vec<Effect>, reason: Reason) -> Step {
+    Step {
+        incident: incident.cloned(),
+        changed: false,
+        members: Vec::new(),
+        actions: Vec::new(),
+        effects,
+        reason,
+    }
+}
+
+fn unchanged(incident: &Incident) -> Step {
+    nothing(Some(incident), Vec::new(), Reason::Nothing)
+}
+
+/// News about an incident that exists.
+fn hear(
+    incident: &Incident,
+    alerts: &[RankedAlert],
+    truncated: bool,
+    birth: &Birth,
+    policy: &Policy,
+    now: Timestamp,
+) -> Step {
+    let was_firing = incident.is_firing();
+    let mut work = Work::on(incident, now);
+    for news in alerts {
+        work.hear(news);
+    }
+    let firing = work.incident.is_firing();
+    let quiet = !firing && !truncated;
+    match incident.state.clone() {
+        State::Pending { .. } if quiet => {
+            work.enter(State::Dropped { at: now }).end(Reason::Dropped)
+        }
+        State::Pending { due } if due <= now && firing => work.open(false).end(Reason::Opens),
+        State::Opening { .. } if quiet && was_firing => work.end(Reason::ResolvedWhileOpening),
+        State::Open { case } if quiet => work.resolve(case, policy),
+        State::Resolving { case, .. } if firing => {
+            // Nothing was said at the vendor yet, so there is nothing to take back.
+            work.enter(State::Open { case }).end(Reason::Refired)
+        }
+        State::Closed { case, at } if firing => {
+            if now <= later(at, policy.reopen_within) {
+                work.refire(case)
+            } else {
+                begin(Some(incident), alerts, birth, policy, now)
+            }
+        }
+        State::Dropped { .. } if firing => begin(Some(incident), alerts, birth, policy, now),
+        State::Failed { .. } if firing && !was_firing => work.open(true).end(Reason::OpensAgain),
+        _ => {
+            let reason = if work.changed { Reason::Changed } else { Reason::Nothing };
+            work.end(reason)
+        }
+    }
+}
+
+/// A new incident, or a new generation of one that is over.
+fn begin(
+    previous: Option<&Incident>,
+    alerts: &[RankedAlert],
+    birth: &Birth,
+    policy: &Policy,
+    now: Timestamp,
+) -> Step {
+    // The worst alert speaks for the incident; the first of them if several are equally bad.
+    let origin = alerts
+        .iter()
+        .filter(|news| news.alert.status == AlertStatus::Firing)
+        .min_by_key(|news| news.rank);
+    let Some(origin) = origin else {
+        let effects = alerts
+            .iter()
+            .map(|_| Effect::Ignored("resolved, and no incident of it is known"))
+            .collect();
+        return nothing(None, effects, Reason::NothingToResolve);
+    };
+    let generation = previous.map_or(1, |incident| incident.generation.saturating_add(1));
+    let previous_case = previous.and_then(|incident| incident.state.case().cloned());
+    let mut work = Work::starting(Incident {
+        id: IncidentId::derive(&birth.installation, &birth.key, generation),
+        key: birth.key.clone(),
+        generation,
+        previous_case: previous_case.clone(),
+        vendor: birth.vendor.clone(),
+        rank: origin.rank,
+        state: State::Pending { due: later(now, policy.open_after) },
+        members: std::collections::BTreeMap::new(),
+        origin: origin.alert.clone(),
+        delivery: birth.delivery.clone(),
+        created_at: now,
+        updated_at: now,
+        last_seq: 0,
+    });
+    for news in alerts {
+        work.hear(news);
+    }
+    if !policy.open_after.is_zero() {
+        return work.end(Reason::WaitsToOpen(later(now, policy.open_after)));
+    }
+    let reason = match previous {
+        None => Reason::Opens,
+        Some(_) => Reason::OpensAnew { previous: previous_case },
+    };
+    work.open(false).end(reason)
+}
+
+fn elapse(incident: &Incident, policy: &Policy, now: Timestamp) -> Step {
+    match incident.state.clone() {
+        State::Pending { due } if due <= now => {
+            Work::on(incident, now).open(false).end(Reason::Opens)
+        }
+        State::Resolving { case, due } if due <= now => {
+            Work::on(incident, now).finish(case, policy)
+        }
+        _ => unchanged(incident),
+    }
+}
+
+fn opened(incident: &Incident, case: &CaseId, policy: &Policy, now: Timestamp) -> Step {
+    match incident.state {
+        State::Opening { .. } | State::Failed { .. } => {
+            let work = Work::on(incident, now);
+            if incident.is_firing() {
+                work.enter(State::Open { case: case.clone() }).end(Reason::Opened(case.clone()))
+            } else {
+                work.resolve(case.clone(), policy)
+            }
+        }
+        _ => unchanged(incident),
+    }
+}
+
+/// A step in the making.
+struct Work {
+    incident: Incident,
+    now: Timestamp,
+    changed: bool,
+    members: Vec<Fingerprint>,
+    actions: Vec<NewAction>,
+    effects: Vec<Effect>,
+}
+
+impl Work {
+    fn on(incident: &Incident, now: Timestamp) -> Self {
+        Self {
+            incident: incident.clone(),
+            now,
+            changed: false,
+            members: Vec::new(),
+            actions: Vec::new(),
+            effects: Vec::new(),
+        }
+    }
+
+    fn starting(incident: Incident) -> Self {
+        let now = incident.created_at;
+        let mut work = Self::on(&incident, now);
+        work.changed = true;
+        work
+    }
+
+    /// Takes one alert into the member table.
+    fn hear(&mut self, news: &RankedAlert) {
+        let fingerprint = &news.alert.fingerprint;
+        let known = self.incident.members.get(fingerprint);
+        let (effect, member) = match observe(known, &news.alert, news.rank, self.now) {
+            Observation::Fired(member) => (Effect::Fired, member),
+            Observation::Resolved(member) => (Effect::Resolved, member),
+            Observation::Updated(member) => (Effect::Updated, member),
+            Observation::Repeat => return self.effects.push(Effect::Repeat),
+            Observation::Ignored(why) => return self.effects.push(Effect::Ignored(why)),
+        };
+        self.effects.push(effect);
+        // Until the case is sent, the worst alert that fires says how bad the incident is. Later
+        // the vendor's severity cannot be changed any more.
+        if matches!(self.incident.state, State::Pending { .. } | State::Opening { .. })
+            && member.alert.status == AlertStatus::Firing
+        {
+            self.incident.rank = self.incident.rank.min(member.rank);
+        }
+        self.incident.members.insert(fingerprint.clone(), member);
+        self.members.push(fingerprint.clone());
+        self.changed = true;
+    }
+
+    fn enter(mut self, state: State) -> Self {
+        self.incident.state = state;
+        self.changed = true;
+        self
+    }
+
+    fn act(&mut self, kind: ActionKind, look_first: bool) -> u32 {
+        let seq = self.incident.last_seq.saturating_add(1);
+        self.incident.last_seq = seq;
+        self.actions.push(NewAction { seq, kind, due: self.now, look_first });
+        self.changed = true;
+        seq
+    }
+
+    fn open(mut self, look_first: bool) -> Self {
+        let seq = self.act(ActionKind::Open, look_first);
+        self.enter(State::Opening { seq })
+    }
+
+    /// Every alert has resolved: over at once, or after a hold-down.
+    fn resolve(self, case: CaseId, policy: &Policy) -> Step {
+        if policy.resolve_after.is_zero() {
+            return self.finish(case, policy);
+        }
+        let due = later(self.now, policy.resolve_after);
+        self.enter(State::Resolving { case, due }).end(Reason::WaitsToResolve(due))
+    }
+
+    fn finish(mut self, case: CaseId, policy: &Policy) -> Step {
+        if policy.resolve_action != ResolveAction::None {
+            let note = Note::Resolved { at: self.now, alerts: self.incident.members.len() };
+            self.act(ActionKind::Comment { note }, false);
+        }
+        if policy.resolve_action == ResolveAction::Close {
+            self.act(ActionKind::Close, false);
+        }
+        let at = self.now;
+        self.enter(State::Closed { case, at }).end(Reason::Over(policy.resolve_action))
+    }
+
+    fn refire(mut self, case: CaseId) -> Step {
+        let alerts = self
+            .incident
+            .members
+            .values()
+            .filter(|member| member.alert.status == AlertStatus::Firing)
+            .map(|member| member.alert.name().to_owned())
+            .collect();
+        let note = Note::Refired { at: self.now, alerts };
+        self.act(ActionKind::Comment { note }, false);
+        self.enter(State::Open { case }).end(Reason::Refired)
+    }
+
+    fn end(mut self, reason: Reason) -> Step {
+        if self.changed {
+            self.incident.updated_at = self.now;
+        }
+        Step {
+            incident: Some(self.incident),
+            changed: self.changed,
+            members: self.members,
+            actions: self.actions,
+            effects: self.effects,
+            reason,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

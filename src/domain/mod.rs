@@ -14,3 +14,6 @@ pub mod incident;
 pub mod lifecycle;
 pub mod member;
 pub mod severity;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod time;

@@ -1,0 +1,378 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::alert::Labels;
+use crate::domain::ids::Identity;
+use crate::domain::testing::{T0, alert, at};
+
+fn birth() -> Birth {
+    Birth {
+        installation: InstallationId::new("test"),
+        key: IncidentKey { rule: "edge-5xx".into(), identity: Identity::of(&Labels::new()) },
+        vendor: "akamai".into(),
+        delivery: DeliveryId::new("d-1"),
+    }
+}
+
+fn closing() -> Policy {
+    Policy { resolve_action: ResolveAction::Close, ..Policy::default() }
+}
+
+fn ranked(alert: Alert) -> RankedAlert {
+    RankedAlert { alert, rank: Rank::WORST }
+}
+
+fn firing(names: &[&str]) -> Vec<RankedAlert> {
+    names.iter().map(|name| ranked(alert(name).build())).collect()
+}
+
+/// Fires with a start after `from`, as an alert does that has been away.
+fn firing_since(name: &str, from: Timestamp) -> Vec<RankedAlert> {
+    vec![ranked(alert(name).starts(from).build())]
+}
+
+fn resolved(names: &[&str], ends: Timestamp) -> Vec<RankedAlert> {
+    names.iter().map(|name| ranked(alert(name).resolved(ends).build())).collect()
+}
+
+/// One incident living through events.
+struct Life {
+    incident: Option<Incident>,
+    policy: Policy,
+    actions: Vec<NewAction>,
+}
+
+impl Life {
+    fn under(policy: Policy) -> Self {
+        Self { incident: None, policy, actions: Vec::new() }
+    }
+
+    fn step(&mut self, event: &Event<'_>, now: Timestamp) -> Step {
+        let step = step(self.incident.as_ref(), event, &self.policy, now);
+        self.actions.extend(step.actions.clone());
+        self.incident.clone_from(&step.incident);
+        step
+    }
+
+    fn hear(&mut self, alerts: &[RankedAlert], now: Timestamp) -> Step {
+        self.step(&Event::Alerts { alerts, truncated: false, birth: &birth() }, now)
+    }
+
+    fn hear_truncated(&mut self, alerts: &[RankedAlert], now: Timestamp) -> Step {
+        self.step(&Event::Alerts { alerts, truncated: true, birth: &birth() }, now)
+    }
+
+    fn case_opened(&mut self, now: Timestamp) -> Step {
+        self.step(&Event::CaseOpened { case: &"F-CS-1".into() }, now)
+    }
+
+    fn state(&self) -> &'static str {
+        self.incident.as_ref().map_or("none", |incident| incident.state.name())
+    }
+
+    fn kinds(&self) -> Vec<&'static str> {
+        self.actions.iter().map(|action| action.kind.name()).collect()
+    }
+}
+
+#[test]
+fn a_firing_alert_opens_a_case_at_once() {
+    let mut life = Life::under(Policy::default());
+    assert_eq!(life.hear(&firing(&["a"]), T0).reason, Reason::Opens);
+    assert_eq!(life.state(), "opening");
+    assert_eq!(life.kinds(), ["open"]);
+}
+
+#[test]
+fn repeats_and_twins_change_nothing() {
+    let mut life = Life::under(Policy::default());
+    life.hear(&firing(&["a", "b"]), T0);
+    for second in 1..5 {
+        let step = life.hear(&firing(&["b", "a"]), at(second));
+        assert!(!step.changed, "{:?}", step.reason);
+    }
+    life.case_opened(at(5));
+    assert!(!life.hear(&firing(&["a"]), at(6)).changed);
+    assert_eq!(life.kinds(), ["open"]);
+}
+
+#[test]
+fn a_resolved_alert_that_never_fired_opens_nothing() {
+    let mut life = Life::under(closing());
+    assert_eq!(life.hear(&resolved(&["a"], T0), T0).reason, Reason::NothingToResolve);
+    assert_eq!(life.state(), "none");
+}
+
+#[test]
+fn all_resolved_comments_and_by_default_does_not_close() {
+    let mut life = Life::under(Policy::default());
+    life.hear(&firing(&["a"]), T0);
+    life.case_opened(at(1));
+    life.hear(&resolved(&["a"], at(60)), at(61));
+    assert_eq!(life.kinds(), ["open", "comment"]);
+    assert_eq!(life.state(), "closed");
+}
+
+#[test]
+fn all_resolved_requests_closure_where_the_rule_says_so() {
+    let mut life = Life::under(closing());
+    life.hear(&firing(&["a", "b"]), T0);
+    life.case_opened(at(1));
+    life.hear(&resolved(&["a"], at(60)), at(61));
+    assert_eq!(life.state(), "open", "b still fires");
+    life.hear(&resolved(&["b"], at(70)), at(71));
+    assert_eq!(life.kinds(), ["open", "comment", "close"]);
+}
+
+#[test]
+fn an_alert_that_is_missing_from_a_payload_is_not_resolved() {
+    let mut life = Life::under(closing());
+    life.hear(&firing(&["a", "b"]), T0);
+    life.case_opened(at(1));
+    life.hear(&firing(&["a"]), at(10));
+    life.hear(&resolved(&["a"], at(20)), at(21));
+    assert_eq!(life.state(), "open", "nothing was said of b");
+}
+
+#[test]
+fn a_truncated_payload_never_concludes_that_all_have_resolved() {
+    let mut life = Life::under(closing());
+    life.hear(&firing(&["a"]), T0);
+    life.case_opened(at(1));
+    life.hear_truncated(&resolved(&["a"], at(60)), at(61));
+    assert_eq!(life.state(), "open");
+    life.hear(&resolved(&["a"], at(60)), at(70));
+    assert_eq!(life.state(), "closed", "a whole payload does");
+}
+
+#[test]
+fn resolved_while_opening_still_resolves_the_case() {
+    let mut life = Life::under(closing());
+    life.hear(&firing(&["a"]), T0);
+    let step = life.hear(&resolved(&["a"], at(1)), at(2));
+    assert_eq!(step.reason, Reason::ResolvedWhileOpening);
+    assert_eq!(life.state(), "opening");
+    life.case_opened(at(3));
+    assert_eq!(life.state(), "closed");
+    assert_eq!(life.kinds(), ["open", "comment", "close"]);
+}
+
+#[test]
+fn a_mixed_payload_never_passes_through_silence() {
+    let mut life = Life::under(closing());
+    life.hear(&firing(&["a"]), T0);
+    life.case_opened(at(1));
+    let mut mixed = resolved(&["a"], at(10));
+    mixed.extend(firing(&["b"]));
+    life.hear(&mixed, at(11));
+    assert_eq!(life.state(), "open");
+    assert_eq!(life.kinds(), ["open"]);
+}
+
+#[test]
+fn open_after_opens_only_what_still_fires() {
+    let policy = Policy { open_after: Duration::from_secs(300), ..Policy::default() };
+    let mut life = Life::under(policy.clone());
+    life.hear(&firing(&["a"]), T0);
+    assert_eq!(life.state(), "pending");
+    assert!(!life.step(&Event::Timer, at(299)).changed);
+    life.step(&Event::Timer, at(300));
+    assert_eq!(life.state(), "opening");
+
+    let mut short = Life::under(policy);
+    short.hear(&firing(&["a"]), T0);
+    short.hear(&resolved(&["a"], at(200)), at(201));
+    assert_eq!(short.state(), "dropped");
+    assert!(short.actions.is_empty());
+}
+
+#[test]
+fn a_flap_within_resolve_after_says_nothing_at_the_vendor() {
+    let policy = Policy { resolve_after: Duration::from_secs(900), ..closing() };
+    let mut life = Life::under(policy);
+    life.hear(&firing(&["a"]), T0);
+    life.case_opened(at(1));
+    life.hear(&resolved(&["a"], at(10)), at(11));
+    assert_eq!(life.state(), "resolving");
+    life.hear(&firing_since("a", at(20)), at(21));
+    assert_eq!(life.state(), "open");
+    life.hear(&resolved(&["a"], at(30)), at(31));
+    assert!(!life.step(&Event::Timer, at(930)).changed);
+    life.step(&Event::Timer, at(931));
+    assert_eq!(life.state(), "closed");
+    assert_eq!(life.kinds(), ["open", "comment", "close"]);
+}
+
+#[test]
+fn a_refire_within_reopen_within_goes_on_with_the_same_case_and_later_opens_a_new_one() {
+    let day = 24 * 60 * 60;
+    for (after, expected) in [(day, "open"), (day + 1, "opening")] {
+        let mut life = Life::under(closing());
+        life.hear(&firing(&["a"]), T0);
+        life.case_opened(at(1));
+        life.hear(&resolved(&["a"], at(9)), at(10));
+        let first = life.incident.clone().expect("exists");
+        life.hear(&firing_since("a", at(10 + after)), at(10 + after));
+        let now = life.incident.clone().expect("exists");
+        assert_eq!(now.state.name(), expected, "{after} s after the end");
+        if expected == "open" {
+            assert_eq!(now.id, first.id);
+            assert_eq!(life.kinds(), ["open", "comment", "close", "comment"]);
+        } else {
+            assert_eq!(now.generation, 2);
+            assert_ne!(now.id, first.id);
+            assert_eq!(now.previous_case, Some("F-CS-1".into()));
+            assert_eq!(life.kinds(), ["open", "comment", "close", "open"]);
+        }
+    }
+}
+
+#[test]
+fn after_a_failed_open_a_refire_tries_again_but_looks_first() {
+    let mut life = Life::under(closing());
+    life.hear(&firing(&["a"]), T0);
+    life.step(&Event::OpenFailed, at(5));
+    assert_eq!(life.state(), "failed");
+    assert!(!life.hear(&firing(&["a"]), at(6)).changed, "a person must act");
+    life.hear(&resolved(&["a"], at(10)), at(11));
+    assert_eq!(life.state(), "failed");
+    let step = life.hear(&firing_since("a", at(3600)), at(3600));
+    assert_eq!(step.reason, Reason::OpensAgain);
+    assert!(step.actions.iter().all(|action| action.look_first));
+}
+
+#[test]
+fn the_worst_alert_speaks_for_the_incident_until_its_case_is_sent() {
+    let rank = |n| Rank::new(n).expect("in range");
+    let news = [
+        RankedAlert { alert: alert("minor").build(), rank: rank(3) },
+        RankedAlert { alert: alert("major").build(), rank: rank(2) },
+    ];
+    let mut life = Life::under(Policy::default());
+    life.hear(&news, T0);
+    let incident = life.incident.clone().expect("exists");
+    assert_eq!((incident.rank, incident.origin.name()), (rank(2), "major"));
+    life.hear(&[RankedAlert { alert: alert("worst").build(), rank: rank(1) }], at(1));
+    assert_eq!(life.incident.clone().expect("exists").rank, rank(1));
+    life.case_opened(at(2));
+    let calm = [RankedAlert { alert: alert("x").build(), rank: rank(1) }];
+    life.hear(&calm, at(3));
+    assert_eq!(life.incident.expect("exists").origin.name(), "major");
+}
+
+#[derive(Debug, Clone)]
+enum Move {
+    Hear { names: Vec<(u8, bool)>, truncated: bool },
+    Timer,
+    Opened,
+    Failed,
+    Wait(u32),
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let one = prop_oneof![
+        4 => (prop::collection::vec((0..3u8, any::<bool>()), 1..4), prop::bool::weighted(0.1))
+            .prop_map(|(names, truncated)| Move::Hear { names, truncated }),
+        1 => Just(Move::Timer),
+        2 => Just(Move::Opened),
+        1 => Just(Move::Failed),
+        2 => prop_oneof![1..600u32, 80_000..100_000u32].prop_map(Move::Wait),
+    ];
+    prop::collection::vec(one, 1..60)
+}
+
+fn policies() -> impl Strategy<Value = Policy> {
+    (
+        prop_oneof![Just(0u64), Just(300)],
+        prop_oneof![Just(0u64), Just(900)],
+        prop_oneof![
+            Just(ResolveAction::Comment),
+            Just(ResolveAction::Close),
+            Just(ResolveAction::None)
+        ],
+    )
+        .prop_map(|(open, resolve, resolve_action)| Policy {
+            open_after: Duration::from_secs(open),
+            resolve_after: Duration::from_secs(resolve),
+            resolve_action,
+            ..Policy::default()
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// Whatever happens in whatever order: one unfinished open action per incident at most, one
+    /// case per incident, actions numbered without a gap, comments and closures only for a known
+    /// case, and nothing that fires is left without a case, a case in the making, or a failure
+    /// that a person sees.
+    #[test]
+    fn whatever_happens_an_incident_has_one_case(moves in moves(), policy in policies()) {
+        let mut life = Life::under(policy);
+        let mut now = T0;
+        let mut seen = BTreeSet::new();
+        let mut open_actions: std::collections::BTreeMap<IncidentId, Vec<u32>> = Default::default();
+        let mut outcome_known: BTreeSet<(IncidentId, u32)> = BTreeSet::new();
+        for next in moves {
+            let before = life.incident.clone();
+            let step = match &next {
+                Move::Wait(seconds) => {
+                    now = later(now, Duration::from_secs(u64::from(*seconds)));
+                    life.step(&Event::Timer, now)
+                }
+                Move::Hear { names, truncated } => {
+                    let alerts: Vec<_> = names.iter().map(|(name, fires)| {
+                        let built = alert(&name.to_string()).starts(now);
+                        ranked(if *fires { built.build() } else { built.resolved(now).build() })
+                    }).collect();
+                    if *truncated { life.hear_truncated(&alerts, now) } else { life.hear(&alerts, now) }
+                }
+                Move::Timer => life.step(&Event::Timer, now),
+                // The dispatcher reports an outcome only for an action that exists.
+                Move::Opened | Move::Failed => {
+                    let Some(State::Opening { seq }) = before.as_ref().map(|i| i.state.clone()) else { continue };
+                    let id = before.as_ref().map(|i| i.id.clone()).expect("checked");
+                    outcome_known.insert((id, seq));
+                    if matches!(next, Move::Opened) { life.case_opened(now) } else { life.step(&Event::OpenFailed, now) }
+                }
+            };
+            let Some(incident) = &step.incident else { continue };
+            seen.insert(incident.id.clone());
+            for action in &step.actions {
+                if action.kind == ActionKind::Open {
+                    open_actions.entry(incident.id.clone()).or_default().push(action.seq);
+                } else {
+                    prop_assert!(incident.state.case().is_some(), "{:?} without a case", action.kind);
+                }
+            }
+            // Numbered without a gap.
+            if let Some(last) = step.actions.last() {
+                prop_assert_eq!(last.seq, incident.last_seq);
+            }
+            let unfinished = open_actions.get(&incident.id).into_iter().flatten()
+                .filter(|seq| !outcome_known.contains(&(incident.id.clone(), **seq))).count();
+            prop_assert!(unfinished <= 1);
+            prop_assert_eq!(unfinished == 1, matches!(incident.state, State::Opening { .. }));
+            // Nothing that fires is forgotten.
+            if incident.is_firing() {
+                prop_assert!(!matches!(incident.state, State::Closed { .. } | State::Dropped { .. } | State::Resolving { .. }),
+                    "fires, and is {}", incident.state.name());
+            }
+            // The same event again changes nothing: deduplication is by state.
+            if let Move::Hear { names, truncated } = &next {
+                let distinct: BTreeSet<_> = names.iter().map(|(name, _)| name).collect();
+                if distinct.len() == names.len() {
+                    let alerts: Vec<_> = names.iter().map(|(name, fires)| {
+                        let built = alert(&name.to_string()).starts(now);
+                        ranked(if *fires { built.build() } else { built.resolved(now).build() })
+                    }).collect();
+                    let twin = life.hear_truncated(&alerts, now);
+                    prop_assert!(twin.actions.is_empty());
+                    let _ = truncated;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Arithmetic on times that cannot fail.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// `time + duration`, or the last representable time.
+pub fn later(time: Timestamp, duration: Duration) -> Timestamp {
+    time.checked_add(duration).unwrap_or(Timestamp::MAX)
+}
+
+/// How long it is from `from` to `to`; zero if `to` is not after `from`.
+pub fn between(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::try_from(to.duration_since(from)).unwrap_or(Duration::ZERO)
+}
