@@ -6,7 +6,9 @@
 //! decided. Modules know only the layers below them.
 
 pub mod clock;
+pub mod dispatch;
 pub mod domain;
 pub mod rng;
 pub mod sandbox;
+pub mod store;
 pub mod vendors;

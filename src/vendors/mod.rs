@@ -5,6 +5,7 @@
 //! outcome is decided in `dispatch`, not here.
 
 pub mod akamai;
+pub mod limiter;
 
 use std::time::Duration;
 

@@ -1,0 +1,3 @@
+//! From the outbox to the vendor and back.
+
+pub mod progress;

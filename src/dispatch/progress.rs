@@ -1,0 +1,371 @@
+//! What follows from an outcome: the rules by which one incident gets one case.
+//!
+//! Pure. The promise that an ambiguous outcome is never simply repeated is kept here: from
+//! [`Outcome::Unknown`] the only way is to look, and the only way from looking back to sending is
+//! that every look, over the whole settle window, has read the vendor's records and found
+//! nothing.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::domain::action::ActionKind;
+use crate::domain::backoff::Retry;
+use crate::domain::ids::CaseId;
+use crate::domain::time::later;
+use crate::store::{Action, Phase, Progress};
+use crate::vendors::{Look, Outcome};
+
+/// How long and how often to look for what may have been done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reconcile {
+    /// The vendor's lists may lag; not before this time has passed is "not there" believed.
+    pub window: Duration,
+    /// How many looks must have found nothing; at least one.
+    pub looks: u32,
+}
+
+impl Default for Reconcile {
+    fn default() -> Self {
+        Self { window: Duration::from_secs(120), looks: 3 }
+    }
+}
+
+impl Reconcile {
+    /// When to look for the time after `looks` looks in vain. The first look comes early, because
+    /// most often the answer is there at once; the last at the end of the window.
+    fn next_look(&self, unknown_since: Timestamp, looks: u32) -> Timestamp {
+        let total = f64::from(self.looks.max(1));
+        let share = (f64::from(looks.saturating_add(1)) / total).min(1.0);
+        later(unknown_since, self.window.mul_f64(share * share))
+    }
+}
+
+/// What an outcome is judged with.
+#[derive(Debug, Clone, Copy)]
+pub struct Judge<'a> {
+    /// The action as it was claimed.
+    pub action: &'a Action,
+    /// When and for how long to try again.
+    pub retry: &'a Retry,
+    /// How to look.
+    pub reconcile: &'a Reconcile,
+    /// The time.
+    pub now: Timestamp,
+    /// A random number in `0.0..1.0`, for the jitter.
+    pub unit: f64,
+}
+
+/// What an outcome means for the incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Consequence {
+    /// Nothing (yet).
+    None,
+    /// Its case exists.
+    Opened(CaseId),
+    /// Its case could not be opened.
+    OpenFailed,
+}
+
+/// What an outcome means for all vendors' traffic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// What becomes of the action.
+    pub progress: Progress,
+    /// What follows for the incident.
+    pub consequence: Consequence,
+    /// Until when nothing else should be sent to this vendor either.
+    pub pause_until: Option<Timestamp>,
+    /// Something that a person should know of, as a word for a metric.
+    pub alarm: Option<&'static str>,
+}
+
+/// A vendor that does not accept who we are is asked again this seldom.
+const DENIED_PAUSE: Duration = Duration::from_secs(60);
+
+impl Judge<'_> {
+    /// Judges the outcome of a send.
+    pub fn sent(&self, outcome: &Outcome) -> Judgement {
+        match outcome {
+            Outcome::Done { case, .. } => self.done(case),
+            Outcome::Refused(_) => self.dead("refused"),
+            Outcome::NotSent(_) => self.again(self.backoff(None)),
+            Outcome::Denied(_) => self.denied(),
+            Outcome::Throttled { retry_after, .. } => {
+                let due = self.backoff(*retry_after);
+                Judgement { pause_until: Some(due), ..self.again(due) }
+            }
+            Outcome::Unknown(_) => {
+                let phase = Phase::Look { looks: 0, unknown_since: self.now };
+                self.next(phase, self.reconcile.next_look(self.now, 0))
+            }
+        }
+    }
+
+    /// Judges what a look has found.
+    pub fn looked(&self, looks: u32, unknown_since: Timestamp, look: &Look) -> Judgement {
+        match look {
+            Look::Found { case, .. } => self.done(case),
+            Look::Absent(_) => {
+                let looks = looks.saturating_add(1);
+                let settled = self.now >= later(unknown_since, self.reconcile.window);
+                if looks >= self.reconcile.looks && settled {
+                    return self.next(Phase::Send, self.now);
+                }
+                // A window that is longer than the looks need is waited for all the same.
+                let due = self.reconcile.next_look(unknown_since, looks).max(self.now);
+                self.next(Phase::Look { looks, unknown_since }, due)
+            }
+            Look::Several { .. } => self.dead("several_cases"),
+            Look::Failed { retry_after, denied, .. } => {
+                let phase = Phase::Look { looks, unknown_since };
+                let wait = if *denied { Some(DENIED_PAUSE) } else { *retry_after };
+                let due = self.backoff(wait);
+                let judgement = if self.is_too_old(due) {
+                    self.dead("never_proved")
+                } else {
+                    self.next(phase, due)
+                };
+                let pause_until = wait.is_some().then_some(due);
+                let alarm = if *denied { Some("denied") } else { judgement.alarm };
+                Judgement { pause_until, alarm, ..judgement }
+            }
+        }
+    }
+
+    /// Judges a draft that could not be made now: nothing was sent.
+    pub fn unprepared(&self, retry_after: Option<Duration>) -> Judgement {
+        self.again(self.backoff(retry_after))
+    }
+
+    fn done(&self, case: &CaseId) -> Judgement {
+        let consequence = match self.action.kind {
+            ActionKind::Open => Consequence::Opened(case.clone()),
+            ActionKind::Comment { .. } | ActionKind::Close => Consequence::None,
+        };
+        Judgement { progress: Progress::Done, consequence, pause_until: None, alarm: None }
+    }
+
+    fn dead(&self, why: &'static str) -> Judgement {
+        let consequence = match self.action.kind {
+            ActionKind::Open => Consequence::OpenFailed,
+            ActionKind::Comment { .. } | ActionKind::Close => Consequence::None,
+        };
+        Judgement { progress: Progress::Dead, consequence, pause_until: None, alarm: Some(why) }
+    }
+
+    fn denied(&self) -> Judgement {
+        let due = self.backoff(Some(DENIED_PAUSE));
+        Judgement { pause_until: Some(due), alarm: Some("denied"), ..self.again(due) }
+    }
+
+    /// Sends again at `due`, unless the action is then too old.
+    fn again(&self, due: Timestamp) -> Judgement {
+        if self.is_too_old(due) { self.dead("too_old") } else { self.next(Phase::Send, due) }
+    }
+
+    fn next(&self, phase: Phase, due: Timestamp) -> Judgement {
+        Judgement {
+            progress: Progress::Next { phase, due },
+            consequence: Consequence::None,
+            pause_until: None,
+            alarm: None,
+        }
+    }
+
+    fn is_too_old(&self, due: Timestamp) -> bool {
+        due > later(self.action.created_at, self.retry.horizon)
+    }
+
+    fn backoff(&self, retry_after: Option<Duration>) -> Timestamp {
+        let attempts = self.action.attempts.saturating_add(1);
+        later(self.now, self.retry.delay(attempts, retry_after, self.unit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::{ActionId, IncidentId};
+    use crate::domain::severity::Rank;
+    use crate::domain::testing::{T0, at};
+    use crate::store::ActionState;
+    use crate::vendors::Evidence;
+    use proptest::prelude::*;
+
+    fn action(kind: ActionKind) -> Action {
+        Action {
+            id: ActionId { incident: IncidentId::from_stored("i"), seq: 1 },
+            vendor: "akamai".into(),
+            kind,
+            rank: Rank::WORST,
+            state: ActionState::Leased,
+            phase: Phase::Send,
+            attempts: 0,
+            first_sent_at: None,
+            due_at: T0,
+            created_at: T0,
+            message: None,
+        }
+    }
+
+    fn judge<'a>(action: &'a Action, retry: &'a Retry, reconcile: &'a Reconcile) -> Judge<'a> {
+        Judge { action, retry, reconcile, now: T0, unit: 0.5 }
+    }
+
+    fn outcomes() -> Vec<Outcome> {
+        let e = Evidence::default;
+        vec![
+            Outcome::Done { case: "F-1".into(), evidence: e() },
+            Outcome::Refused(e()),
+            Outcome::NotSent(e()),
+            Outcome::Denied(e()),
+            Outcome::Throttled { retry_after: Some(Duration::from_secs(30)), evidence: e() },
+            Outcome::Unknown(e()),
+        ]
+    }
+
+    #[test]
+    fn only_an_unknown_outcome_leads_to_looking_and_it_never_leads_to_sending() {
+        let (retry, reconcile) = (Retry::default(), Reconcile::default());
+        let action = action(ActionKind::Open);
+        for outcome in outcomes() {
+            let judgement = judge(&action, &retry, &reconcile).sent(&outcome);
+            let looks =
+                matches!(judgement.progress, Progress::Next { phase: Phase::Look { .. }, .. });
+            assert_eq!(looks, outcome.name() == "unknown", "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_refused_open_fails_the_incident_and_a_refused_comment_does_not() {
+        let (retry, reconcile) = (Retry::default(), Reconcile::default());
+        let refused = Outcome::Refused(Evidence::default());
+        let open = judge(&action(ActionKind::Open), &retry, &reconcile).sent(&refused);
+        assert_eq!(open.consequence, Consequence::OpenFailed);
+        let close = judge(&action(ActionKind::Close), &retry, &reconcile).sent(&refused);
+        assert_eq!((close.progress, close.consequence), (Progress::Dead, Consequence::None));
+    }
+
+    #[test]
+    fn it_is_sent_again_only_after_all_looks_over_the_whole_window_found_nothing() {
+        let (retry, reconcile) = (Retry::default(), Reconcile::default());
+        let action = action(ActionKind::Open);
+        let absent = Look::Absent(Evidence::default());
+        let mut judge = judge(&action, &retry, &reconcile);
+        let Progress::Next { phase: Phase::Look { mut looks, unknown_since }, mut due } =
+            judge.sent(&Outcome::Unknown(Evidence::default())).progress
+        else {
+            panic!("does not look");
+        };
+        let mut looked_at = Vec::new();
+        let sent_at = loop {
+            judge.now = due;
+            looked_at.push(due.duration_since(T0).as_secs());
+            match judge.looked(looks, unknown_since, &absent).progress {
+                Progress::Next { phase: Phase::Look { looks: more, .. }, due: next } => {
+                    (looks, due) = (more, next);
+                }
+                Progress::Next { phase: Phase::Send, due } => break due,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(looked_at, [13, 53, 120]);
+        assert_eq!(sent_at, at(120));
+    }
+
+    #[test]
+    fn looks_that_were_made_too_fast_do_not_shorten_the_window() {
+        let (retry, reconcile) = (Retry::default(), Reconcile::default());
+        let action = action(ActionKind::Open);
+        let mut judge = judge(&action, &retry, &reconcile);
+        judge.now = at(5);
+        let judgement = judge.looked(7, T0, &Look::Absent(Evidence::default()));
+        assert_eq!(
+            judgement.progress,
+            Progress::Next { phase: Phase::Look { looks: 8, unknown_since: T0 }, due: at(120) }
+        );
+    }
+
+    #[test]
+    fn a_look_that_failed_proves_nothing_and_is_not_counted() {
+        let (retry, reconcile) = (Retry::default(), Reconcile::default());
+        let action = action(ActionKind::Open);
+        let failed =
+            Look::Failed { retry_after: None, denied: false, evidence: Evidence::default() };
+        let mut judge = judge(&action, &retry, &reconcile);
+        judge.now = at(500);
+        let judgement = judge.looked(2, T0, &failed);
+        assert!(matches!(
+            judgement.progress,
+            Progress::Next { phase: Phase::Look { looks: 2, .. }, .. }
+        ));
+    }
+
+    #[test]
+    fn two_cases_with_one_marker_are_an_alarm_and_never_a_guess() {
+        let (retry, reconcile) = (Retry::default(), Reconcile::default());
+        let action = action(ActionKind::Open);
+        let several = Look::Several {
+            cases: vec!["F-1".into(), "F-2".into()],
+            evidence: Evidence::default(),
+        };
+        let judgement = judge(&action, &retry, &reconcile).looked(0, T0, &several);
+        assert_eq!(judgement.progress, Progress::Dead);
+        assert_eq!(judgement.alarm, Some("several_cases"));
+    }
+
+    #[test]
+    fn whatever_is_older_than_the_horizon_becomes_a_dead_letter() {
+        let (retry, reconcile) = (Retry::default(), Reconcile::default());
+        let action = action(ActionKind::Open);
+        let mut judge = judge(&action, &retry, &reconcile);
+        let not_sent = Outcome::NotSent(Evidence::default());
+        judge.now = later(T0, retry.horizon - Duration::from_secs(10));
+        assert!(matches!(judge.sent(&not_sent).progress, Progress::Next { .. }));
+        judge.now = later(T0, retry.horizon);
+        let judgement = judge.sent(&not_sent);
+        assert_eq!((judgement.progress, judgement.alarm), (Progress::Dead, Some("too_old")));
+    }
+
+    #[test]
+    fn a_throttled_or_denied_request_pauses_the_whole_vendor() {
+        let (retry, reconcile) = (Retry::default(), Reconcile::default());
+        let action = action(ActionKind::Open);
+        for outcome in outcomes() {
+            let judgement = judge(&action, &retry, &reconcile).sent(&outcome);
+            let pauses = judgement.pause_until.is_some_and(|until| until >= at(30));
+            assert_eq!(pauses, matches!(outcome.name(), "throttled" | "denied"), "{outcome:?}");
+        }
+    }
+
+    proptest! {
+        /// Over any order of answers, a send never follows an unknown outcome before the window
+        /// has passed and enough looks have read the records.
+        #[test]
+        fn no_blind_repeat(answers in prop::collection::vec((0..3u8, 0..90i64), 1..40)) {
+            let (retry, reconcile) = (Retry::default(), Reconcile::default());
+            let action = action(ActionKind::Open);
+            let mut judge = judge(&action, &retry, &reconcile);
+            let (mut looks, mut absent) = (0, 0);
+            let mut now = T0;
+            for (answer, wait) in answers {
+                now = later(now, Duration::from_secs(wait.unsigned_abs()));
+                judge.now = now;
+                let look = match answer {
+                    0 => Look::Failed { retry_after: None, denied: false, evidence: Evidence::default() },
+                    _ => { absent += 1; Look::Absent(Evidence::default()) }
+                };
+                match judge.looked(looks, T0, &look).progress {
+                    Progress::Next { phase: Phase::Look { looks: more, .. }, .. } => looks = more,
+                    Progress::Next { phase: Phase::Send, .. } => {
+                        prop_assert!(absent >= reconcile.looks);
+                        prop_assert!(now >= later(T0, reconcile.window));
+                        break;
+                    }
+                    other => prop_assert!(false, "{:?}", other),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,458 @@
+//! What Casewright remembers: deliveries, incidents with their member alerts, actions, attempts.
+//!
+//! [`Store`] is told the time and handed the decisions; it contributes what only a database can:
+//! that what belongs together is committed together, durably, and that only one party at a time
+//! works on a thing. Nothing above this trait knows which database it talks to;
+//! `tests/store_conformance.rs` holds what every implementation promises.
+
+pub mod sqlite;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::action::ActionKind;
+use crate::domain::ids::{
+    ActionId, DeliveryId, IncidentId, IncidentKey, InstallationId, RuleName, SourceName, VendorName,
+};
+use crate::domain::incident::Incident;
+use crate::domain::lifecycle::Step;
+use crate::domain::severity::Rank;
+
+/// Why the store could not do what it was asked. In every case nothing was changed, or the caller
+/// must behave as if it did not know.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The database does not take writes (or reads) now: locked, disk full, read-only, gone.
+    #[error("the store is not available: {0}")]
+    Unavailable(String),
+    /// More work is waiting than can be done soon.
+    #[error("the store is overloaded")]
+    Overloaded,
+    /// The lease was lost: somebody else may be working on the action, so the outcome that was
+    /// to be written must not be.
+    #[error("the lease on action {0} was lost")]
+    LeaseLost(ActionId),
+    /// A row that makes no sense: a bug, or somebody else's hand in the database.
+    #[error("the store holds something that makes no sense: {0}")]
+    Corrupt(String),
+}
+
+/// What became of a delivery as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// It changed an incident.
+    Accepted,
+    /// It told nothing new.
+    Repeat,
+    /// No rule took any of its alerts.
+    Unmatched,
+    /// Rules ignore its alerts.
+    Ignored,
+    /// It carries no alerts: a ping, a note, an event of an unknown type.
+    Noted,
+    /// It was delivered before.
+    Redelivered,
+    /// It is authentic, but cannot be understood; kept for a person to look at.
+    Unusable,
+}
+
+impl Fate {
+    /// Every fate.
+    pub const ALL: [Self; 7] = [
+        Self::Accepted,
+        Self::Repeat,
+        Self::Unmatched,
+        Self::Ignored,
+        Self::Noted,
+        Self::Redelivered,
+        Self::Unusable,
+    ];
+
+    /// The name in the store, in answers, logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Repeat => "repeat",
+            Self::Unmatched => "unmatched",
+            Self::Ignored => "ignored",
+            Self::Noted => "noted",
+            Self::Redelivered => "redelivered",
+            Self::Unusable => "unusable",
+        }
+    }
+
+    /// Repeats are most of the traffic and their bodies tell nothing; every other body is kept.
+    pub fn keeps_body(self) -> bool {
+        !matches!(self, Self::Repeat | Self::Redelivered)
+    }
+}
+
+/// What was decided about one alert of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The alert's fingerprint.
+    pub fingerprint: String,
+    /// What a person calls it.
+    pub alert: String,
+    /// Firing or resolved.
+    pub status: String,
+    /// The rule that took it.
+    pub rule: Option<RuleName>,
+    /// The incident that it belongs to.
+    pub incident: Option<IncidentId>,
+    /// What it changed, or why nothing.
+    pub effect: String,
+}
+
+/// A webhook request that passed authentication.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// The source that it came through.
+    pub source: SourceName,
+    /// When.
+    pub received_at: Timestamp,
+    /// The sender's ids of it, by which a redelivery is recognised; may be empty.
+    pub ids: Vec<String>,
+    /// As received.
+    pub body: Vec<u8>,
+}
+
+/// A delivery to be taken in.
+#[derive(Clone)]
+pub struct Intake {
+    /// The request.
+    pub delivery: Delivery,
+    /// The incidents that the decision wants to see.
+    pub keys: Vec<IncidentKey>,
+    /// Decides; pure, may be called more than once, sees the newest generation of each key.
+    pub decide: Arc<dyn Fn(&Known) -> Decision + Send + Sync>,
+}
+
+/// The newest generation of each incident that was asked for and exists.
+pub type Known = HashMap<IncidentKey, Incident>;
+
+/// What a decision changes.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// What becomes of the delivery.
+    pub fate: Fate,
+    /// Why there are no alerts, or why the delivery is unusable.
+    pub note: Option<String>,
+    /// One per alert and rule that took it.
+    pub verdicts: Vec<Verdict>,
+    /// The changes; at most one per key.
+    pub steps: Vec<Step>,
+}
+
+/// What the sender and the logs are told of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// What became of it.
+    pub fate: Fate,
+    /// One per alert and rule that took it.
+    pub verdicts: Vec<Verdict>,
+    /// Whether there is new work for the dispatcher.
+    pub work: bool,
+}
+
+/// What is to be done next with an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Send it.
+    Send,
+    /// Its outcome is unknown: look in the vendor's records.
+    Look {
+        /// How many looks were in vain.
+        looks: u32,
+        /// Since when the outcome is unknown.
+        unknown_since: Timestamp,
+    },
+}
+
+impl Phase {
+    /// The name in the store.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Send => "send",
+            Self::Look { .. } => "look",
+        }
+    }
+}
+
+/// Where an action stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionState {
+    /// Waits for its time.
+    Ready,
+    /// Somebody works on it.
+    Leased,
+    /// Done.
+    Done,
+    /// A dead letter, for a person to look at.
+    Dead,
+}
+
+impl ActionState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Ready, Self::Leased, Self::Done, Self::Dead];
+
+    /// The name in the store, in logs and in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Leased => "leased",
+            Self::Done => "done",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+/// An action as the store has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Action {
+    /// Its incident and its place in the incident's order.
+    pub id: ActionId,
+    /// Where it is to be done.
+    pub vendor: VendorName,
+    /// What is to be done.
+    pub kind: ActionKind,
+    /// The incident's rank when the action was decided.
+    pub rank: Rank,
+    /// Where it stands.
+    pub state: ActionState,
+    /// What is to be done next.
+    pub phase: Phase,
+    /// How many times it was sent.
+    pub attempts: u32,
+    /// When it was first sent: how far back to look.
+    pub first_sent_at: Option<Timestamp>,
+    /// Not before this time.
+    pub due_at: Timestamp,
+    /// When it was decided.
+    pub created_at: Timestamp,
+    /// What the last attempt said.
+    pub message: Option<String>,
+}
+
+/// The right to work on an action until a time. The token fences: whoever writes with an old one
+/// is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// The action.
+    pub action: ActionId,
+    /// Differs for every lease of the action.
+    pub token: i64,
+}
+
+/// A claimed action, with its incident as of the claim.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The right to work on it.
+    pub lease: Lease,
+    /// The action.
+    pub action: Action,
+    /// Its incident.
+    pub incident: Incident,
+}
+
+/// An attempt that is about to be made.
+#[derive(Debug, Clone)]
+pub struct NewAttempt {
+    /// When.
+    pub started_at: Timestamp,
+    /// Sending, or looking.
+    pub phase: Phase,
+    /// What will be sent, for people: JSON.
+    pub request: Option<String>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptEnd {
+    /// `Outcome::name` or the like: one of the words that the schema allows.
+    pub outcome: &'static str,
+    /// HTTP status, if an answer came.
+    pub status: Option<u16>,
+    /// The vendor's own name for the exchange.
+    pub reference: Option<String>,
+    /// What happened, in words.
+    pub message: String,
+}
+
+/// What is to become of an action after an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// It is done.
+    Done,
+    /// It is a dead letter.
+    Dead,
+    /// It goes on.
+    Next {
+        /// With this.
+        phase: Phase,
+        /// Not before this time.
+        due: Timestamp,
+    },
+}
+
+/// The result of working on an action.
+#[derive(Clone)]
+pub struct Settlement {
+    /// When.
+    pub at: Timestamp,
+    /// How the attempt ended. `None`: no attempt was begun (the draft could not be made, say).
+    pub attempt: Option<AttemptEnd>,
+    /// What is to become of the action.
+    pub progress: Progress,
+    /// For people, kept with the action.
+    pub message: String,
+    /// What it means for the incident, if anything; pure, may be called more than once.
+    pub decide: Option<StepFn>,
+}
+
+/// Decides about one incident as the store has it in that moment.
+pub type StepFn = Arc<dyn Fn(&Incident) -> Step + Send + Sync>;
+
+/// An attempt as the store has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The action.
+    pub action: ActionId,
+    /// Counted from 1 over sends and looks.
+    pub number: u32,
+    /// `send` or `look`.
+    pub phase: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// `sending` until it has ended.
+    pub outcome: String,
+    /// HTTP status, if an answer came.
+    pub status: Option<u16>,
+    /// The vendor's own name for the exchange.
+    pub reference: Option<String>,
+    /// What happened, in words.
+    pub message: Option<String>,
+    /// What was sent, as JSON.
+    pub request: Option<String>,
+}
+
+/// A delivery as the store has it, without its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryRecord {
+    /// Its id.
+    pub id: DeliveryId,
+    /// The source that it came through.
+    pub source: SourceName,
+    /// When.
+    pub received_at: Timestamp,
+    /// What became of it.
+    pub fate: Fate,
+    /// Why, if there is anything to say.
+    pub note: Option<String>,
+    /// One per alert and rule that took it.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// Counts for metrics.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Incidents by state.
+    pub incidents: HashMap<String, u64>,
+    /// Actions by kind and state.
+    pub actions: HashMap<(String, String), u64>,
+    /// When the oldest unfinished action was due.
+    pub oldest_due: Option<Timestamp>,
+}
+
+impl Census {
+    /// How many actions are unfinished.
+    pub fn unfinished(&self) -> u64 {
+        self.actions
+            .iter()
+            .filter(|((_, state), _)| state == "ready" || state == "leased")
+            .map(|(_, count)| *count)
+            .sum()
+    }
+}
+
+/// What Casewright remembers. Every method that writes returns only after its commit is durable.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// The id that this store was given when it was made.
+    fn installation(&self) -> &InstallationId;
+
+    /// Takes a delivery in: delivery, incident changes and new actions in one transaction. A
+    /// delivery one of whose ids is known is [`Fate::Redelivered`] and changes nothing.
+    async fn ingest(&self, intake: Intake) -> Result<Receipt, StoreError>;
+
+    /// Incidents whose timer has run out, longest overdue first.
+    async fn due_incidents(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<IncidentId>, StoreError>;
+
+    /// Decides about one incident and keeps the result. `None` if it does not exist.
+    async fn advance(&self, id: &IncidentId, decide: StepFn) -> Result<Option<Step>, StoreError>;
+
+    /// Leases up to `limit` due actions of the given vendors until `now + lease`.
+    ///
+    /// Per incident only the first unfinished action is given out; between incidents opens go
+    /// before comments before closures, worst rank first, longest due first. An action whose
+    /// lease has run out is given out again; if its last send has no outcome, that outcome is
+    /// recorded as unknown and the action comes in [`Phase::Look`].
+    async fn claim(
+        &self,
+        vendors: &[VendorName],
+        now: Timestamp,
+        lease: Duration,
+        limit: u32,
+    ) -> Result<Vec<Claim>, StoreError>;
+
+    /// Records that an attempt is about to be made. For [`Phase::Send`] the record is what makes
+    /// the outcome unknown rather than forgotten if this process dies now.
+    async fn begin_attempt(&self, lease: &Lease, attempt: NewAttempt) -> Result<(), StoreError>;
+
+    /// Records the result of working on an action, and what follows for its incident, in one
+    /// transaction. Ends the lease.
+    async fn settle(&self, lease: &Lease, settlement: Settlement) -> Result<(), StoreError>;
+
+    /// When the next action of the given vendors is due or a lease runs out, and when the next
+    /// timer does; whichever is earlier.
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// One incident.
+    async fn incident(&self, id: &IncidentId) -> Result<Option<Incident>, StoreError>;
+
+    /// The newest incidents, newest first.
+    async fn incidents(&self, limit: u32) -> Result<Vec<Incident>, StoreError>;
+
+    /// An incident's actions, in order.
+    async fn actions(&self, incident: &IncidentId) -> Result<Vec<Action>, StoreError>;
+
+    /// An incident's attempts, in order.
+    async fn attempts(&self, incident: &IncidentId) -> Result<Vec<Attempt>, StoreError>;
+
+    /// The newest deliveries, newest first.
+    async fn deliveries(&self, limit: u32) -> Result<Vec<DeliveryRecord>, StoreError>;
+
+    /// Counts for metrics.
+    async fn census(&self) -> Result<Census, StoreError>;
+
+    /// Whether the store takes writes now; makes a durable one to find out.
+    async fn check(&self) -> Result<(), StoreError>;
+
+    /// Ends: what was accepted is committed, then the files are closed.
+    async fn close(&self);
+}

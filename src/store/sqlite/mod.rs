@@ -1,0 +1,178 @@
+//! The store in an embedded SQLite file: the default.
+//!
+//! One task owns the only connection that writes ([`writer`]); it commits what waits together,
+//! with one fsync (`synchronous=FULL`). Readers have read-only connections of their own. A lock
+//! file keeps a second process out, which is why leases of an earlier process can be taken over
+//! at once when the store is opened.
+
+mod ingest;
+mod open;
+mod outbox;
+mod reads;
+mod rows;
+mod steps;
+mod writer;
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sqlx::SqlitePool;
+
+pub use open::OpenError;
+
+use self::writer::Writer;
+use super::{
+    Action, Attempt, Census, Claim, DeliveryRecord, Intake, Lease, NewAttempt, Receipt, Settlement,
+    StepFn, Store, StoreError,
+};
+use crate::domain::ids::{IncidentId, InstallationId, VendorName};
+use crate::domain::incident::Incident;
+use crate::domain::lifecycle::Step;
+use crate::rng::Rng;
+
+/// Told of every commit: how long it took, and how many commands it made durable.
+pub type CommitObserver = Arc<dyn Fn(Duration, usize) + Send + Sync>;
+
+/// How to open the store.
+#[derive(Clone)]
+pub struct Options {
+    /// The database file; it and its folder are made if they do not exist.
+    pub path: PathBuf,
+    /// Told of every commit.
+    pub on_commit: Option<CommitObserver>,
+}
+
+/// See the [module](self).
+pub struct SqliteStore {
+    installation: InstallationId,
+    writer: Writer,
+    readers: SqlitePool,
+    /// Held as long as the store is open; the system releases it even if the process is killed.
+    _lock: File,
+}
+
+impl SqliteStore {
+    /// Opens the store, making or migrating it if need be, and takes over the leases that an
+    /// earlier process left.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`]; every text says what to do.
+    pub async fn open(options: Options, rng: &Rng) -> Result<Self, OpenError> {
+        let opened = open::open(&options.path, rng).await?;
+        Ok(Self {
+            installation: opened.installation,
+            writer: Writer::start(opened.writer, options.on_commit),
+            readers: opened.readers,
+            _lock: opened.lock,
+        })
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn installation(&self) -> &InstallationId {
+        &self.installation
+    }
+
+    async fn ingest(&self, intake: Intake) -> Result<Receipt, StoreError> {
+        self.writer.ingest(intake).await
+    }
+
+    async fn due_incidents(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<IncidentId>, StoreError> {
+        reads::due_incidents(&self.readers, now, limit).await
+    }
+
+    async fn advance(&self, id: &IncidentId, decide: StepFn) -> Result<Option<Step>, StoreError> {
+        let id = id.clone();
+        self.writer
+            .run(move |db| {
+                let (id, decide) = (id.clone(), decide.clone());
+                Box::pin(async move { steps::advance(db, &id, &*decide).await.map(Ok) })
+            })
+            .await
+    }
+
+    async fn claim(
+        &self,
+        vendors: &[VendorName],
+        now: Timestamp,
+        lease: Duration,
+        limit: u32,
+    ) -> Result<Vec<Claim>, StoreError> {
+        let vendors = vendors.to_vec();
+        self.writer
+            .run(move |db| {
+                let vendors = vendors.clone();
+                Box::pin(
+                    async move { outbox::claim(db, &vendors, now, lease, limit).await.map(Ok) },
+                )
+            })
+            .await
+    }
+
+    async fn begin_attempt(&self, lease: &Lease, attempt: NewAttempt) -> Result<(), StoreError> {
+        let lease = lease.clone();
+        self.writer
+            .run(move |db| {
+                let (lease, attempt) = (lease.clone(), attempt.clone());
+                Box::pin(async move { outbox::begin_attempt(db, &lease, &attempt).await })
+            })
+            .await
+    }
+
+    async fn settle(&self, lease: &Lease, settlement: Settlement) -> Result<(), StoreError> {
+        let lease = lease.clone();
+        self.writer
+            .run(move |db| {
+                let (lease, settlement) = (lease.clone(), settlement.clone());
+                Box::pin(async move { outbox::settle(db, &lease, &settlement).await })
+            })
+            .await
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        reads::next_due(&self.readers).await
+    }
+
+    async fn incident(&self, id: &IncidentId) -> Result<Option<Incident>, StoreError> {
+        reads::incident(&self.readers, id).await
+    }
+
+    async fn incidents(&self, limit: u32) -> Result<Vec<Incident>, StoreError> {
+        reads::incidents(&self.readers, limit).await
+    }
+
+    async fn actions(&self, incident: &IncidentId) -> Result<Vec<Action>, StoreError> {
+        reads::actions(&self.readers, incident).await
+    }
+
+    async fn attempts(&self, incident: &IncidentId) -> Result<Vec<Attempt>, StoreError> {
+        reads::attempts(&self.readers, incident).await
+    }
+
+    async fn deliveries(&self, limit: u32) -> Result<Vec<DeliveryRecord>, StoreError> {
+        reads::deliveries(&self.readers, limit).await
+    }
+
+    async fn census(&self) -> Result<Census, StoreError> {
+        reads::census(&self.readers).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.writer.run(|db| Box::pin(async move { steps::touch(db).await.map(Ok) })).await
+    }
+
+    async fn close(&self) {
+        self.writer.stop().await;
+        self.readers.close().await;
+    }
+}

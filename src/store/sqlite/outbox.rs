@@ -1,0 +1,231 @@
+//! The outbox: claims, attempts, outcomes.
+//!
+//! *Invariant:* everything that the holder of a lease writes carries `lease = token`. Zero rows
+//! mean that the lease was lost, and then nothing else is written either.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::sqlite::SqliteConnection;
+
+use super::rows::{Reader, json, micros};
+use super::steps;
+use super::writer::unavailable;
+use crate::domain::ids::{IncidentId, VendorName};
+use crate::domain::time::later;
+use crate::store::{
+    Action, ActionState, AttemptEnd, Claim, Lease, NewAttempt, Phase, Progress, Settlement,
+    StoreError,
+};
+
+pub(super) async fn claim(
+    db: &mut SqliteConnection,
+    vendors: &[VendorName],
+    now: Timestamp,
+    lease: Duration,
+    limit: u32,
+) -> Result<Vec<Claim>, StoreError> {
+    let vendors: Vec<&str> = vendors.iter().map(VendorName::as_str).collect();
+    let rows = sqlx::query(
+        "SELECT a.* FROM actions a
+         WHERE a.state IN ('ready', 'leased') AND a.due_at <= ?1
+           AND (a.state = 'ready' OR a.lease_until <= ?1)
+           AND a.vendor IN (SELECT value FROM json_each(?2))
+           AND NOT EXISTS (SELECT 1 FROM actions earlier
+               WHERE earlier.incident = a.incident AND earlier.seq < a.seq
+                 AND earlier.state IN ('ready', 'leased'))
+         ORDER BY a.precedence, a.rank, a.due_at, a.incident
+         LIMIT ?3",
+    )
+    .bind(micros(now))
+    .bind(json(&vendors)?)
+    .bind(i64::from(limit))
+    .fetch_all(&mut *db)
+    .await
+    .map_err(unavailable)?;
+    let mut claims = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let action = Reader(row).action()?;
+        claims.push(lease_out(db, action, now, lease).await?);
+    }
+    let mut incidents = HashMap::new();
+    for (lease, action) in &claims {
+        let id = &lease.action.incident;
+        let incident = steps::load(db, id)
+            .await?
+            .ok_or_else(|| StoreError::Corrupt(format!("action {} has no incident", action.id)))?;
+        incidents.insert(id.clone(), incident);
+    }
+    claims
+        .into_iter()
+        .map(|(lease, action)| {
+            let incident = incidents
+                .remove(&lease.action.incident)
+                .ok_or_else(|| StoreError::Corrupt("an incident was claimed twice".to_owned()))?;
+            Ok(Claim { lease, action, incident })
+        })
+        .collect()
+}
+
+async fn lease_out(
+    db: &mut SqliteConnection,
+    mut action: Action,
+    now: Timestamp,
+    lease: Duration,
+) -> Result<(Lease, Action), StoreError> {
+    // Whoever was sending this has died or lost its lease before it could say what came of it.
+    let interrupted = sqlx::query(
+        "UPDATE attempts SET finished_at = ?3,
+             outcome = iif(phase = 'send', 'unknown', 'failed'),
+             message = 'interrupted: no outcome was recorded'
+         WHERE incident = ?1 AND seq = ?2 AND outcome = 'sending' RETURNING phase",
+    )
+    .bind(action.id.incident.as_str())
+    .bind(i64::from(action.id.seq))
+    .bind(micros(now))
+    .fetch_all(&mut *db)
+    .await
+    .map_err(unavailable)?;
+    for row in &interrupted {
+        if Reader(row).text("phase")? == "send" {
+            action.phase = Phase::Look { looks: 0, unknown_since: now };
+        }
+    }
+    let (looks, unknown_since) = phase_columns(&action.phase);
+    let row = sqlx::query(
+        "UPDATE actions SET state = 'leased', leases = leases + 1, lease = leases + 1,
+             lease_until = ?3, phase = ?4, looks = ?5, unknown_since = ?6
+         WHERE incident = ?1 AND seq = ?2 RETURNING lease",
+    )
+    .bind(action.id.incident.as_str())
+    .bind(i64::from(action.id.seq))
+    .bind(micros(later(now, lease)))
+    .bind(action.phase.name())
+    .bind(looks)
+    .bind(unknown_since)
+    .fetch_one(db)
+    .await
+    .map_err(unavailable)?;
+    action.state = ActionState::Leased;
+    let lease = Lease { action: action.id.clone(), token: Reader(&row).int("lease")? };
+    Ok((lease, action))
+}
+
+fn phase_columns(phase: &Phase) -> (i64, Option<i64>) {
+    match phase {
+        Phase::Send => (0, None),
+        Phase::Look { looks, unknown_since } => (i64::from(*looks), Some(micros(*unknown_since))),
+    }
+}
+
+pub(super) async fn begin_attempt(
+    db: &mut SqliteConnection,
+    lease: &Lease,
+    attempt: &NewAttempt,
+) -> Result<Result<(), StoreError>, StoreError> {
+    let sends = i64::from(attempt.phase == Phase::Send);
+    let held = sqlx::query(
+        "UPDATE actions SET attempts = attempts + ?4,
+             first_sent_at = iif(?4, coalesce(first_sent_at, ?5), first_sent_at)
+         WHERE incident = ?1 AND seq = ?2 AND lease = ?3",
+    )
+    .bind(lease.action.incident.as_str())
+    .bind(i64::from(lease.action.seq))
+    .bind(lease.token)
+    .bind(sends)
+    .bind(micros(attempt.started_at))
+    .execute(&mut *db)
+    .await
+    .map_err(unavailable)?;
+    if held.rows_affected() == 0 {
+        return Ok(Err(StoreError::LeaseLost(lease.action.clone())));
+    }
+    sqlx::query(
+        "INSERT INTO attempts (incident, seq, number, phase, delivery, started_at, outcome, request)
+         SELECT ?1, ?2,
+             1 + coalesce((SELECT max(number) FROM attempts WHERE incident = ?1 AND seq = ?2), 0),
+             ?3, delivery, ?4, 'sending', ?5
+         FROM incidents WHERE id = ?1",
+    )
+    .bind(lease.action.incident.as_str())
+    .bind(i64::from(lease.action.seq))
+    .bind(attempt.phase.name())
+    .bind(micros(attempt.started_at))
+    .bind(attempt.request.as_deref())
+    .execute(db)
+    .await
+    .map_err(unavailable)?;
+    Ok(Ok(()))
+}
+
+pub(super) async fn settle(
+    db: &mut SqliteConnection,
+    lease: &Lease,
+    settlement: &Settlement,
+) -> Result<Result<(), StoreError>, StoreError> {
+    let at = micros(settlement.at);
+    let (state, phase, due, finished) = match &settlement.progress {
+        Progress::Done => ("done", None, None, Some(at)),
+        Progress::Dead => ("dead", None, None, Some(at)),
+        Progress::Next { phase, due } => ("ready", Some(phase), Some(micros(*due)), None),
+    };
+    let (looks, unknown_since) = phase.map_or((None, None), |phase| {
+        let (looks, since) = phase_columns(phase);
+        (Some(looks), since)
+    });
+    let held = sqlx::query(
+        "UPDATE actions SET state = ?4, lease = NULL, lease_until = NULL, finished_at = ?5,
+             message = ?6, due_at = coalesce(?7, due_at), phase = coalesce(?8, phase),
+             looks = coalesce(?9, looks), unknown_since = iif(?8 IS NULL, unknown_since, ?10)
+         WHERE incident = ?1 AND seq = ?2 AND lease = ?3",
+    )
+    .bind(lease.action.incident.as_str())
+    .bind(i64::from(lease.action.seq))
+    .bind(lease.token)
+    .bind(state)
+    .bind(finished)
+    .bind(&settlement.message)
+    .bind(due)
+    .bind(phase.map(Phase::name))
+    .bind(looks)
+    .bind(unknown_since)
+    .execute(&mut *db)
+    .await
+    .map_err(unavailable)?;
+    if held.rows_affected() == 0 {
+        return Ok(Err(StoreError::LeaseLost(lease.action.clone())));
+    }
+    if let Some(end) = &settlement.attempt {
+        end_attempt(db, lease, end, at).await?;
+    }
+    if let Some(decide) = &settlement.decide {
+        let id: &IncidentId = &lease.action.incident;
+        steps::advance(db, id, &**decide).await?;
+    }
+    Ok(Ok(()))
+}
+
+async fn end_attempt(
+    db: &mut SqliteConnection,
+    lease: &Lease,
+    end: &AttemptEnd,
+    at: i64,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE attempts SET finished_at = ?3, outcome = ?4, status = ?5, reference = ?6,
+             message = ?7
+         WHERE incident = ?1 AND seq = ?2 AND outcome = 'sending'",
+    )
+    .bind(lease.action.incident.as_str())
+    .bind(i64::from(lease.action.seq))
+    .bind(at)
+    .bind(end.outcome)
+    .bind(end.status.map(i64::from))
+    .bind(end.reference.as_deref())
+    .bind(&end.message)
+    .execute(db)
+    .await
+    .map_err(unavailable)?;
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! Reading, on connections that cannot write. Every list has a limit.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use sqlx::SqlitePool;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::Sqlite;
+
+use super::rows::{Reader, micros};
+use super::steps;
+use super::writer::unavailable;
+use crate::domain::ids::IncidentId;
+use crate::domain::incident::Incident;
+use crate::store::{Action, Attempt, Census, DeliveryRecord, StoreError};
+
+async fn connection(readers: &SqlitePool) -> Result<PoolConnection<Sqlite>, StoreError> {
+    readers.acquire().await.map_err(unavailable)
+}
+
+pub(super) async fn due_incidents(
+    readers: &SqlitePool,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<IncidentId>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id FROM incidents WHERE due_at IS NOT NULL AND due_at <= ?1
+         ORDER BY due_at LIMIT ?2",
+    )
+    .bind(micros(now))
+    .bind(i64::from(limit))
+    .fetch_all(readers)
+    .await
+    .map_err(unavailable)?;
+    rows.iter().map(|row| Reader(row).text("id").map(IncidentId::from_stored)).collect()
+}
+
+pub(super) async fn next_due(readers: &SqlitePool) -> Result<Option<Timestamp>, StoreError> {
+    let row = sqlx::query(
+        "SELECT min(due) AS due FROM (
+             SELECT min(iif(a.state = 'leased', a.lease_until, a.due_at)) AS due FROM actions a
+             WHERE a.state IN ('ready', 'leased')
+               AND NOT EXISTS (SELECT 1 FROM actions earlier
+                   WHERE earlier.incident = a.incident AND earlier.seq < a.seq
+                     AND earlier.state IN ('ready', 'leased'))
+             UNION ALL
+             SELECT min(due_at) FROM incidents WHERE due_at IS NOT NULL)",
+    )
+    .fetch_one(readers)
+    .await
+    .map_err(unavailable)?;
+    Reader(&row).maybe_time("due")
+}
+
+pub(super) async fn incident(
+    readers: &SqlitePool,
+    id: &IncidentId,
+) -> Result<Option<Incident>, StoreError> {
+    steps::load(&mut *connection(readers).await?, id).await
+}
+
+pub(super) async fn incidents(
+    readers: &SqlitePool,
+    limit: u32,
+) -> Result<Vec<Incident>, StoreError> {
+    let mut db = connection(readers).await?;
+    let rows = sqlx::query("SELECT * FROM incidents ORDER BY created_at DESC, id LIMIT ?1")
+        .bind(i64::from(limit))
+        .fetch_all(&mut *db)
+        .await
+        .map_err(unavailable)?;
+    let mut order = Vec::with_capacity(rows.len());
+    let mut found = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        let incident = Reader(row).incident()?;
+        order.push(incident.id.clone());
+        found.insert(incident.id.clone(), incident);
+    }
+    steps::fill_members(&mut db, &mut found).await?;
+    Ok(order.iter().filter_map(|id| found.remove(id)).collect())
+}
+
+pub(super) async fn actions(
+    readers: &SqlitePool,
+    incident: &IncidentId,
+) -> Result<Vec<Action>, StoreError> {
+    let rows = sqlx::query("SELECT * FROM actions WHERE incident = ?1 ORDER BY seq")
+        .bind(incident.as_str())
+        .fetch_all(readers)
+        .await
+        .map_err(unavailable)?;
+    rows.iter().map(|row| Reader(row).action()).collect()
+}
+
+pub(super) async fn attempts(
+    readers: &SqlitePool,
+    incident: &IncidentId,
+) -> Result<Vec<Attempt>, StoreError> {
+    let rows = sqlx::query("SELECT * FROM attempts WHERE incident = ?1 ORDER BY seq, number")
+        .bind(incident.as_str())
+        .fetch_all(readers)
+        .await
+        .map_err(unavailable)?;
+    rows.iter().map(|row| Reader(row).attempt()).collect()
+}
+
+pub(super) async fn deliveries(
+    readers: &SqlitePool,
+    limit: u32,
+) -> Result<Vec<DeliveryRecord>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id, source, received_at, fate, note, verdicts FROM deliveries
+         ORDER BY received_at DESC, id DESC LIMIT ?1",
+    )
+    .bind(i64::from(limit))
+    .fetch_all(readers)
+    .await
+    .map_err(unavailable)?;
+    rows.iter().map(|row| Reader(row).delivery()).collect()
+}
+
+pub(super) async fn census(readers: &SqlitePool) -> Result<Census, StoreError> {
+    let mut census = Census::default();
+    let count = |row| Ok::<_, StoreError>(u64::try_from(Reader(row).int("n")?).unwrap_or(0));
+    let rows = sqlx::query("SELECT state, count(*) AS n FROM incidents GROUP BY state")
+        .fetch_all(readers)
+        .await
+        .map_err(unavailable)?;
+    for row in &rows {
+        census.incidents.insert(Reader(row).text("state")?, count(row)?);
+    }
+    let rows = sqlx::query("SELECT kind, state, count(*) AS n FROM actions GROUP BY kind, state")
+        .fetch_all(readers)
+        .await
+        .map_err(unavailable)?;
+    for row in &rows {
+        let reader = Reader(row);
+        census.actions.insert((reader.text("kind")?, reader.text("state")?), count(row)?);
+    }
+    let row =
+        sqlx::query("SELECT min(due_at) AS due FROM actions WHERE state IN ('ready', 'leased')")
+            .fetch_one(readers)
+            .await
+            .map_err(unavailable)?;
+    census.oldest_due = Reader(&row).maybe_time("due")?;
+    Ok(census)
+}

@@ -1,0 +1,280 @@
+//! Writing what a decision changed: incidents, members, actions. One statement per table however
+//! much there is, because with sqlx a statement costs more than its rows.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+use sqlx::sqlite::SqliteConnection;
+
+use super::rows::{Reader, json, micros};
+use super::writer::unavailable;
+use crate::domain::action::NewAction;
+use crate::domain::ids::{Fingerprint, IncidentId};
+use crate::domain::incident::{Incident, State};
+use crate::domain::lifecycle::Step;
+use crate::domain::member::Member;
+use crate::store::{Phase, StoreError};
+
+/// What several steps change, the later ones over the earlier.
+#[derive(Default)]
+pub(super) struct Changes {
+    incidents: BTreeMap<IncidentId, Incident>,
+    members: BTreeMap<(IncidentId, Fingerprint), Member>,
+    actions: Vec<(Incident, NewAction)>,
+}
+
+impl Changes {
+    pub(super) fn add(&mut self, step: &Step) {
+        let Some(incident) = step.incident.as_ref().filter(|_| step.changed) else { return };
+        for fingerprint in &step.members {
+            if let Some(member) = incident.members.get(fingerprint) {
+                self.members.insert((incident.id.clone(), fingerprint.clone()), member.clone());
+            }
+        }
+        for action in &step.actions {
+            self.actions.push((incident.clone(), action.clone()));
+        }
+        self.incidents.insert(incident.id.clone(), incident.clone());
+    }
+
+    pub(super) async fn write(self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+        if !self.incidents.is_empty() {
+            let rows = self
+                .incidents
+                .values()
+                .map(IncidentRow::of)
+                .collect::<Result<Vec<_>, StoreError>>()?;
+            execute(db, UPSERT_INCIDENTS, json(&rows)?).await?;
+        }
+        if !self.members.is_empty() {
+            let rows = self
+                .members
+                .iter()
+                .map(|((incident, fingerprint), member)| {
+                    Ok(MemberRow {
+                        incident: incident.as_str(),
+                        fingerprint: fingerprint.as_str(),
+                        status: member.alert.status.as_str(),
+                        rank: member.rank.get(),
+                        since: micros(member.since),
+                        alert: json(&member.alert)?,
+                    })
+                })
+                .collect::<Result<Vec<_>, StoreError>>()?;
+            execute(db, UPSERT_MEMBERS, json(&rows)?).await?;
+        }
+        if !self.actions.is_empty() {
+            let rows = self
+                .actions
+                .iter()
+                .map(|(incident, action)| ActionRow::of(incident, action))
+                .collect::<Result<Vec<_>, StoreError>>()?;
+            execute(db, INSERT_ACTIONS, json(&rows)?).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn execute(
+    db: &mut SqliteConnection,
+    statement: &'static str,
+    rows: String,
+) -> Result<(), StoreError> {
+    sqlx::query(statement).bind(rows).execute(db).await.map_err(unavailable)?;
+    Ok(())
+}
+
+const UPSERT_INCIDENTS: &str = "
+    INSERT INTO incidents (id, rule, identity, generation, previous_case, vendor, rank, state,
+        case_id, due_at, ended_at, open_seq, origin, delivery, created_at, updated_at, last_seq)
+    SELECT value->>'id', value->>'rule', value->>'identity', value->>'generation',
+        value->>'previous_case', value->>'vendor', value->>'rank', value->>'state',
+        value->>'case_id', value->>'due_at', value->>'ended_at', value->>'open_seq',
+        value->>'origin', value->>'delivery', value->>'created_at', value->>'updated_at',
+        value->>'last_seq'
+    FROM json_each(?1) WHERE true
+    ON CONFLICT (id) DO UPDATE SET rank = excluded.rank, state = excluded.state,
+        case_id = excluded.case_id, due_at = excluded.due_at, ended_at = excluded.ended_at,
+        open_seq = excluded.open_seq, updated_at = excluded.updated_at,
+        last_seq = excluded.last_seq";
+
+const UPSERT_MEMBERS: &str = "
+    INSERT INTO members (incident, fingerprint, status, rank, since, alert)
+    SELECT value->>'incident', value->>'fingerprint', value->>'status', value->>'rank',
+        value->>'since', value->>'alert'
+    FROM json_each(?1) WHERE true
+    ON CONFLICT (incident, fingerprint) DO UPDATE SET status = excluded.status,
+        rank = excluded.rank, since = excluded.since, alert = excluded.alert";
+
+const INSERT_ACTIONS: &str = "
+    INSERT INTO actions (incident, seq, vendor, kind, payload, precedence, rank, state, phase,
+        unknown_since, first_sent_at, due_at, created_at)
+    SELECT value->>'incident', value->>'seq', value->>'vendor', value->>'kind',
+        value->>'payload', value->>'precedence', value->>'rank', 'ready', value->>'phase',
+        value->>'unknown_since', value->>'first_sent_at', value->>'due_at', value->>'created_at'
+    FROM json_each(?1)";
+
+#[derive(Serialize)]
+struct IncidentRow<'a> {
+    id: &'a str,
+    rule: &'a str,
+    identity: &'a str,
+    generation: u32,
+    previous_case: Option<&'a str>,
+    vendor: &'a str,
+    rank: u8,
+    state: &'static str,
+    case_id: Option<&'a str>,
+    due_at: Option<i64>,
+    ended_at: Option<i64>,
+    open_seq: Option<u32>,
+    origin: String,
+    delivery: &'a str,
+    created_at: i64,
+    updated_at: i64,
+    last_seq: u32,
+}
+
+impl<'a> IncidentRow<'a> {
+    fn of(incident: &'a Incident) -> Result<Self, StoreError> {
+        let ended_at = match &incident.state {
+            State::Closed { at, .. } | State::Dropped { at } => Some(micros(*at)),
+            _ => None,
+        };
+        let open_seq = match &incident.state {
+            State::Opening { seq } | State::Failed { seq } => Some(*seq),
+            _ => None,
+        };
+        Ok(Self {
+            id: incident.id.as_str(),
+            rule: incident.key.rule.as_str(),
+            identity: incident.key.identity.as_str(),
+            generation: incident.generation,
+            previous_case: incident.previous_case.as_ref().map(|case| case.as_str()),
+            vendor: incident.vendor.as_str(),
+            rank: incident.rank.get(),
+            state: incident.state.name(),
+            case_id: incident.state.case().map(|case| case.as_str()),
+            due_at: incident.state.due().map(micros),
+            ended_at,
+            open_seq,
+            origin: json(&incident.origin)?,
+            delivery: incident.delivery.as_str(),
+            created_at: micros(incident.created_at),
+            updated_at: micros(incident.updated_at),
+            last_seq: incident.last_seq,
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct MemberRow<'a> {
+    incident: &'a str,
+    fingerprint: &'a str,
+    status: &'static str,
+    rank: u8,
+    since: i64,
+    alert: String,
+}
+
+#[derive(Serialize)]
+struct ActionRow<'a> {
+    incident: &'a str,
+    seq: u32,
+    vendor: &'a str,
+    kind: &'static str,
+    payload: String,
+    precedence: u8,
+    rank: u8,
+    phase: &'static str,
+    unknown_since: Option<i64>,
+    first_sent_at: Option<i64>,
+    due_at: i64,
+    created_at: i64,
+}
+
+impl<'a> ActionRow<'a> {
+    fn of(incident: &'a Incident, action: &NewAction) -> Result<Self, StoreError> {
+        let (phase, unknown_since, first_sent_at) = if action.look_first {
+            let phase = Phase::Look { looks: 0, unknown_since: action.due };
+            (phase, Some(micros(action.due)), Some(micros(incident.created_at)))
+        } else {
+            (Phase::Send, None, None)
+        };
+        Ok(Self {
+            incident: incident.id.as_str(),
+            seq: action.seq,
+            vendor: incident.vendor.as_str(),
+            kind: action.kind.name(),
+            payload: json(&action.kind)?,
+            precedence: action.kind.precedence(),
+            rank: incident.rank.get(),
+            phase: phase.name(),
+            unknown_since,
+            first_sent_at,
+            due_at: micros(action.due),
+            created_at: micros(incident.updated_at),
+        })
+    }
+}
+
+/// Adds the members to incidents that were read without them.
+pub(super) async fn fill_members(
+    db: &mut SqliteConnection,
+    incidents: &mut HashMap<IncidentId, Incident>,
+) -> Result<(), StoreError> {
+    let ids: Vec<&str> = incidents.keys().map(IncidentId::as_str).collect();
+    let rows = sqlx::query(
+        "SELECT m.* FROM json_each(?1) wanted CROSS JOIN members m ON m.incident = wanted.value",
+    )
+    .bind(json(&ids)?)
+    .fetch_all(db)
+    .await
+    .map_err(unavailable)?;
+    for row in &rows {
+        let (incident, fingerprint, member) = Reader(row).member()?;
+        if let Some(incident) = incidents.get_mut(&incident) {
+            incident.members.insert(fingerprint, member);
+        }
+    }
+    Ok(())
+}
+
+/// One incident with its members.
+pub(super) async fn load(
+    db: &mut SqliteConnection,
+    id: &IncidentId,
+) -> Result<Option<Incident>, StoreError> {
+    let row = sqlx::query("SELECT * FROM incidents WHERE id = ?1")
+        .bind(id.as_str())
+        .fetch_optional(&mut *db)
+        .await
+        .map_err(unavailable)?;
+    let Some(row) = row else { return Ok(None) };
+    let mut found = HashMap::from([(id.clone(), Reader(&row).incident()?)]);
+    fill_members(db, &mut found).await?;
+    Ok(found.remove(id))
+}
+
+/// Decides about one incident and writes the result.
+pub(super) async fn advance(
+    db: &mut SqliteConnection,
+    id: &IncidentId,
+    decide: &(dyn Fn(&Incident) -> Step + Send + Sync),
+) -> Result<Option<Step>, StoreError> {
+    let Some(incident) = load(db, id).await? else { return Ok(None) };
+    let step = decide(&incident);
+    let mut changes = Changes::default();
+    changes.add(&step);
+    changes.write(db).await?;
+    Ok(Some(step))
+}
+
+/// A write that changes nothing that matters, to find out whether writing works.
+pub(super) async fn touch(db: &mut SqliteConnection) -> Result<(), StoreError> {
+    sqlx::query("UPDATE meta SET installation = installation")
+        .execute(db)
+        .await
+        .map_err(unavailable)?;
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! A token bucket: so many requests per second, with a burst.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::domain::time::between;
+
+/// How fast a vendor may be asked.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    /// Requests per second in the long run; above zero.
+    pub per_second: f64,
+    /// Requests that may go at once after a pause; at least one.
+    pub burst: u32,
+}
+
+impl Default for Rate {
+    /// Careful: the vendor's own limits are not published.
+    fn default() -> Self {
+        Self { per_second: 1.0, burst: 5 }
+    }
+}
+
+/// Counts requests against a [`Rate`]. Pure: the time is an argument.
+#[derive(Debug, Clone)]
+pub struct TokenBucket {
+    rate: Rate,
+    tokens: f64,
+    counted_at: Timestamp,
+}
+
+impl TokenBucket {
+    /// A full bucket.
+    pub fn full(rate: Rate, now: Timestamp) -> Self {
+        Self { rate, tokens: f64::from(rate.burst), counted_at: now }
+    }
+
+    /// Reserves one request and tells how long to wait before it may go.
+    ///
+    /// Reservations are kept in order: the bucket goes below zero, and whoever comes later waits
+    /// longer.
+    pub fn reserve(&mut self, now: Timestamp) -> Duration {
+        let elapsed = between(self.counted_at, now).as_secs_f64();
+        let burst = f64::from(self.rate.burst);
+        self.tokens = (self.tokens + elapsed * self.rate.per_second).min(burst) - 1.0;
+        self.counted_at = self.counted_at.max(now);
+        if self.tokens >= 0.0 {
+            return Duration::ZERO;
+        }
+        Duration::try_from_secs_f64(-self.tokens / self.rate.per_second).unwrap_or(Duration::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::testing::{T0, at};
+
+    #[test]
+    fn a_burst_goes_at_once_and_then_the_rate_holds() {
+        let mut bucket = TokenBucket::full(Rate { per_second: 2.0, burst: 3 }, T0);
+        let waits: Vec<_> = (0..5).map(|_| bucket.reserve(T0).as_millis()).collect();
+        assert_eq!(waits, [0, 0, 0, 500, 1000]);
+    }
+
+    #[test]
+    fn a_pause_refills_no_more_than_the_burst() {
+        let mut bucket = TokenBucket::full(Rate { per_second: 1.0, burst: 2 }, T0);
+        for _ in 0..2 {
+            assert!(bucket.reserve(T0).is_zero());
+        }
+        let waits: Vec<_> = (0..3).map(|_| bucket.reserve(at(3600)).as_secs()).collect();
+        assert_eq!(waits, [0, 0, 1]);
+    }
+
+    #[test]
+    fn a_clock_that_jumps_back_hands_out_nothing_extra() {
+        let mut bucket = TokenBucket::full(Rate { per_second: 1.0, burst: 1 }, T0);
+        assert!(bucket.reserve(T0).is_zero());
+        assert_eq!(bucket.reserve(at(-3600)).as_secs(), 1);
+        assert_eq!(bucket.reserve(T0).as_secs(), 2);
+    }
+}
