@@ -1,0 +1,410 @@
+//! What every store promises. A new implementation adds one line at the end of this file.
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "it is a test")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use casewright::domain::ids::{CaseId, IncidentId, VendorName};
+use casewright::domain::incident::Incident;
+use casewright::domain::lifecycle::{Event, Policy, step};
+use casewright::rng::Rng;
+use casewright::store::sqlite::{Options, SqliteStore};
+use casewright::store::{
+    AttemptEnd, Claim, Fate, NewAttempt, Phase, Progress, Settlement, Store, StoreError,
+};
+use support::{News, at, closing, firing, key, resolved};
+
+const LEASE: Duration = Duration::from_secs(60);
+
+/// A store that can be closed and opened again, as after a restart.
+struct Bench {
+    folder: tempfile::TempDir,
+    store: Option<Arc<dyn Store>>,
+}
+
+impl Bench {
+    async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store = open(&folder).await;
+        Self { folder, store: Some(store) }
+    }
+
+    /// Closes the store and opens it again.
+    async fn restart(&mut self) {
+        self.store().close().await;
+        self.store = None; // The lock goes with the last handle.
+        self.store = Some(open(&self.folder).await);
+    }
+
+    fn store(&self) -> &Arc<dyn Store> {
+        self.store.as_ref().expect("open")
+    }
+
+    async fn hear(&self, news: News) -> Fate {
+        self.store().ingest(news.intake()).await.expect("taken in").fate
+    }
+
+    fn news(&self, property: &str, names: &[&str]) -> News {
+        let alerts = names.iter().map(|name| firing(name)).collect();
+        News::of(self.store().installation(), key("edge", property), alerts)
+    }
+
+    fn over(&self, property: &str, names: &[&str], now: i64) -> News {
+        let alerts = names.iter().map(|name| resolved(name, at(now))).collect();
+        News::of(self.store().installation(), key("edge", property), alerts).at(at(now))
+    }
+
+    async fn claim(&self, now: i64) -> Vec<Claim> {
+        self.store().claim(&[vendor()], at(now), LEASE, 100).await.expect("claims")
+    }
+
+    async fn claim_one(&self, now: i64) -> Claim {
+        let mut claims = self.claim(now).await;
+        assert_eq!(claims.len(), 1, "{claims:?}");
+        claims.remove(0)
+    }
+
+    async fn send(&self, claim: &Claim, now: i64) {
+        self.store().begin_attempt(&claim.lease, send_at(now)).await.expect("recorded");
+    }
+
+    /// Sends, and the vendor confirms.
+    async fn finish(&self, claim: &Claim, case: &str, now: i64) {
+        self.send(claim, now).await;
+        self.store().settle(&claim.lease, done(case, now)).await.expect("settled");
+    }
+
+    async fn only_incident(&self) -> Incident {
+        let mut all = self.store().incidents(10).await.expect("read");
+        assert_eq!(all.len(), 1);
+        all.remove(0)
+    }
+}
+
+async fn open(folder: &tempfile::TempDir) -> Arc<dyn Store> {
+    let options = Options { path: folder.path().join("casewright.db"), on_commit: None };
+    Arc::new(SqliteStore::open(options, &Rng::seeded(1)).await.expect("opens"))
+}
+
+fn vendor() -> VendorName {
+    "akamai".into()
+}
+
+fn send_at(now: i64) -> NewAttempt {
+    NewAttempt { started_at: at(now), phase: Phase::Send, request: Some("{}".to_owned()) }
+}
+
+fn end(outcome: &'static str) -> AttemptEnd {
+    AttemptEnd { outcome, status: Some(201), reference: None, message: outcome.to_owned() }
+}
+
+fn done(case: &str, now: i64) -> Settlement {
+    let case = CaseId::new(case);
+    Settlement {
+        at: at(now),
+        attempt: Some(end("done")),
+        progress: Progress::Done,
+        message: "done".to_owned(),
+        decide: Some(Arc::new(move |incident| {
+            step(Some(incident), &Event::CaseOpened { case: &case }, &closing(), at(now))
+        })),
+    }
+}
+
+fn next(phase: Phase, due: i64, now: i64) -> Settlement {
+    Settlement {
+        at: at(now),
+        attempt: None,
+        progress: Progress::Next { phase, due: at(due) },
+        message: "later".to_owned(),
+        decide: None,
+    }
+}
+
+async fn a_delivery_opens_one_incident_and_its_repeats_open_nothing(bench: Bench) {
+    assert_eq!(bench.hear(bench.news("a", &["x", "y"])).await, Fate::Accepted);
+    for second in 1..4 {
+        assert_eq!(bench.hear(bench.news("a", &["y", "x"]).at(at(second))).await, Fate::Repeat);
+    }
+    assert_eq!(bench.only_incident().await.members.len(), 2);
+    assert_eq!(bench.claim(10).await.len(), 1);
+}
+
+async fn what_was_taken_in_survives_a_restart_unchanged(mut bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    let before = bench.only_incident().await;
+    let installation = bench.store().installation().clone();
+    bench.restart().await;
+    assert_eq!(bench.store().installation(), &installation);
+    assert_eq!(bench.only_incident().await, before);
+    assert_eq!(bench.hear(bench.news("a", &["x"])).await, Fate::Repeat);
+    let deliveries = bench.store().deliveries(10).await.expect("read");
+    let fates: Vec<_> = deliveries.iter().map(|delivery| delivery.fate).collect();
+    assert!(fates.contains(&Fate::Accepted) && fates.contains(&Fate::Repeat), "{fates:?}");
+}
+
+async fn a_redelivery_is_known_by_any_of_its_ids(bench: Bench) {
+    let first = bench.news("a", &["x"]).redelivery_id("webhook:1").redelivery_id("event:1");
+    assert_eq!(bench.hear(first).await, Fate::Accepted);
+    for known in ["webhook:1", "event:1"] {
+        let again = bench.over("a", &["x"], 5).redelivery_id(known).redelivery_id("webhook:2");
+        assert_eq!(bench.hear(again).await, Fate::Redelivered, "{known}");
+    }
+    assert!(bench.only_incident().await.is_firing(), "a redelivery changes nothing");
+    let news = bench.over("a", &["x"], 6).redelivery_id("webhook:3");
+    assert_eq!(bench.hear(news).await, Fate::Accepted);
+}
+
+async fn many_senders_of_the_same_news_at_once_get_one_open_action(bench: Bench) {
+    let mut senders = tokio::task::JoinSet::new();
+    for n in 0..64 {
+        let store = bench.store().clone();
+        let news = bench.news("a", &["x"]).at(at(n % 3));
+        senders.spawn(async move { store.ingest(news.intake()).await.map(|receipt| receipt.fate) });
+    }
+    let fates: Vec<_> =
+        senders.join_all().await.into_iter().map(|fate| fate.expect("taken in")).collect();
+    assert_eq!(fates.iter().filter(|fate| **fate == Fate::Accepted).count(), 1, "{fates:?}");
+    assert_eq!(bench.claim(10).await.len(), 1);
+}
+
+async fn an_action_is_claimed_by_one_party_at_a_time(bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    let (first, second) = tokio::join!(bench.claim(1), bench.claim(1));
+    assert_eq!(first.len() + second.len(), 1);
+    assert!(bench.claim(60).await.is_empty(), "the lease runs until second 61");
+    assert_eq!(bench.claim(61).await.len(), 1);
+}
+
+async fn whoever_lost_its_lease_may_write_nothing(bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    let late = bench.claim_one(1).await;
+    let holder = bench.claim_one(100).await;
+    let refused = bench.store().begin_attempt(&late.lease, send_at(101)).await;
+    assert!(matches!(refused, Err(StoreError::LeaseLost(_))), "{refused:?}");
+    let refused = bench.store().settle(&late.lease, done("F-1", 101)).await;
+    assert!(matches!(refused, Err(StoreError::LeaseLost(_))), "{refused:?}");
+    assert_eq!(bench.only_incident().await.state.name(), "opening");
+    assert!(bench.store().attempts(&late.action.id.incident).await.expect("read").is_empty());
+    bench.finish(&holder, "F-2", 102).await;
+    assert_eq!(bench.only_incident().await.state.case(), Some(&"F-2".into()));
+    let refused = bench.store().settle(&holder.lease, done("F-3", 103)).await;
+    assert!(matches!(refused, Err(StoreError::LeaseLost(_))), "settled once is settled");
+}
+
+async fn a_send_without_an_outcome_comes_back_as_a_look(bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    let claim = bench.claim_one(1).await;
+    bench.send(&claim, 1).await;
+    let again = bench.claim_one(100).await;
+    assert_eq!(again.action.phase, Phase::Look { looks: 0, unknown_since: at(100) });
+    assert_eq!(again.action.first_sent_at, Some(at(1)));
+    let attempts = bench.store().attempts(&claim.action.id.incident).await.expect("read");
+    assert_eq!(attempts.iter().map(|a| a.outcome.as_str()).collect::<Vec<_>>(), ["unknown"]);
+}
+
+async fn a_restart_takes_leases_over_and_a_send_without_an_outcome_is_a_look(mut bench: Bench) {
+    bench.hear(bench.news("sent", &["x"])).await;
+    bench.hear(bench.news("only-claimed", &["x"])).await;
+    let claims = bench.claim(1).await;
+    let sent = claims.iter().find(|claim| claim.incident.key == key("edge", "sent"));
+    bench.send(sent.expect("claimed"), 1).await;
+    bench.restart().await;
+    let mut phases: Vec<_> = bench
+        .claim(2)
+        .await
+        .into_iter()
+        .map(|claim| (claim.incident.key == key("edge", "sent"), claim.action.phase))
+        .collect();
+    phases.sort_by_key(|(sent, _)| *sent);
+    assert_eq!(
+        phases,
+        [(false, Phase::Send), (true, Phase::Look { looks: 0, unknown_since: at(2) })]
+    );
+}
+
+async fn a_look_that_was_interrupted_is_only_a_look(bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    let claim = bench.claim_one(1).await;
+    let looking = Phase::Look { looks: 1, unknown_since: at(1) };
+    bench.store().settle(&claim.lease, next(looking, 5, 2)).await.expect("settled");
+    let claim = bench.claim_one(5).await;
+    assert_eq!(claim.action.phase, looking);
+    let attempt = NewAttempt { started_at: at(5), phase: looking, request: None };
+    bench.store().begin_attempt(&claim.lease, attempt).await.expect("recorded");
+    assert_eq!(bench.claim_one(100).await.action.phase, looking);
+}
+
+async fn an_outcome_and_what_follows_for_the_incident_are_one(bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    let claim = bench.claim_one(1).await;
+    bench.hear(bench.over("a", &["x"], 2)).await;
+    bench.finish(&claim, "F-1", 3).await;
+    let incident = bench.only_incident().await;
+    assert_eq!(incident.state.name(), "closed", "it had resolved while its case was opened");
+    let actions = bench.store().actions(&incident.id).await.expect("read");
+    let kinds: Vec<_> = actions.iter().map(|action| action.kind.name()).collect();
+    assert_eq!(kinds, ["open", "comment", "close"]);
+}
+
+async fn actions_of_one_incident_run_in_order(bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    let claim = bench.claim_one(1).await;
+    bench.finish(&claim, "F-1", 2).await;
+    bench.hear(bench.over("a", &["x"], 3)).await;
+    let comment = bench.claim_one(4).await;
+    assert_eq!(comment.action.kind.name(), "comment");
+    assert!(bench.claim(4).await.is_empty(), "the closure waits for the comment");
+    bench.store().settle(&comment.lease, next(Phase::Send, 500, 5)).await.expect("settled");
+    assert!(bench.claim(6).await.is_empty(), "also while the comment waits for a retry");
+    let comment = bench.claim_one(500).await;
+    bench.finish(&comment, "F-1", 501).await;
+    assert_eq!(bench.claim_one(502).await.action.kind.name(), "close");
+}
+
+async fn opens_go_before_comments_and_the_worst_goes_first(bench: Bench) {
+    bench.hear(bench.news("old", &["x"])).await;
+    let claim = bench.claim_one(1).await;
+    bench.finish(&claim, "F-1", 2).await;
+    bench.hear(bench.over("old", &["x"], 3)).await;
+    bench.hear(bench.news("minor", &["x"]).at(at(4)).rank(3)).await;
+    bench.hear(bench.news("major", &["x"]).at(at(5)).rank(1)).await;
+    let order: Vec<_> = bench
+        .claim(10)
+        .await
+        .iter()
+        .map(|claim| (claim.action.kind.name(), claim.action.rank.get()))
+        .collect();
+    assert_eq!(order, [("open", 1), ("open", 3), ("comment", 1)]);
+}
+
+async fn only_the_vendors_that_were_asked_for_are_claimed(bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    let other = bench.store().claim(&["other".into()], at(1), LEASE, 10).await.expect("claims");
+    assert!(other.is_empty());
+    let none = bench.store().claim(&[], at(1), LEASE, 10).await.expect("claims");
+    assert!(none.is_empty());
+}
+
+async fn a_dead_letter_stays_where_a_person_can_see_it(bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    let claim = bench.claim_one(1).await;
+    bench.send(&claim, 1).await;
+    let settlement = Settlement {
+        at: at(2),
+        attempt: Some(end("refused")),
+        progress: Progress::Dead,
+        message: "productName 'X' is not available".to_owned(),
+        decide: Some(Arc::new(|incident| {
+            step(Some(incident), &Event::OpenFailed, &Policy::default(), at(2))
+        })),
+    };
+    bench.store().settle(&claim.lease, settlement).await.expect("settled");
+    assert_eq!(bench.only_incident().await.state.name(), "failed");
+    assert!(bench.claim(1_000_000).await.is_empty());
+    let actions = bench.store().actions(&claim.action.id.incident).await.expect("read");
+    assert_eq!(actions[0].message.as_deref(), Some("productName 'X' is not available"));
+}
+
+async fn timers_are_rows_that_survive_a_restart(mut bench: Bench) {
+    let policy = Policy { open_after: Duration::from_secs(300), ..closing() };
+    bench.hear(bench.news("a", &["x"]).policy(policy.clone())).await;
+    bench.restart().await;
+    assert!(bench.store().due_incidents(at(299), 10).await.expect("read").is_empty());
+    assert_eq!(bench.store().next_due().await.expect("read"), Some(at(300)));
+    let due = bench.store().due_incidents(at(300), 10).await.expect("read");
+    let decide =
+        Arc::new(move |incident: &Incident| step(Some(incident), &Event::Timer, &policy, at(300)));
+    bench.store().advance(&due[0], decide.clone()).await.expect("decided").expect("exists");
+    assert_eq!(bench.only_incident().await.state.name(), "opening");
+    let nobody = IncidentId::from_stored("nobody");
+    assert!(bench.store().advance(&nobody, decide).await.expect("read").is_none());
+}
+
+async fn next_due_is_the_earliest_of_actions_leases_and_timers(bench: Bench) {
+    assert_eq!(bench.store().next_due().await.expect("read"), None);
+    bench.hear(bench.news("a", &["x"]).at(at(50))).await;
+    assert_eq!(bench.store().next_due().await.expect("read"), Some(at(50)));
+    bench.claim_one(50).await;
+    assert_eq!(bench.store().next_due().await.expect("read"), Some(at(110)), "its lease runs out");
+}
+
+async fn the_census_counts_what_there_is(bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    bench.hear(bench.news("b", &["x"]).at(at(7))).await;
+    let claims = bench.claim(10).await;
+    bench.finish(&claims[0], "F-1", 11).await;
+    let census = bench.store().census().await.expect("read");
+    assert_eq!(census.incidents.get("opening"), Some(&1));
+    assert_eq!(census.incidents.get("open"), Some(&1));
+    assert_eq!(census.actions.get(&("open".to_owned(), "done".to_owned())), Some(&1));
+    assert_eq!(census.unfinished(), 1);
+}
+
+async fn a_closed_store_refuses_and_never_pretends(bench: Bench) {
+    bench.store().check().await.expect("writable");
+    bench.store().close().await;
+    assert!(matches!(bench.store().check().await, Err(StoreError::Unavailable(_))));
+    let refused = bench.store().ingest(bench.news("a", &["x"]).intake()).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))));
+}
+
+async fn a_new_generation_is_another_incident_and_the_old_one_stays(bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    let claim = bench.claim_one(1).await;
+    bench.finish(&claim, "F-1", 2).await;
+    bench.hear(bench.over("a", &["x"], 3)).await;
+    let week = 7 * 24 * 60 * 60;
+    assert_eq!(bench.hear(bench.news("a", &["x"]).at(at(week))).await, Fate::Accepted);
+    let incidents = bench.store().incidents(10).await.expect("read");
+    let told: BTreeSet<_> =
+        incidents.iter().map(|i| (i.generation, i.state.name(), i.previous_case.clone())).collect();
+    assert_eq!(
+        told,
+        BTreeSet::from([(1, "closed", None), (2, "opening", Some(CaseId::new("F-1")))])
+    );
+}
+
+macro_rules! conformance {
+    ($module:ident, $bench:expr, $($promise:ident),* $(,)?) => {
+        mod $module {
+            $(#[tokio::test]
+            async fn $promise() {
+                super::$promise($bench.await).await;
+            })*
+        }
+    };
+}
+
+macro_rules! every_promise {
+    ($module:ident, $bench:expr) => {
+        conformance!(
+            $module,
+            $bench,
+            a_delivery_opens_one_incident_and_its_repeats_open_nothing,
+            what_was_taken_in_survives_a_restart_unchanged,
+            a_redelivery_is_known_by_any_of_its_ids,
+            many_senders_of_the_same_news_at_once_get_one_open_action,
+            an_action_is_claimed_by_one_party_at_a_time,
+            whoever_lost_its_lease_may_write_nothing,
+            a_send_without_an_outcome_comes_back_as_a_look,
+            a_restart_takes_leases_over_and_a_send_without_an_outcome_is_a_look,
+            a_look_that_was_interrupted_is_only_a_look,
+            an_outcome_and_what_follows_for_the_incident_are_one,
+            actions_of_one_incident_run_in_order,
+            opens_go_before_comments_and_the_worst_goes_first,
+            only_the_vendors_that_were_asked_for_are_claimed,
+            a_dead_letter_stays_where_a_person_can_see_it,
+            timers_are_rows_that_survive_a_restart,
+            next_due_is_the_earliest_of_actions_leases_and_timers,
+            the_census_counts_what_there_is,
+            a_closed_store_refuses_and_never_pretends,
+            a_new_generation_is_another_incident_and_the_old_one_stays,
+        );
+    };
+}
+
+every_promise!(sqlite, super::Bench::sqlite());
