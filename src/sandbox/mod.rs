@@ -192,7 +192,8 @@ impl Sandbox {
         self.vendor.set_skew(seconds);
     }
 
-    /// Moves a case to a status as the vendor's staff would; `None` if there is no such case.
+    /// Moves a case to a status as the vendor's staff would. `None` if there is no such case, or
+    /// the change could not be saved. Blocks while the state file is written.
     pub fn set_status(&self, case_id: &str, status: &str) -> Option<Case> {
         let now = self.vendor.now();
         self.vendor.desk.set_status(case_id, status, now).ok().flatten()
