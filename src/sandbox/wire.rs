@@ -1,0 +1,187 @@
+//! The JSON that the API answers with, made from the records. Names and nullability follow the
+//! vendor's OpenAPI document; dates are RFC 3339 in UTC with whole seconds.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::cases::{Account, Case, Comment};
+use super::catalog::{AccountEntry, Catalog, CategoryEntry};
+use super::endpoint::BASE;
+
+/// Where a case is, relative to the host.
+pub(super) fn case_path(case_id: &str) -> String {
+    format!("{BASE}/cases/{case_id}")
+}
+
+fn date(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+fn link(rel: &str, href: &str) -> Value {
+    json!({ "rel": rel, "href": href })
+}
+
+/// The user behind the API client. There is only one, so "my" cases are all cases.
+fn api_contact() -> Value {
+    json!({
+        "name": "API client of the sandbox",
+        "email": "api-client@sandbox.example",
+        "phone": null,
+        "company": null,
+    })
+}
+
+fn account_or_nulls(account: Option<&Account>) -> Value {
+    account
+        .map_or_else(|| json!({ "accountId": null, "accountName": null }), |account| json!(account))
+}
+
+/// What creating, reading and updating a case answer.
+pub(super) fn full_case(case: &Case, now: Timestamp) -> Value {
+    let filed = &case.filed;
+    let open = !case.is_closed();
+    // Null for every category but this one, says the documentation.
+    let next_action = (filed.category.category_id == "TECHNICAL" && open).then_some("CASE_OWNER");
+    let initial_response = case
+        .first_response_date
+        .map(|first| first.duration_since(case.created_date).as_secs() / 60);
+    let path = case_path(&case.case_id);
+    json!({
+        "caseId": case.case_id,
+        "subject": filed.subject,
+        "description": filed.description,
+        "severity": filed.severity,
+        "status": case.status,
+        "category": filed.category,
+        "account": filed.account,
+        "createdByAccount": account_or_nulls(None),
+        "parentAccount": account_or_nulls(filed.parent_account.as_ref()),
+        "contact": api_contact(),
+        "alternateContact": filed.alternate_contact,
+        "alsoNotify": filed.also_notify,
+        "customerTrackingNumber": filed.customer_tracking_number,
+        "partnerTicketNumber": filed.partner_ticket_number,
+        "productName": filed.product_name,
+        "problemName": filed.problem_name,
+        "areaName": filed.area_name,
+        "serviceName": filed.service_name,
+        "productSolutionName": filed.product_solution_name,
+        "psPackageName": filed.ps_package_name,
+        "policyDomainName": filed.policy_domain_name,
+        "serviceContractId": null,
+        "createdDate": date(case.created_date),
+        "modifiedDate": date(case.modified_date),
+        "resolvedDate": case.resolved_date.map(date),
+        "closedDate": case.closed_date.map(date),
+        "solutionSummary": null,
+        "age": now.duration_since(case.created_date).as_secs().max(0),
+        "timeToInitialResponse": initial_response,
+        "nextAction": next_action,
+        "permissions": {
+            "requestClose": open,
+            "addComments": case.takes_comments(now),
+            "updateCase": open,
+            // The sandbox has no attachments.
+            "uploadAttachments": false,
+        },
+        "links": [link("comments", &format!("{path}/comments"))],
+    })
+}
+
+/// What a list shows of a case: neither its description nor its tracking number.
+pub(super) fn case_item(case: &Case) -> Value {
+    json!({
+        "caseId": case.case_id,
+        "subject": case.filed.subject,
+        "severity": case.filed.severity,
+        "status": case.status,
+        "category": case.filed.category,
+        "account": case.filed.account,
+        "contact": api_contact(),
+        "createdDate": date(case.created_date),
+        "updatedDate": date(case.modified_date),
+        "policyDomainName": case.filed.policy_domain_name,
+        "links": [link("self", &case_path(&case.case_id))],
+    })
+}
+
+/// A page of cases; `this` is the request's own path and query.
+pub(super) fn case_list(items: &[Value], this: &str, next: Option<&str>) -> Value {
+    let mut links = vec![link("self", this)];
+    links.extend(next.map(|next| link("next", next)));
+    json!({ "cases": items, "links": links })
+}
+
+/// A comment as its creation answers it.
+pub(super) fn new_comment(comment: &Comment, case_id: &str) -> Value {
+    let mut value = comment_item(comment);
+    if let Some(object) = value.as_object_mut() {
+        object.insert("links".to_owned(), json!([link("case", &case_path(case_id))]));
+    }
+    value
+}
+
+/// A comment as a list shows it.
+pub(super) fn comment_item(comment: &Comment) -> Value {
+    json!({
+        "commentId": comment.comment_id,
+        "comment": comment.comment,
+        "commentType": comment.comment_type,
+        "createdBy": comment.created_by,
+        "createdDate": date(comment.created_date),
+        "links": [],
+    })
+}
+
+/// A page of comments.
+pub(super) fn comment_list(
+    items: &[Value],
+    case_id: &str,
+    this: &str,
+    next: Option<&str>,
+) -> Value {
+    let mut links = vec![link("self", this)];
+    links.extend(next.map(|next| link("next", next)));
+    links.push(link("case", &case_path(case_id)));
+    json!({ "comments": items, "links": links })
+}
+
+/// The accounts and the names of their categories: a bare array.
+pub(super) fn accounts(catalog: &Catalog) -> Value {
+    catalog
+        .accounts
+        .iter()
+        .map(|account| {
+            let categories: Vec<Value> = account
+                .categories
+                .iter()
+                .map(|category| {
+                    let id = &category.category_id;
+                    let href = format!("{BASE}/categories/{id}?accountId={}", account.account_id);
+                    json!({
+                        "categoryId": id,
+                        "categoryName": category.category_name,
+                        "links": [link("self", &href)],
+                    })
+                })
+                .collect();
+            json!({
+                "accountId": account.account_id,
+                "accountName": account.account_name,
+                "categories": categories,
+            })
+        })
+        .collect()
+}
+
+/// What a category accepts from an account.
+pub(super) fn category(category: &CategoryEntry, account: &AccountEntry) -> Value {
+    let mut value = json!(category);
+    if let Some(object) = value.as_object_mut() {
+        object.insert(
+            "account".to_owned(),
+            json!({ "accountId": account.account_id, "accountName": account.account_name }),
+        );
+    }
+    value
+}
