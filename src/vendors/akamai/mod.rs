@@ -1,1 +1,4 @@
 //! Akamai Case Management v3.
+
+pub mod edgegrid;
+pub mod edgerc;
