@@ -87,8 +87,7 @@ pub fn classify(phase: Phase, response: &Response, now: Timestamp) -> Judged {
         }
         425 => Class::NotSent,
         _ => match phase {
-            Phase::Read if (500..=599).contains(status) || *status == 408 => Class::NotSent,
-            Phase::Read => Class::Refused,
+            Phase::Read => Class::NotSent,
             Phase::Write => Class::Unknown,
         },
     };
@@ -281,7 +280,7 @@ mod tests {
         for status in 100..=999 {
             let class = classify(Phase::Read, &answer(status, &[], ""), now()).class;
             assert_ne!(class, Class::Unknown, "{status}");
-            if status >= 500 && status < 600 {
+            if !(200..500).contains(&status) {
                 assert_eq!(class, Class::NotSent, "{status}");
             }
         }

@@ -11,7 +11,9 @@ use http::{HeaderMap, Method};
 use thiserror::Error;
 use url::Url;
 
-/// Connecting, names and TLS included, takes no longer than this.
+/// Connecting, names and TLS included, takes no longer than this, and no longer than half of the
+/// whole exchange: an attempt that ends here is known not to have been sent, one that ends at the
+/// other limit is not.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A request, signed and complete.
@@ -78,7 +80,7 @@ impl Http {
     pub fn new(timeout: Duration) -> Result<Self, SetUpError> {
         let client = reqwest::Client::builder()
             .user_agent(concat!("casewright/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT.min(timeout))
+            .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))
             .timeout(timeout)
             // A signature is for one attempt and one address.
             .redirect(reqwest::redirect::Policy::none())
