@@ -229,6 +229,11 @@ mod tests {
                 Fitted { text: once.text.clone(), cut: false }
             );
         }
+    }
+
+    proptest! {
+        // Long texts are slow to shrink and slow to make.
+        #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
         fn comments_always_fit_and_are_stable(text in "(?s).{0,300}", times in 1usize..600) {

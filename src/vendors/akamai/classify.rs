@@ -212,6 +212,7 @@ fn pause(headers: &HeaderMap, problem: &Problem, their_now: Timestamp) -> Option
 #[cfg(test)]
 mod tests {
     use http::{HeaderName, HeaderValue};
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -375,5 +376,30 @@ mod tests {
         assert!(!judged.evidence.message.chars().any(char::is_control));
         assert_eq!(excerpt("abc", 3), "abc");
         assert_eq!(excerpt("abcd", 3), "abc…");
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_panics_and_no_5xx_is_definite(
+            status in 0u16..1000,
+            body in prop::collection::vec(any::<u8>(), 0..200),
+            detail in ".*",
+            pause in "[ -~]{0,30}",
+        ) {
+            let document = serde_json::json!({
+                "type": "x/-/pep-authn/y", "detail": detail, "instance": detail,
+                "requestTime": detail, "retryAfter": pause,
+            });
+            for body in [body, document.to_string().into_bytes()] {
+                let mut answer = answer(status, &[], "");
+                answer.body = body;
+                for name in ["retry-after", "x-ratelimit-next", "date"] {
+                    answer.headers.insert(name, HeaderValue::from_str(&pause).unwrap());
+                }
+                let judged = classify(Phase::Write, &answer, now());
+                prop_assert!(!judged.evidence.message.chars().any(char::is_control));
+                prop_assert!(!(500..600).contains(&status) || judged.class == Class::Unknown);
+            }
+        }
     }
 }

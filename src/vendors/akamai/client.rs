@@ -446,6 +446,8 @@ fn not_done(judged: Judged) -> Outcome {
     let Judged { class, retry_after, evidence, .. } = judged;
     match class {
         Class::Refused => Outcome::Refused(evidence),
+        // A 503 to the read that goes before a comment may name a pause, too.
+        Class::NotSent if retry_after.is_some() => Outcome::Throttled { retry_after, evidence },
         Class::NotSent => Outcome::NotSent(evidence),
         Class::Denied | Class::WrongTime => Outcome::Denied(evidence),
         Class::Throttled => Outcome::Throttled { retry_after, evidence },

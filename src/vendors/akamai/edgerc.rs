@@ -353,6 +353,8 @@ fn base(host: &str) -> Result<Url, &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const GOOD: &str = "\
@@ -505,5 +507,13 @@ max-body = 131072
         assert!(load(Path::new("~/edgerc"), "default", lookup).is_ok());
         let missing = load(Path::new("~/none"), "default", lookup).unwrap_err().to_string();
         assert!(missing.contains("cannot be read") && missing.contains("AKAMAI_HOST"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "(\\[default\\]\n)?([a-z\\[\\]='\"; #é-]{0,20}\n){0,8}", host in ".*") {
+            let _ = parse_default(&text);
+            let _ = parse_default(&with("").replace("h.example", &host));
+        }
     }
 }

@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use url::Url;
 
 use super::edgegrid::{self, Parts};
+use super::transport::{Request, Transport, TransportError};
 use super::{Client, Credentials, ListScope, Settings};
 use crate::clock::{Clock as _, ManualClock};
 use crate::domain::catalog::Category;
@@ -588,6 +589,7 @@ async fn a_case_that_is_not_ours_or_not_to_be_touched_is_left_alone() {
         (text_answer(404, ""), "refused"),
         (text_answer(403, ""), "denied"),
         (text_answer(429, "").header("retry-after", "3"), "throttled"),
+        (text_answer(503, "").header("retry-after", "3"), "throttled"),
         (text_answer(500, ""), "not_sent"),
         (text_answer(200, "garbage"), "not_sent"),
         (text_answer(302, "").header("location", "/x"), "not_sent"),
@@ -873,4 +875,40 @@ async fn secrets_show_nowhere() {
             no_secret_in(&format!("{outcome:?} {client:?}"));
         }
     }
+}
+
+/// A transport that only writes down what Debug shows of a request.
+#[derive(Default)]
+struct Shown(Mutex<Vec<String>>);
+
+#[async_trait::async_trait]
+impl Transport for Shown {
+    async fn execute(
+        &self,
+        request: Request,
+    ) -> Result<super::transport::Response, TransportError> {
+        self.0.lock().unwrap().push(format!("{request:?}"));
+        Err(TransportError::Unknown("ct-sesame".to_owned()))
+    }
+}
+
+#[tokio::test]
+async fn a_request_does_not_show_its_signature_and_any_transport_will_do() {
+    let base = Url::parse("https://akab.example").unwrap();
+    let settings = Settings::new(
+        "akamai".into(),
+        base,
+        credentials(),
+        Duration::from_secs(1),
+        ListScope::Mine,
+    )
+    .unwrap();
+    let shown = Arc::new(Shown::default());
+    let clock = Arc::new(ManualClock::at(start()));
+    let client = Client::with_transport(settings, shown.clone(), clock, Arc::new(Rng::seeded(1)));
+    assert_eq!(client.send(&open()).await.name(), "unknown");
+    assert_eq!(client.send(&comment()).await.name(), "not_sent");
+    let shown = shown.0.lock().unwrap().join(" ");
+    assert!(shown.contains("Sensitive") && !shown.contains("signature="), "{shown}");
+    no_secret_in(&shown);
 }
