@@ -6,6 +6,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::draft::Choices;
+use super::severity::Rank;
+
 /// A case category. The vendor's list is closed for requests; each has its own required and
 /// forbidden fields (see [`super::draft`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -46,6 +49,12 @@ impl Category {
             Self::Billing => "BILLING",
             Self::ProfessionalServices => "PROFESSIONAL_SERVICES",
         }
+    }
+
+    /// Whether the vendor charges for cases of this category. Config refuses such a category
+    /// unless a person has explicitly allowed it, because what opens cases here is a machine.
+    pub fn is_billable(self) -> bool {
+        self == Self::ProfessionalServices
     }
 
     /// The category with that `categoryId`.
@@ -106,4 +115,169 @@ pub struct Catalog {
     pub solutions: Vec<String>,
     /// For PROFESSIONAL_SERVICES.
     pub packages: Vec<String>,
+}
+
+/// A severity that was found for a rank.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RankedSeverity<'a> {
+    /// The vendor's own string.
+    pub name: &'a str,
+    /// Whether the rank lies beyond the list, so that the least severe one stands in for it.
+    pub clamped: bool,
+}
+
+impl Catalog {
+    /// The severities that the vendor accepts for these choices, worst first, each once. Empty
+    /// where the vendor names none.
+    ///
+    /// TECHNICAL and MANAGED_CLOUD have severities per product and fall back to the category's
+    /// own (for MANAGED_CLOUD nothing is documented); every other category has only its own. The
+    /// strings begin with a number, 1 being the worst, but come in any order, so they are sorted
+    /// by it; those without a number keep their order behind the others.
+    pub fn severities_for(&self, category: Category, choices: &Choices) -> Vec<&str> {
+        let of_the_product: Vec<&String> = match (category, &choices.product) {
+            (Category::Technical | Category::ManagedCloud, Some(name)) => self
+                .products
+                .iter()
+                .filter(|product| product.name == *name)
+                .flat_map(|product| &product.severities)
+                .collect(),
+            _ => Vec::new(),
+        };
+        let chosen = if of_the_product.is_empty() {
+            self.severities.iter().collect()
+        } else {
+            of_the_product
+        };
+
+        let mut severities: Vec<&str> = Vec::with_capacity(chosen.len());
+        for severity in chosen {
+            if !severities.contains(&severity.as_str()) {
+                severities.push(severity);
+            }
+        }
+        severities.sort_by_key(|severity| leading_number(severity).unwrap_or(u64::MAX));
+        severities
+    }
+
+    /// The vendor's string for a rank: the n-th severity, counted from the worst. A rank beyond
+    /// the list gets the last one. `None` if the vendor names no severity at all.
+    pub fn severity(
+        &self,
+        category: Category,
+        choices: &Choices,
+        rank: Rank,
+    ) -> Option<RankedSeverity<'_>> {
+        let severities = self.severities_for(category, choices);
+        let place = usize::from(rank.get()).saturating_sub(1);
+        match severities.get(place) {
+            Some(name) => Some(RankedSeverity { name, clamped: false }),
+            None => severities.last().map(|name| RankedSeverity { name, clamped: true }),
+        }
+    }
+}
+
+/// The number that a severity begins with, as in `2-Moderate Impact`.
+fn leading_number(text: &str) -> Option<u64> {
+    let text = text.trim_start();
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    text.get(..end)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    fn product(name: &str) -> Choices {
+        Choices { product: Some(name.to_owned()), ..Choices::default() }
+    }
+
+    fn rank(rank: u64) -> Rank {
+        Rank::new(rank).unwrap()
+    }
+
+    fn catalog() -> Catalog {
+        Catalog {
+            products: vec![
+                Product {
+                    name: "Ion".to_owned(),
+                    severities: names(&["3-Low Impact", "1-Major Impact", "2-Moderate Impact"]),
+                    ..Product::default()
+                },
+                // The vendor repeats products; the lists are one.
+                Product {
+                    name: "Ion".to_owned(),
+                    severities: names(&["1-Major Impact", "10-None"]),
+                    ..Product::default()
+                },
+                Product { name: "Bare".to_owned(), ..Product::default() },
+            ],
+            severities: names(&["2-Major", "1-Critical"]),
+            ..Catalog::default()
+        }
+    }
+
+    #[test]
+    fn severities_are_the_products_own_sorted_by_number_and_each_once() {
+        assert_eq!(
+            catalog().severities_for(Category::Technical, &product("Ion")),
+            ["1-Major Impact", "2-Moderate Impact", "3-Low Impact", "10-None"]
+        );
+    }
+
+    #[test]
+    fn severities_fall_back_to_the_categorys() {
+        for choices in [product("Bare"), product("Unheard Of"), Choices::default()] {
+            assert_eq!(
+                catalog().severities_for(Category::ManagedCloud, &choices),
+                ["1-Critical", "2-Major"]
+            );
+        }
+        assert_eq!(
+            catalog().severities_for(Category::Security, &product("Ion")),
+            ["1-Critical", "2-Major"]
+        );
+    }
+
+    #[test]
+    fn severities_without_a_number_keep_their_order_behind_the_others() {
+        let catalog =
+            Catalog { severities: names(&["Worse", "Bad", "1-Worst"]), ..Catalog::default() };
+        assert_eq!(
+            catalog.severities_for(Category::Billing, &Choices::default()),
+            ["1-Worst", "Worse", "Bad"]
+        );
+    }
+
+    #[test]
+    fn a_rank_is_a_place_in_the_list_and_not_the_number_in_the_string() {
+        let catalog =
+            Catalog { severities: names(&["4-Low", "2-Major", "3-Minor"]), ..Catalog::default() };
+        let severity = |n| catalog.severity(Category::Billing, &Choices::default(), rank(n));
+        assert_eq!(severity(1), Some(RankedSeverity { name: "2-Major", clamped: false }));
+        assert_eq!(severity(3), Some(RankedSeverity { name: "4-Low", clamped: false }));
+        assert_eq!(severity(4), Some(RankedSeverity { name: "4-Low", clamped: true }));
+    }
+
+    #[test]
+    fn no_severity_where_the_vendor_names_none() {
+        assert_eq!(
+            Catalog::default().severity(Category::Billing, &Choices::default(), Rank::WORST),
+            None
+        );
+    }
+
+    #[test]
+    fn leading_numbers() {
+        for (text, number) in
+            [("1-Critical", Some(1)), (" 2 x", Some(2)), ("x1", None), ("", None), ("12", Some(12))]
+        {
+            assert_eq!(leading_number(text), number, "{text:?}");
+        }
+        assert_eq!(leading_number("99999999999999999999-x"), None);
+    }
 }

@@ -1,4 +1,15 @@
-//! A draft: a fully rendered case that has not been sent, and what the vendor demands of it.
+//! A draft: a fully rendered case that has not been sent.
+//!
+//! What the vendor demands of it is in [`fields`] (which fields a category has) and [`problems`]
+//! (everything that is wrong with a draft); [`fit`] makes texts fit the vendor's lengths.
+
+pub mod fields;
+pub mod fit;
+pub mod problems;
+
+pub use fields::{ChoiceField, forbidden_fields, required_fields};
+pub use fit::{Fitted, fit_comment, fit_description, fit_subject};
+pub use problems::DraftProblem;
 
 use serde::{Deserialize, Serialize};
 

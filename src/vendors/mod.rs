@@ -168,7 +168,9 @@ pub enum CatalogError {
 /// A client of one ticket system.
 #[async_trait]
 pub trait Vendor: Send + Sync {
-    /// Sends one request for `operation`. Exactly one: no hidden retry, no followed redirect.
+    /// Sends one request for `operation`: no hidden retry, no followed redirect. Reads may go
+    /// before it (whether the case is the incident's own) or after it (which case was created);
+    /// only an answer that proves that nothing was done because of our clock is tried once more.
     async fn send(&self, operation: &Operation) -> Outcome;
 
     /// Looks in the vendor's records for an earlier `operation` that was first sent at `since`.

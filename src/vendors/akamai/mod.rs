@@ -1,1 +1,25 @@
 //! Akamai Case Management v3.
+//!
+//! One case at the vendor for one incident, without an idempotency key at the vendor: the marker
+//! goes into the case's `customerTrackingNumber` and its token into the subject, and whatever an
+//! answer does not prove is looked up. [`classify`] says what an answer proves, [`client`] sends,
+//! `reconcile` looks, [`edgegrid`] signs, [`edgerc`] finds credentials, [`transport`] is the
+//! network, `wire` the JSON.
+//!
+//! `accountSwitchKey` is never sent: every operation of this API is marked as not supporting it.
+
+pub mod classify;
+pub mod client;
+pub mod edgegrid;
+pub mod edgerc;
+mod reconcile;
+pub mod settings;
+pub mod transport;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use client::{AccountCategories, Client};
+pub use edgegrid::Credentials;
+pub use settings::{ListScope, Settings, SettingsError};

@@ -1,0 +1,252 @@
+//! Makes texts fit what the vendor takes, without ever losing the token that makes them findable.
+//!
+//! The vendor states limits without a unit. They are counted in UTF-16 units (never fewer than
+//! characters), and long texts also in bytes as they will stand in JSON: EdgeGrid signs only the
+//! first 131,072 bytes of a body, and a body below that size raises no question.
+
+use super::super::ids::Marker;
+
+/// The longest subject, in UTF-16 units.
+pub const SUBJECT_LIMIT: usize = 255;
+/// The longest description, in UTF-16 units.
+pub const DESCRIPTION_LIMIT: usize = 32_000;
+/// The longest description and comment, in bytes of UTF-8 with JSON's escapes: 100 KiB. The
+/// vendor's own limits are 131,072 for a comment and 130,000 for a closure request.
+pub const TEXT_BYTES: usize = 100 * 1024;
+
+const ELLIPSIS: char = '…';
+const CUT_MARK: &str = "\n[… cut by Casewright: the text is longer than the vendor takes]";
+
+/// A text that fits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fitted {
+    /// The text.
+    pub text: String,
+    /// Whether something at its end had to go. Stripped control characters do not count.
+    pub cut: bool,
+}
+
+/// One line of at most [`SUBJECT_LIMIT`] UTF-16 units that ends in the marker's token.
+///
+/// Line breaks, control characters and runs of blanks become one blank. Too long a text is cut
+/// at a character and ends in `…` before the token. An empty text gives the token alone, which
+/// [`super::Draft::problems`] reports.
+pub fn fit_subject(text: &str, marker: &Marker) -> Fitted {
+    let token = marker.token();
+    let line = one_line(text);
+    let line = line.strip_suffix(token.as_str()).unwrap_or(&line).trim_end();
+    if line.is_empty() {
+        return Fitted { text: token, cut: false };
+    }
+    let room = SUBJECT_LIMIT.saturating_sub(units(&token) + 1);
+    if units(line) <= room {
+        return Fitted { text: format!("{line} {token}"), cut: false };
+    }
+    let head = head(line, room.saturating_sub(1), usize::MAX).trim_end();
+    Fitted { text: format!("{head}{ELLIPSIS} {token}"), cut: true }
+}
+
+/// A text of at most `limit` UTF-16 units (never more than [`DESCRIPTION_LIMIT`]) and
+/// [`TEXT_BYTES`] bytes.
+///
+/// Keeps line breaks and tabs, drops other control characters. Too long a text is cut at a
+/// character and ends in a line that says so.
+pub fn fit_description(text: &str, limit: usize) -> Fitted {
+    let text = clean(text);
+    let limit = limit.min(DESCRIPTION_LIMIT);
+    if units(&text) <= limit && json_len(&text) <= TEXT_BYTES {
+        return Fitted { text, cut: false };
+    }
+    match limit.checked_sub(units(CUT_MARK)) {
+        Some(room) => {
+            let head = head(&text, room, TEXT_BYTES - json_len(CUT_MARK)).trim_end();
+            Fitted { text: format!("{head}{CUT_MARK}"), cut: true }
+        }
+        // So small a limit leaves no room to explain.
+        None => Fitted { text: head(&text, limit, TEXT_BYTES).to_owned(), cut: true },
+    }
+}
+
+/// A text of at most [`TEXT_BYTES`] bytes that ends in `token`, on a line of its own.
+///
+/// Keeps line breaks and tabs, drops other control characters. Too long a text is cut at a
+/// character, and a line before the token says so.
+pub fn fit_comment(text: &str, token: &str) -> Fitted {
+    let text = clean(text);
+    let text = text.trim_end();
+    let text = text.strip_suffix(token).unwrap_or(text).trim_end();
+    if text.is_empty() {
+        return Fitted { text: token.to_owned(), cut: false };
+    }
+    let end = format!("\n\n{token}");
+    let room = TEXT_BYTES.saturating_sub(json_len(&end));
+    if json_len(text) <= room {
+        return Fitted { text: format!("{text}{end}"), cut: false };
+    }
+    let head = head(text, usize::MAX, room.saturating_sub(json_len(CUT_MARK))).trim_end();
+    Fitted { text: format!("{head}{CUT_MARK}{end}"), cut: true }
+}
+
+/// The length in UTF-16 units.
+pub(super) fn units(text: &str) -> usize {
+    text.chars().map(char::len_utf16).sum()
+}
+
+/// The bytes that a character takes in a JSON string.
+fn json_bytes(c: char) -> usize {
+    match c {
+        '"' | '\\' | '\n' | '\r' | '\t' => 2,
+        c if u32::from(c) < 0x20 => 6,
+        c => c.len_utf8(),
+    }
+}
+
+/// The length in bytes within a JSON string.
+pub(super) fn json_len(text: &str) -> usize {
+    text.chars().map(json_bytes).sum()
+}
+
+/// The longest beginning that has at most so many UTF-16 units and JSON bytes.
+fn head(text: &str, max_units: usize, max_bytes: usize) -> &str {
+    let (mut units, mut bytes) = (0usize, 0usize);
+    for (at, c) in text.char_indices() {
+        units = units.saturating_add(c.len_utf16());
+        bytes = bytes.saturating_add(json_bytes(c));
+        if units > max_units || bytes > max_bytes {
+            return text.get(..at).unwrap_or_default();
+        }
+    }
+    text
+}
+
+/// One line without control characters and without runs of blanks.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for word in text.split(|c: char| c.is_whitespace() || c.is_control()) {
+        if !word.is_empty() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    line
+}
+
+/// Line breaks become `\n`; control characters other than it and the tab go.
+fn clean(text: &str) -> String {
+    text.replace("\r\n", "\n")
+        .chars()
+        .filter_map(|c| match c {
+            '\r' => Some('\n'),
+            '\n' | '\t' => Some(c),
+            c if c.is_control() => None,
+            c => Some(c),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::ids::IncidentId;
+
+    fn marker() -> Marker {
+        IncidentId::from_stored("9f3a1c7be2d044580a1b2c3d").marker()
+    }
+
+    const TOKEN: &str = "[cw-9f3a1c7be2d0-3]";
+
+    #[test]
+    fn a_subject_becomes_one_line_and_ends_in_the_token() {
+        assert_eq!(
+            fit_subject(" a\r\nb\0\tc   d\u{2028}e ", &marker()),
+            Fitted { text: "a b c d e [cw-9f3a1c7be2d0]".to_owned(), cut: false }
+        );
+        assert_eq!(fit_subject("\n", &marker()).text, "[cw-9f3a1c7be2d0]");
+    }
+
+    #[test]
+    fn a_subject_is_cut_only_above_the_limit() {
+        let room = 255 - " [cw-9f3a1c7be2d0]".len();
+        let fits = fit_subject(&"x".repeat(room), &marker());
+        assert_eq!((units(&fits.text), fits.cut), (255, false));
+        let cut = fit_subject(&"x".repeat(room + 1), &marker());
+        assert_eq!((units(&cut.text), cut.cut), (255, true));
+        assert!(cut.text.ends_with("x… [cw-9f3a1c7be2d0]"));
+    }
+
+    #[test]
+    fn a_subject_of_wide_characters_counts_utf16_units() {
+        let cut = fit_subject(&"🔥".repeat(200), &marker());
+        assert!(cut.cut && units(&cut.text) <= 255);
+        assert!(cut.text.ends_with("🔥… [cw-9f3a1c7be2d0]"));
+    }
+
+    #[test]
+    fn a_description_keeps_lines_and_tabs_and_says_where_it_was_cut() {
+        assert_eq!(fit_description("a\r\n\tb\rc\u{7}\0", 32_000).text, "a\n\tb\nc");
+        assert!(!fit_description(&"y".repeat(32_000), 32_000).cut);
+        let cut = fit_description(&"y".repeat(32_001), 40_000);
+        assert_eq!((units(&cut.text), cut.cut), (32_000, true));
+        assert!(cut.text.ends_with(CUT_MARK));
+        assert_eq!(fit_description("abcdef", 3), Fitted { text: "abc".to_owned(), cut: true });
+    }
+
+    #[test]
+    fn a_comment_is_measured_as_it_stands_in_json() {
+        let quotes = fit_comment(&"\"".repeat(60 * 1024), TOKEN);
+        assert!(quotes.cut);
+        assert!(serde_json::to_string(&quotes.text).unwrap().len() <= TEXT_BYTES + 2);
+        let room = TEXT_BYTES - json_len("\n\n") - TOKEN.len();
+        assert!(!fit_comment(&"z".repeat(room), TOKEN).cut);
+        assert!(fit_comment(&"z".repeat(room + 1), TOKEN).cut);
+        assert_eq!(fit_comment("", TOKEN).text, TOKEN);
+    }
+
+    proptest! {
+        #[test]
+        fn subjects_always_fit_and_are_stable(text in ".{0,400}") {
+            let once = fit_subject(&text, &marker());
+            prop_assert!(units(&once.text) <= SUBJECT_LIMIT);
+            prop_assert!(once.text.ends_with(&marker().token()));
+            prop_assert!(!once.text.chars().any(char::is_control));
+            let twice = fit_subject(&once.text, &marker());
+            prop_assert_eq!(&twice.text, &once.text);
+            prop_assert!(!twice.cut);
+        }
+
+        #[test]
+        fn descriptions_always_fit_and_are_stable(text in "(?s).{0,300}", limit in 0usize..300) {
+            let once = fit_description(&text, limit);
+            prop_assert!(units(&once.text) <= limit);
+            let kept = once.text.strip_suffix(CUT_MARK).unwrap_or(&once.text);
+            prop_assert!(clean(&text).starts_with(kept));
+            prop_assert_eq!(
+                fit_description(&once.text, limit),
+                Fitted { text: once.text.clone(), cut: false }
+            );
+        }
+    }
+
+    proptest! {
+        // Long texts are slow to shrink and slow to make.
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn comments_always_fit_and_are_stable(text in "(?s).{0,300}", times in 1usize..600) {
+            let once = fit_comment(&text.repeat(times), TOKEN);
+            prop_assert!(json_len(&once.text) <= TEXT_BYTES);
+            prop_assert_eq!(
+                serde_json::to_string(&once.text).unwrap().len(),
+                json_len(&once.text) + 2
+            );
+            prop_assert!(once.text.ends_with(TOKEN));
+            let twice = fit_comment(&once.text, TOKEN);
+            prop_assert_eq!(&twice.text, &once.text);
+            prop_assert!(!twice.cut);
+        }
+    }
+}

@@ -1,0 +1,559 @@
+//! The client: signs, sends, and turns what an answer proves into an outcome.
+//!
+//! *Invariant*: at most one request that could change something reaches the API per call of
+//! [`Vendor::send`]. The only repetition is after the gateway has refused a signature's time,
+//! which proves that nothing was done. *Invariant*: a case is touched only after its own tracking
+//! number was read back and equals the incident's marker.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION};
+use http::{HeaderMap, HeaderValue, Method};
+use jiff::{SignedDuration, Timestamp};
+use serde::de::DeserializeOwned;
+use url::{Position, Url};
+
+use super::classify::{Class, Judged, Phase, classify};
+use super::edgegrid::{self, MAX_BODY, Parts};
+use super::settings::Settings;
+use super::transport::{Http, Request, Response, SetUpError, Transport, TransportError};
+use super::wire::{
+    AccountWithCategories, Case, CategoryDetails, NewCase, NewComment, case_id, case_id_of_location,
+};
+use crate::clock::Clock;
+use crate::domain::catalog::{Catalog, Category};
+use crate::domain::draft::Draft;
+use crate::domain::ids::{AccountId, CaseId, Marker};
+use crate::rng::Rng;
+use crate::vendors::{CatalogError, Evidence, Look, Operation, Outcome, Vendor};
+
+/// How much of an answer is read: 1 MiB.
+const READ_AT_MOST: usize = 1024 * 1024;
+/// A category with all products and their problems may be larger: 8 MiB.
+const READ_OF_CATALOG: usize = 8 * READ_AT_MOST;
+/// How long a catalog is believed.
+const CATALOG_TTL: SignedDuration = SignedDuration::from_mins(15);
+
+/// A client of Akamai Case Management.
+pub struct Client {
+    pub(super) settings: Settings,
+    transport: Arc<dyn Transport>,
+    pub(super) clock: Arc<dyn Clock>,
+    rng: Arc<Rng>,
+    /// The vendor's time minus ours, once a signature's time was refused.
+    offset: Mutex<SignedDuration>,
+    catalogs: Mutex<HashMap<(AccountId, Category), (Timestamp, Catalog)>>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// An account that the API client may use, for checks before the first case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountCategories {
+    /// Its id.
+    pub account: AccountId,
+    /// Its name.
+    pub name: String,
+    /// The vendor's `categoryId`s; may hold some that [`Category`] does not know.
+    pub categories: Vec<String>,
+}
+
+/// An answer, or the lack of one, judged.
+struct Exchanged {
+    judged: Judged,
+    response: Option<Response>,
+}
+
+/// A request before it is signed.
+struct Call {
+    phase: Phase,
+    url: Url,
+    body: Vec<u8>,
+    read_at_most: usize,
+}
+
+impl Client {
+    /// A client over the network.
+    pub fn new(
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        rng: Arc<Rng>,
+    ) -> Result<Self, SetUpError> {
+        let transport = Arc::new(Http::new(settings.timeout)?);
+        Ok(Self::with_transport(settings, transport, clock, rng))
+    }
+
+    /// A client over any transport.
+    pub fn with_transport(
+        settings: Settings,
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+        rng: Arc<Rng>,
+    ) -> Self {
+        Self {
+            settings,
+            transport,
+            clock,
+            rng,
+            offset: Mutex::new(SignedDuration::ZERO),
+            catalogs: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// How far the vendor's clock was ahead of ours when it last refused our time; zero if it
+    /// never did.
+    pub fn clock_offset(&self) -> SignedDuration {
+        *self.offset.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The accounts that the API client may use, and each one's categories. It proves host,
+    /// credentials, clock and grant in one harmless call.
+    pub async fn accounts(&self) -> Result<Vec<AccountCategories>, CatalogError> {
+        let url = self.url(&["accounts-with-categories"], &[]);
+        let accounts: Vec<AccountWithCategories> =
+            self.read(url, READ_AT_MOST).await.map_err(|judged| catalog_error(*judged))?;
+        Ok(accounts
+            .into_iter()
+            .filter_map(|account| {
+                Some(AccountCategories {
+                    account: AccountId::new(account.account_id?),
+                    name: account.account_name.unwrap_or_default(),
+                    categories: account
+                        .categories
+                        .into_iter()
+                        .filter_map(|category| category.category_id)
+                        .collect(),
+                })
+            })
+            .collect())
+    }
+
+    /// The address of a resource. Segments and values are percent-encoded.
+    pub(super) fn url(&self, segments: &[&str], query: &[(&str, &str)]) -> Url {
+        let mut url = self.settings.base.clone();
+        // Cannot fail: a base with a host has a path.
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.clear().extend(["case-management", "v3"]).extend(segments);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
+    /// The address of a link such as `/case-management/v3/cases?cursor=x`; `None` if it leads to
+    /// another host, which must never see a signature.
+    pub(super) fn linked(&self, href: &str) -> Option<Url> {
+        let base = &self.settings.base;
+        let url = base.join(href).ok()?;
+        let same = url.scheme() == base.scheme()
+            && url.host() == base.host()
+            && url.port_or_known_default() == base.port_or_known_default()
+            && url.username().is_empty()
+            && url.password().is_none();
+        same.then_some(url)
+    }
+
+    /// Reads a document.
+    pub(super) async fn read<T: DeserializeOwned>(
+        &self,
+        url: Url,
+        read_at_most: usize,
+    ) -> Result<T, Box<Judged>> {
+        let call = Call { phase: Phase::Read, url, body: Vec::new(), read_at_most };
+        let Exchanged { mut judged, response } = self.exchange(&call).await;
+        let parsed = match (judged.class, &response) {
+            (Class::Done, Some(response)) if response.complete => {
+                serde_json::from_slice(&response.body).ok()
+            }
+            (Class::Done, _) => None,
+            _ => return Err(Box::new(judged)),
+        };
+        parsed.ok_or_else(|| {
+            judged.class = Class::NotSent;
+            judged.evidence.message = "Akamai's answer is unreadable: it is cut off, too large or not the JSON that was expected".to_owned();
+            Box::new(judged)
+        })
+    }
+
+    /// Reads a case.
+    pub(super) async fn read_case(&self, case: &CaseId) -> Result<Case, Box<Judged>> {
+        self.read(self.url(&["cases", case.as_str()], &[]), READ_AT_MOST).await
+    }
+
+    /// Reads a page of a list.
+    pub(super) async fn read_page<T: DeserializeOwned>(&self, url: Url) -> Result<T, Box<Judged>> {
+        self.read(url, READ_AT_MOST).await
+    }
+
+    /// One exchange; a second one only after the gateway has refused the first one's time.
+    async fn exchange(&self, call: &Call) -> Exchanged {
+        let first = self.attempt(call).await;
+        if first.judged.class != Class::WrongTime {
+            return first;
+        }
+        let mut last = match first.judged.offset {
+            Some(offset) => {
+                *self.offset.lock().unwrap_or_else(PoisonError::into_inner) = offset;
+                tracing::warn!(
+                    vendor = %self.settings.name,
+                    offset_seconds = offset.as_secs(),
+                    "Akamai refused the time of a signature: this machine's clock is off; signing once more with Akamai's time"
+                );
+                self.attempt(call).await
+            }
+            None => first,
+        };
+        if last.judged.class == Class::WrongTime {
+            last.judged.class = Class::Denied;
+        }
+        last
+    }
+
+    /// Signs and sends once. Time and nonce are fresh: a nonce seen twice is refused.
+    async fn attempt(&self, call: &Call) -> Exchanged {
+        let request = match self.signed(call) {
+            Ok(request) => request,
+            Err(message) => return Exchanged::without_answer(Class::NotSent, message),
+        };
+        match self.transport.execute(request).await {
+            Ok(response) => {
+                let mut judged = classify(call.phase, &response, self.clock.now());
+                let evidence = &mut judged.evidence;
+                evidence.message = self.settings.credentials.redact(&evidence.message);
+                evidence.reference =
+                    evidence.reference.as_ref().map(|text| self.settings.credentials.redact(text));
+                Exchanged { judged, response: Some(response) }
+            }
+            Err(TransportError::NotSent(why)) => Exchanged::without_answer(
+                Class::NotSent,
+                format!("Akamai cannot be reached, so nothing was sent ({why})"),
+            ),
+            Err(TransportError::Unknown(why)) => match call.phase {
+                Phase::Read => Exchanged::without_answer(
+                    Class::NotSent,
+                    format!("Akamai could not be asked ({why})"),
+                ),
+                Phase::Write => Exchanged::without_answer(
+                    Class::Unknown,
+                    format!(
+                        "Akamai's answer was lost ({why}): it may have been done, so its records will be read before anything is repeated"
+                    ),
+                ),
+            },
+        }
+    }
+
+    fn signed(&self, call: &Call) -> Result<Request, String> {
+        let method = match call.phase {
+            Phase::Read => Method::GET,
+            Phase::Write => Method::POST,
+        };
+        let host = &call.url[Position::BeforeHost..Position::AfterPort];
+        let target = &call.url[Position::BeforePath..Position::AfterQuery];
+        let now = self.clock.now();
+        let time = now.checked_add(self.clock_offset()).unwrap_or(now);
+        let nonce = uuid::Builder::from_random_bytes(self.rng.bytes()).into_uuid().to_string();
+        let parts = Parts {
+            method: method.as_str(),
+            scheme: call.url.scheme(),
+            host,
+            path_and_query: target,
+            body: &call.body,
+        };
+        let authorization = edgegrid::authorization(
+            parts,
+            &self.settings.credentials,
+            &edgegrid::timestamp(time),
+            &nonce,
+        );
+        let mut authorization = HeaderValue::from_str(&authorization)
+            .map_err(|_| "the credentials cannot stand in a header".to_owned())?;
+        authorization.set_sensitive(true);
+
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, authorization);
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if !call.body.is_empty() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        Ok(Request {
+            method,
+            url: call.url.clone(),
+            headers,
+            body: call.body.clone(),
+            read_at_most: call.read_at_most,
+        })
+    }
+
+    async fn write(&self, url: Url, body: Vec<u8>) -> Exchanged {
+        let call = Call { phase: Phase::Write, url, body, read_at_most: READ_AT_MOST };
+        self.exchange(&call).await
+    }
+
+    async fn open(&self, draft: &Draft) -> Outcome {
+        // Without the token the list could not tell this case from others, and an unknown
+        // outcome would end in a second case.
+        if !draft.subject.ends_with(&draft.marker.token()) {
+            return refused(format!("the subject does not end in {}", draft.marker.token()));
+        }
+        let Ok(body) = serde_json::to_vec(&NewCase::of(draft)) else {
+            return refused("the draft cannot be written as JSON".to_owned());
+        };
+        if body.len() >= MAX_BODY {
+            return refused(format!(
+                "the case has {} bytes, and Akamai's gateway signs fewer than {MAX_BODY}: shorten the description or `also_notify`",
+                body.len()
+            ));
+        }
+        let Exchanged { judged, response } = self.write(self.url(&["cases"], &[]), body).await;
+        match (judged.class, response) {
+            (Class::Done, Some(response)) => self.opened(&draft.marker, &response, judged).await,
+            (_, _) => not_done(judged),
+        }
+    }
+
+    /// The new case's number: from the answer's body, or else by asking what `Location` names.
+    async fn opened(&self, marker: &Marker, response: &Response, judged: Judged) -> Outcome {
+        let Judged { mut evidence, .. } = judged;
+        let body: Option<Case> =
+            if response.complete { serde_json::from_slice(&response.body).ok() } else { None };
+        if let Some(body) = body
+            && let Some(case) = body.id()
+        {
+            let tracking = body.customer_tracking_number.as_deref();
+            if tracking == Some(marker.as_str()) {
+                evidence.message = format!("Akamai opened case {case}");
+                return Outcome::Done { case, evidence };
+            }
+            // Only 201 is documented to mean that something was created.
+            if response.status == 201 {
+                evidence.message = format!(
+                    "Akamai opened case {case}, but shows the tracking number {} instead of {marker}",
+                    tracking
+                        .map_or_else(|| "(none)".to_owned(), |t| super::classify::excerpt(t, 40))
+                );
+                return Outcome::Done { case, evidence };
+            }
+        }
+        let location = response.headers.get(LOCATION).and_then(|value| value.to_str().ok());
+        if let Some(case) = location.and_then(case_id_of_location)
+            && let Ok(read) = self.read_case(&case).await
+            && read.customer_tracking_number.as_deref() == Some(marker.as_str())
+        {
+            evidence.message = format!(
+                "Akamai opened case {case}; its answer was unreadable, so the case was read"
+            );
+            return Outcome::Done { case, evidence };
+        }
+        evidence.message = format!(
+            "Akamai answered {}, but its answer does not tell the case's number: its records will be read before anything is repeated",
+            response.status
+        );
+        Outcome::Unknown(evidence)
+    }
+
+    /// Reads a case and makes sure that it is the incident's own.
+    async fn own(&self, case: &CaseId, marker: &Marker) -> Result<Case, Outcome> {
+        if case_id(case.as_str()).is_none() {
+            return Err(refused("what the case is known by is no case number".to_owned()));
+        }
+        let read = self.read_case(case).await.map_err(|judged| not_done(*judged))?;
+        if read.customer_tracking_number.as_deref() == Some(marker.as_str()) {
+            return Ok(read);
+        }
+        Err(refused(format!(
+            "case {case} does not carry the tracking number {marker}, so it is not this incident's and is left alone"
+        )))
+    }
+
+    async fn annotate(&self, case: &CaseId, marker: &Marker, kind: Kind, text: &str) -> Outcome {
+        let own = match self.own(case, marker).await {
+            Ok(own) => own,
+            Err(outcome) => return outcome,
+        };
+        if kind == Kind::Closure && own.is_closed() {
+            let evidence = Evidence {
+                status: None,
+                reference: None,
+                message: format!("case {case} is already closed"),
+            };
+            return Outcome::Done { case: case.clone(), evidence };
+        }
+        let (allowed, segment) = match kind {
+            Kind::Comment => (own.permissions.add_comments, "comments"),
+            Kind::Closure => (own.permissions.request_close, "request-case-closure"),
+        };
+        if allowed == Some(false) {
+            return refused(format!(
+                "Akamai does not let this user {} case {case}{}",
+                match kind {
+                    Kind::Comment => "comment on",
+                    Kind::Closure => "ask for the closure of",
+                },
+                if own.is_closed() { ", which is closed (comments end 14 days after)" } else { "" }
+            ));
+        }
+        let Ok(body) = serde_json::to_vec(&NewComment { comment: text }) else {
+            return refused("the text cannot be written as JSON".to_owned());
+        };
+        if body.len() >= MAX_BODY {
+            return refused(format!("the text has {} bytes: shorten it", body.len()));
+        }
+        let Exchanged { mut judged, .. } =
+            self.write(self.url(&["cases", case.as_str(), segment], &[]), body).await;
+        if judged.class != Class::Done {
+            return not_done(judged);
+        }
+        judged.evidence.message = match kind {
+            Kind::Comment => format!("Akamai took the comment on case {case}"),
+            Kind::Closure => format!("Akamai took the request to close case {case}"),
+        };
+        Outcome::Done { case: case.clone(), evidence: judged.evidence }
+    }
+}
+
+/// What is added to a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A comment.
+    Comment,
+    /// A request to close it, which the vendor keeps as a comment too.
+    Closure,
+}
+
+impl Exchanged {
+    fn without_answer(class: Class, message: String) -> Self {
+        let evidence = Evidence { status: None, reference: None, message };
+        Self { judged: Judged { class, retry_after: None, offset: None, evidence }, response: None }
+    }
+}
+
+fn refused(message: String) -> Outcome {
+    Outcome::Refused(Evidence { status: None, reference: None, message })
+}
+
+/// The outcome of what was not confirmed.
+fn not_done(judged: Judged) -> Outcome {
+    let Judged { class, retry_after, evidence, .. } = judged;
+    match class {
+        Class::Refused => Outcome::Refused(evidence),
+        // A 503 to the read that goes before a comment may name a pause, too.
+        Class::NotSent if retry_after.is_some() => Outcome::Throttled { retry_after, evidence },
+        Class::NotSent => Outcome::NotSent(evidence),
+        Class::Denied | Class::WrongTime => Outcome::Denied(evidence),
+        Class::Throttled => Outcome::Throttled { retry_after, evidence },
+        // A confirmed answer never gets here; if one did, nobody would know.
+        Class::Unknown | Class::Done => Outcome::Unknown(evidence),
+    }
+}
+
+fn catalog_error(judged: Judged) -> CatalogError {
+    let Judged { class, retry_after, evidence, .. } = judged;
+    match class {
+        Class::Refused => CatalogError::Refused(evidence),
+        Class::Denied | Class::WrongTime => CatalogError::Denied(evidence),
+        Class::NotSent | Class::Throttled | Class::Unknown | Class::Done => {
+            CatalogError::Unavailable { retry_after, evidence }
+        }
+    }
+}
+
+#[async_trait]
+impl Vendor for Client {
+    async fn send(&self, operation: &Operation) -> Outcome {
+        match operation {
+            Operation::Open(draft) => self.open(draft).await,
+            Operation::Comment { case, marker, text, .. } => {
+                self.annotate(case, marker, Kind::Comment, text).await
+            }
+            Operation::Close { case, marker, text, .. } => {
+                self.annotate(case, marker, Kind::Closure, text).await
+            }
+        }
+    }
+
+    async fn look(&self, operation: &Operation, since: Timestamp) -> Look {
+        match operation {
+            Operation::Open(draft) => self.look_for_case(draft, since).await,
+            Operation::Comment { case, marker, token, .. } => {
+                self.look_for_text(case, marker, token, Kind::Comment, since).await
+            }
+            Operation::Close { case, marker, token, .. } => {
+                self.look_for_text(case, marker, token, Kind::Closure, since).await
+            }
+        }
+    }
+
+    async fn catalog(
+        &self,
+        account: &AccountId,
+        category: Category,
+        fresh: bool,
+    ) -> Result<Catalog, CatalogError> {
+        let key = (account.clone(), category);
+        let now = self.clock.now();
+        if !fresh {
+            let catalogs = self.catalogs.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((read_at, catalog)) = catalogs.get(&key)
+                && now.duration_since(*read_at).abs() < CATALOG_TTL
+            {
+                return Ok(catalog.clone());
+            }
+        }
+        let url = self.url(&["categories", category.as_str()], &[("accountId", account.as_str())]);
+        let details: CategoryDetails =
+            self.read(url, READ_OF_CATALOG).await.map_err(|judged| catalog_error(*judged))?;
+        let catalog = details.into_catalog();
+        self.catalogs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(key, (now, catalog.clone()));
+        Ok(catalog)
+    }
+}
+
+/// The pause before the next of several reads, after a burst of five.
+pub(super) struct Reads<'a> {
+    client: &'a Client,
+    done: usize,
+}
+
+impl<'a> Reads<'a> {
+    const BURST: usize = 5;
+    /// A look that needs more reads than this is given up.
+    const LIMIT: usize = 500;
+
+    pub(super) fn of(client: &'a Client) -> Self {
+        Self { client, done: 0 }
+    }
+
+    /// Waits for the next read's turn; an error once there were too many.
+    pub(super) async fn turn(&mut self) -> Result<(), Box<Judged>> {
+        if self.done >= Self::LIMIT {
+            return Err(unreadable(format!(
+                "the records were not read to their end: more than {} pages",
+                Self::LIMIT
+            )));
+        }
+        let pause: Duration = self.client.settings.pause;
+        if self.done >= Self::BURST && !pause.is_zero() {
+            self.client.clock.sleep(pause).await;
+        }
+        self.done += 1;
+        Ok(())
+    }
+}
+
+/// A read that failed for a reason of ours.
+pub(super) fn unreadable(message: String) -> Box<Judged> {
+    Box::new(Exchanged::without_answer(Class::NotSent, message).judged)
+}

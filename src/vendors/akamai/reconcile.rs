@@ -1,0 +1,337 @@
+//! Looks in Akamai's records for something whose outcome is unknown.
+//!
+//! The list shows subjects and no tracking numbers, so the subject's token narrows and the case
+//! itself confirms. *Invariant*: [`Look::Absent`] is said only after every page back to before
+//! the first attempt was read; anything less is [`Look::Failed`].
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::classify::{Class, Judged, excerpt};
+use super::client::{Client, Kind, Reads, unreadable};
+use super::wire::{CasePage, CommentPage, Link, case_id, next};
+use crate::domain::draft::Draft;
+use crate::domain::ids::{CaseId, Marker};
+use crate::vendors::{Evidence, Look};
+
+/// How far two clocks may be apart before a record is missed.
+const MARGIN: SignedDuration = SignedDuration::from_mins(15);
+/// The most that the list of cases gives in one page.
+const CASES_PER_PAGE: &str = "200";
+/// The most that the list of comments gives in one page is not documented; this is the default
+/// of the list of cases.
+const COMMENTS_PER_PAGE: &str = "50";
+
+impl Client {
+    /// Looks for the case of a draft that was first sent at `since`.
+    pub(super) async fn look_for_case(&self, draft: &Draft, since: Timestamp) -> Look {
+        match self.find_case(draft, since).await {
+            Ok(look) => look,
+            Err(judged) => failed(*judged),
+        }
+    }
+
+    /// Looks for a text on a case that was first sent at `since`.
+    pub(super) async fn look_for_text(
+        &self,
+        case: &CaseId,
+        marker: &Marker,
+        token: &str,
+        kind: Kind,
+        since: Timestamp,
+    ) -> Look {
+        match self.find_text(case, marker, token, kind, since).await {
+            Ok(look) => look,
+            Err(judged) => failed(*judged),
+        }
+    }
+
+    async fn find_case(&self, draft: &Draft, since: Timestamp) -> Result<Look, Box<Judged>> {
+        let token = draft.marker.token();
+        let horizon = before(since);
+        let days = days_back(self.clock.now(), since).to_string();
+        let mut reads = Reads::of(self);
+
+        let mut candidates = BTreeSet::new();
+        let mut seen = 0usize;
+        for kind in self.settings.list_scope.types() {
+            let first = self.url(
+                &["cases"],
+                &[
+                    ("type", kind),
+                    ("accountIds", draft.account.as_str()),
+                    ("duration", &days),
+                    ("limit", CASES_PER_PAGE),
+                ],
+            );
+            self.walk(first, &mut reads, |page: &CasePage| {
+                seen += page.cases.len();
+                for listed in &page.cases {
+                    if listed.subject.as_deref().is_some_and(|subject| mentions(subject, &token)) {
+                        match listed.id() {
+                            Some(case) => candidates.insert(case),
+                            None => return Err(unreadable("a case in Akamai's list has our token in its subject and no usable number".to_owned())),
+                        };
+                    }
+                }
+                let dates = page.cases.iter().map(|case| case.created_date.as_deref());
+                Ok(Page { links: &page.links, last: all_before(dates, horizon) })
+            })
+            .await?;
+        }
+
+        let (mut found, mut others) = (Vec::new(), Vec::new());
+        for case in candidates {
+            reads.turn().await?;
+            let tracking = self.read_case(&case).await?.customer_tracking_number;
+            match tracking.as_deref() {
+                Some(tracking) if tracking == draft.marker.as_str() => found.push(case),
+                // A tracking number that was cut short would make every look say "absent" and
+                // every retry a second case.
+                Some(cut) if !cut.is_empty() && draft.marker.as_str().starts_with(cut) => {
+                    return Err(unreadable(format!(
+                        "case {case} has our token in its subject and the tracking number {}, which looks like {} cut short: a person must look",
+                        excerpt(cut, 40),
+                        draft.marker
+                    )));
+                }
+                _ => others.push(case),
+            }
+        }
+        let aside = if others.is_empty() {
+            String::new()
+        } else {
+            format!(
+                "; {} has the token in the subject but another tracking number, and is not ours",
+                listed(&others)
+            )
+        };
+        Ok(match found.as_slice() {
+            [] => Look::Absent(evidence(format!(
+                "none of {seen} recent cases carries {}{aside}",
+                draft.marker
+            ))),
+            [case] => Look::Found {
+                evidence: evidence(format!("case {case} carries {}{aside}", draft.marker)),
+                case: case.clone(),
+            },
+            several => Look::Several {
+                evidence: evidence(format!(
+                    "{} cases carry {}: {}; close all but one{aside}",
+                    several.len(),
+                    draft.marker,
+                    listed(several)
+                )),
+                cases: found,
+            },
+        })
+    }
+
+    async fn find_text(
+        &self,
+        case: &CaseId,
+        marker: &Marker,
+        token: &str,
+        kind: Kind,
+        since: Timestamp,
+    ) -> Result<Look, Box<Judged>> {
+        if case_id(case.as_str()).is_none() {
+            return Err(unreadable("what the case is known by is no case number".to_owned()));
+        }
+        let mut reads = Reads::of(self);
+        reads.turn().await?;
+        let own = self.read_case(case).await?;
+        if own.customer_tracking_number.as_deref() != Some(marker.as_str()) {
+            return Err(unreadable(format!(
+                "case {case} does not carry the tracking number {marker}: a person must look"
+            )));
+        }
+        if kind == Kind::Closure && own.is_closed() {
+            return Ok(Look::Found {
+                case: case.clone(),
+                evidence: evidence(format!("case {case} is already closed")),
+            });
+        }
+
+        let horizon = before(since);
+        let (mut found, mut seen) = (false, 0usize);
+        let first =
+            self.url(&["cases", case.as_str(), "comments"], &[("limit", COMMENTS_PER_PAGE)]);
+        self.walk(first, &mut reads, |page: &CommentPage| {
+            seen += page.comments.len();
+            found |= page.comments.iter().any(|comment| {
+                comment.comment.as_deref().is_some_and(|text| mentions(text, token))
+            });
+            let dates = page.comments.iter().map(|comment| comment.created_date.as_deref());
+            Ok(Page { links: &page.links, last: found || all_before(dates, horizon) })
+        })
+        .await?;
+        Ok(if found {
+            Look::Found {
+                case: case.clone(),
+                evidence: evidence(format!("a comment on case {case} carries {token}")),
+            }
+        } else {
+            Look::Absent(evidence(format!(
+                "none of {seen} recent comments on case {case} carries {token}"
+            )))
+        })
+    }
+
+    /// Reads page after page until `judge` calls one the last or there is no other.
+    async fn walk<P: DeserializeOwned + Send + Sync>(
+        &self,
+        first: Url,
+        reads: &mut Reads<'_>,
+        mut judge: impl FnMut(&P) -> Result<Page<'_>, Box<Judged>> + Send,
+    ) -> Result<(), Box<Judged>> {
+        let mut url = first;
+        loop {
+            reads.turn().await?;
+            let page: P = self.read_page(url.clone()).await?;
+            let Page { links, last } = judge(&page)?;
+            let Some(href) = next(links).filter(|_| !last) else { return Ok(()) };
+            let Some(following) = self.linked(href) else {
+                return Err(unreadable(
+                    "Akamai's list continues at another host, which is not followed".to_owned(),
+                ));
+            };
+            if following == url {
+                return Err(unreadable("Akamai's list leads back to the same page".to_owned()));
+            }
+            url = following;
+        }
+    }
+}
+
+/// A page that was judged.
+struct Page<'a> {
+    links: &'a [Link],
+    /// Whether nothing that matters can be on a later one.
+    last: bool,
+}
+
+fn evidence(message: String) -> Evidence {
+    Evidence { status: None, reference: None, message }
+}
+
+fn listed(cases: &[CaseId]) -> String {
+    cases.iter().map(CaseId::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn failed(judged: Judged) -> Look {
+    let denied = matches!(judged.class, Class::Denied | Class::WrongTime);
+    Look::Failed { retry_after: judged.retry_after, denied, evidence: judged.evidence }
+}
+
+fn before(since: Timestamp) -> Timestamp {
+    since.checked_sub(MARGIN).unwrap_or(Timestamp::MIN)
+}
+
+/// Whether a page lies wholly before the horizon. Pages come newest first, but by which date is
+/// not documented, so a single older record proves nothing; nor does one without a date.
+fn all_before<'a>(dates: impl Iterator<Item = Option<&'a str>>, horizon: Timestamp) -> bool {
+    let mut any = false;
+    for date in dates {
+        any = true;
+        let old = date
+            .and_then(|date| date.parse::<Timestamp>().ok())
+            .is_some_and(|created| created < horizon);
+        if !old {
+            return false;
+        }
+    }
+    any
+}
+
+/// The list's `duration`: whole days back that surely cover `since` and the margin.
+fn days_back(now: Timestamp, since: Timestamp) -> i64 {
+    let hours = now.duration_since(before(since)).as_hours().max(0);
+    hours / 24 + 2
+}
+
+/// Whether a text holds a token such as `[cw-9f3a1c7be2d0-3]`, also where an editor has put tags
+/// into it or has taken its brackets away. `…-3` is not found in `…-31`.
+fn mentions(text: &str, token: &str) -> bool {
+    let core = token.trim_matches(['[', ']']).to_ascii_lowercase();
+    if core.is_empty() {
+        return false;
+    }
+    let text = text.to_ascii_lowercase();
+    holds(&text, &core) || (text.contains('<') && holds(&without_tags(&text), &core))
+}
+
+fn holds(text: &str, core: &str) -> bool {
+    let part_of_a_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '-');
+    text.match_indices(core).any(|(at, _)| {
+        let before = text.get(..at).and_then(|text| text.chars().next_back());
+        let after = text.get(at + core.len()..).and_then(|text| text.chars().next());
+        !part_of_a_word(before) && !part_of_a_word(after)
+    })
+}
+
+fn without_tags(html: &str) -> String {
+    let mut inside = false;
+    html.chars()
+        .filter(|c| match c {
+            '<' => {
+                inside = true;
+                false
+            }
+            '>' if inside => {
+                inside = false;
+                false
+            }
+            _ => !inside,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_found_in_html_and_not_in_longer_tokens() {
+        let token = "[cw-9f3a1c7be2d0-3]";
+        for text in [
+            "x [cw-9f3a1c7be2d0-3]",
+            "<p>x</p><p>[cw-9f3a1c7be2d0-3]</p>",
+            "Case Closure Request: x\n\n[CW-9F3A1C7BE2D0-3]",
+            "&#91;cw-9f3a1c7be2d0-3&#93;",
+            "[cw-9f3a1c<wbr>7be2d0-3]",
+            "[cw-9f3a1c7be2d0-31] [cw-9f3a1c7be2d0-3]",
+        ] {
+            assert!(mentions(text, token), "{text}");
+        }
+        for text in ["", "cw-9f3a1c7be2d0", "[cw-9f3a1c7be2d0-31]", "xcw-9f3a1c7be2d0-3", "é<"] {
+            assert!(!mentions(text, token), "{text}");
+        }
+        assert!(!mentions("anything", "[]"));
+        // The subject's token is not found in an action's.
+        assert!(!mentions("[cw-9f3a1c7be2d0-3]", "[cw-9f3a1c7be2d0]"));
+    }
+
+    #[test]
+    fn only_a_page_that_is_wholly_older_is_the_last() {
+        let horizon: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+        let page = |dates: &[Option<&'static str>]| all_before(dates.iter().copied(), horizon);
+        let (old, new) = (Some("2026-11-23T11:59:59Z"), Some("2026-11-23T12:00:00Z"));
+        assert!(page(&[old, old]));
+        assert!(!page(&[old, new]) && !page(&[new, old]));
+        assert!(!page(&[old, None]) && !page(&[Some("yesterday")]) && !page(&[]));
+    }
+
+    #[test]
+    fn the_days_cover_the_attempt_and_its_margin() {
+        let since: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+        let after = |hours| since.checked_add(SignedDuration::from_hours(hours)).unwrap();
+        assert_eq!(days_back(after(0), since), 2);
+        assert_eq!(days_back(after(-50), since), 2);
+        assert_eq!(days_back(after(24), since), 3);
+        assert_eq!(days_back(after(72), since), 5);
+    }
+}

@@ -1,0 +1,155 @@
+//! What a client needs to know, checked once.
+
+use std::time::Duration;
+
+use thiserror::Error;
+use url::{Host, Url};
+
+use super::edgegrid::Credentials;
+use crate::domain::ids::VendorName;
+
+/// Whose cases are listed when a lost one is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ListScope {
+    /// Those of the Control Center user behind the API client, who is the one that opens them.
+    #[default]
+    Mine,
+    /// All that the user may see: for API clients of several users.
+    All,
+}
+
+impl ListScope {
+    /// The values of the list's `type`, in the order in which they are read: a case that is
+    /// closed between two readings has then been seen in the first or is seen in the second.
+    pub(super) fn types(self) -> [&'static str; 2] {
+        match self {
+            Self::Mine => ["MY_ACTIVE_CASES", "MY_CLOSED_CASES"],
+            Self::All => ["ALL_ACTIVE_CASES", "ALL_CLOSED_CASES"],
+        }
+    }
+}
+
+/// A configured Akamai vendor.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Its name in the config.
+    pub name: VendorName,
+    /// Scheme and host, path `/`.
+    pub(super) base: Url,
+    /// Who we are.
+    pub(super) credentials: Credentials,
+    /// Bounds one exchange.
+    pub(super) timeout: Duration,
+    /// Whose cases are listed.
+    pub(super) list_scope: ListScope,
+    /// How long to wait before each further read of one look, after the first five.
+    pub(super) pause: Duration,
+}
+
+/// Why an address cannot be the vendor's.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SettingsError {
+    /// Secrets and cases would cross a network in the clear.
+    #[error(
+        "`base_url` must begin with https://; plain http is only for this machine (127.0.0.1, [::1], localhost)"
+    )]
+    NotHttps,
+    /// It is more than scheme and host.
+    #[error("`base_url` must be scheme and host only, without user, path, query or fragment")]
+    NotOnlyHost,
+    /// A request without time to answer can only fail.
+    #[error("`timeout` must not be zero")]
+    NoTimeout,
+}
+
+impl Settings {
+    /// Checks the address. `timeout` bounds one exchange; a lease on an action must outlive
+    /// several of them, because a comment is preceded by a read and a wrong clock costs one more.
+    pub fn new(
+        name: VendorName,
+        base: Url,
+        credentials: Credentials,
+        timeout: Duration,
+        list_scope: ListScope,
+    ) -> Result<Self, SettingsError> {
+        let loopback = match base.host() {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+            None => false,
+        };
+        if !(base.scheme() == "https" || (base.scheme() == "http" && loopback)) {
+            return Err(SettingsError::NotHttps);
+        }
+        let only_host = base.path() == "/"
+            && base.query().is_none()
+            && base.fragment().is_none()
+            && base.username().is_empty()
+            && base.password().is_none();
+        if !only_host {
+            return Err(SettingsError::NotOnlyHost);
+        }
+        if timeout.is_zero() {
+            return Err(SettingsError::NoTimeout);
+        }
+        Ok(Self { name, base, credentials, timeout, list_scope, pause: Duration::from_secs(1) })
+    }
+
+    /// Waits so long before each further read of one look, after the first five; one second
+    /// unless told otherwise, which is the vendor's rate limiter's default too.
+    #[must_use]
+    pub fn with_pause(self, pause: Duration) -> Self {
+        Self { pause, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(base: &str) -> Result<Settings, SettingsError> {
+        let credentials =
+            Credentials::new("ct".into(), "sesame".into(), "at".into()).expect("credentials");
+        Settings::new(
+            "akamai".into(),
+            Url::parse(base).unwrap(),
+            credentials,
+            Duration::from_secs(1),
+            ListScope::Mine,
+        )
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_only() {
+        for good in [
+            "https://akab.example",
+            "http://127.0.0.1:8090",
+            "http://127.9.9.9",
+            "http://[::1]:1",
+            "http://localhost:80/",
+        ] {
+            assert!(settings(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://akab.example",
+            "http://10.0.0.1",
+            "ftp://127.0.0.1",
+            "http://localhost.example",
+        ] {
+            assert_eq!(settings(bad).unwrap_err(), SettingsError::NotHttps, "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_scheme_and_host_only() {
+        for bad in ["https://h/x", "https://h/?q", "https://h/#f", "https://u@h", "https://u:p@h"] {
+            assert_eq!(settings(bad).unwrap_err(), SettingsError::NotOnlyHost, "{bad}");
+        }
+    }
+
+    #[test]
+    fn secrets_do_not_show() {
+        let text = format!("{:?}", settings("https://h").unwrap());
+        assert!(!text.contains("sesame") && text.contains("https"), "{text}");
+    }
+}

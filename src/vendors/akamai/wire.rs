@@ -1,0 +1,516 @@
+//! The JSON of Case Management v3.
+//!
+//! Requests have exactly the vendor's names and nothing else (its schema allows no additional
+//! properties), and leave absent fields out. Responses are read tolerantly: the vendor's schema
+//! marks no field as required and its enums are older than its prose, so any field may be absent,
+//! null or new, and every enum is a text.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::domain::catalog::{Area, Catalog, PolicyDomain, Product};
+use crate::domain::draft::{Contact, Draft};
+use crate::domain::ids::CaseId;
+
+/// The longest case id that is believed; the vendor's limit is 20.
+const CASE_ID_LIMIT: usize = 64;
+
+/// The body of `POST /cases`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct NewCase<'a> {
+    subject: &'a str,
+    description: &'a str,
+    account_id: &'a str,
+    category_id: &'a str,
+    severity: &'a str,
+    customer_tracking_number: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    product_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy_domain_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    area_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_account_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    product_solution_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ps_package_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    also_notify: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alternate_contact: Option<NewContact<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct NewContact<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    company: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone: Option<&'a str>,
+}
+
+impl<'a> NewCase<'a> {
+    /// The body for a draft.
+    pub(super) fn of(draft: &'a Draft) -> Self {
+        let choices = &draft.choices;
+        Self {
+            subject: &draft.subject,
+            description: &draft.description,
+            account_id: draft.account.as_str(),
+            category_id: draft.category.as_str(),
+            severity: &draft.severity,
+            customer_tracking_number: draft.marker.as_str(),
+            product_name: choices.product.as_deref(),
+            problem_name: choices.problem.as_deref(),
+            policy_domain_name: choices.policy_domain.as_deref(),
+            area_name: choices.area.as_deref(),
+            service_name: choices.service.as_deref(),
+            parent_account_id: choices.parent_account.as_deref(),
+            product_solution_name: choices.solution.as_deref(),
+            ps_package_name: choices.package.as_deref(),
+            also_notify: &draft.also_notify,
+            alternate_contact: draft
+                .alternate_contact
+                .as_ref()
+                .filter(|contact| **contact != Contact::default())
+                .map(|contact| NewContact {
+                    name: contact.name.as_deref(),
+                    company: contact.company.as_deref(),
+                    email: contact.email.as_deref(),
+                    phone: contact.phone.as_deref(),
+                }),
+        }
+    }
+}
+
+/// The body of a new comment and of a closure request.
+#[derive(Debug, Serialize)]
+pub(super) struct NewComment<'a> {
+    pub(super) comment: &'a str,
+}
+
+/// Reads null like an absent field.
+fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// A case, as far as it matters here.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Case {
+    case_id: Option<String>,
+    pub(super) customer_tracking_number: Option<String>,
+    pub(super) status: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) permissions: Permissions,
+}
+
+impl Case {
+    /// Its number, if it is one.
+    pub(super) fn id(&self) -> Option<CaseId> {
+        case_id(self.case_id.as_deref()?)
+    }
+
+    /// Whether the vendor is through with it.
+    pub(super) fn is_closed(&self) -> bool {
+        self.status.as_deref().is_some_and(|status| status.eq_ignore_ascii_case("CLOSED"))
+    }
+}
+
+/// What the caller may do with a case. Absent: unknown.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Permissions {
+    pub(super) request_close: Option<bool>,
+    pub(super) add_comments: Option<bool>,
+}
+
+/// A case number that can stand in a path, from a field or from the end of a `Location`.
+pub(super) fn case_id(text: &str) -> Option<CaseId> {
+    let good = !text.is_empty()
+        && text.len() <= CASE_ID_LIMIT
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    good.then(|| CaseId::new(text))
+}
+
+/// The case number in a `Location` such as `/case-management/v3/cases/F-CS-1234567`, relative
+/// or absolute. Only the number is taken; the host is never followed.
+pub(super) fn case_id_of_location(location: &str) -> Option<CaseId> {
+    let path = location.split(['?', '#']).next()?;
+    let (_, rest) = path.rsplit_once("/cases/")?;
+    case_id(rest.trim_end_matches('/'))
+}
+
+/// A link to another page.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Link {
+    rel: Option<String>,
+    href: Option<String>,
+}
+
+/// The address of the next page; none on the last one.
+pub(super) fn next(links: &[Link]) -> Option<&str> {
+    links
+        .iter()
+        .find(|link| link.rel.as_deref().is_some_and(|rel| rel.eq_ignore_ascii_case("next")))
+        .and_then(|link| link.href.as_deref())
+        .filter(|href| !href.is_empty())
+}
+
+/// A page of `GET /cases`.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct CasePage {
+    /// Not optional: a page without it is not a page, and must not pass for an empty one.
+    pub(super) cases: Vec<ListedCase>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) links: Vec<Link>,
+}
+
+/// A case in a list. It has no tracking number.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ListedCase {
+    case_id: Option<String>,
+    pub(super) subject: Option<String>,
+    pub(super) created_date: Option<String>,
+}
+
+impl ListedCase {
+    /// Its number, if it is one.
+    pub(super) fn id(&self) -> Option<CaseId> {
+        case_id(self.case_id.as_deref()?)
+    }
+}
+
+/// A page of `GET /cases/{caseId}/comments`.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct CommentPage {
+    /// Not optional, for the same reason.
+    pub(super) comments: Vec<ListedComment>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) links: Vec<Link>,
+}
+
+/// A comment in a list.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ListedComment {
+    pub(super) comment: Option<String>,
+    pub(super) created_date: Option<String>,
+}
+
+/// A problem document, of the API or of the gateway before it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Problem {
+    #[serde(rename = "type")]
+    pub(super) kind: Option<String>,
+    pub(super) title: Option<String>,
+    pub(super) detail: Option<String>,
+    pub(super) instance: Option<String>,
+    pub(super) request_id: Option<String>,
+    pub(super) request_time: Option<String>,
+    /// Seconds; documented for another API of the vendor's, on a 503. A number or a text.
+    pub(super) retry_after: Option<serde_json::Value>,
+}
+
+/// One account of `GET /accounts-with-categories`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct AccountWithCategories {
+    pub(super) account_id: Option<String>,
+    pub(super) account_name: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) categories: Vec<NamedCategory>,
+}
+
+/// A category that an account may use.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct NamedCategory {
+    pub(super) category_id: Option<String>,
+}
+
+/// The answer of `GET /categories/{categoryId}`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct CategoryDetails {
+    #[serde(deserialize_with = "or_default")]
+    products: Vec<WireProduct>,
+    #[serde(deserialize_with = "or_default")]
+    severities: Vec<Option<String>>,
+    #[serde(deserialize_with = "or_default")]
+    policy_domains: Vec<WireDomain>,
+    #[serde(deserialize_with = "or_default")]
+    areas: Vec<WireArea>,
+    #[serde(deserialize_with = "or_default")]
+    parent_accounts: Vec<WireParent>,
+    #[serde(deserialize_with = "or_default")]
+    product_solution_names: Vec<Option<String>>,
+    #[serde(deserialize_with = "or_default")]
+    ps_package_names: Vec<Option<String>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct WireProduct {
+    product_name: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    problem_names: Vec<Option<String>>,
+    #[serde(deserialize_with = "or_default")]
+    severities: Vec<Option<String>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct WireDomain {
+    policy_domain_name: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    products: Vec<WireProduct>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct WireArea {
+    area_name: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    service_names: Vec<Option<String>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct WireParent {
+    account_id: Option<String>,
+}
+
+impl CategoryDetails {
+    /// The catalog, with everything that the vendor repeats joined under one name.
+    pub(super) fn into_catalog(self) -> Catalog {
+        Catalog {
+            products: products(self.products),
+            severities: once(self.severities),
+            policy_domains: grouped(
+                self.policy_domains.into_iter().map(|d| (d.policy_domain_name, d.products)),
+            )
+            .into_iter()
+            .map(|(name, parts)| PolicyDomain { name, products: products(parts) })
+            .collect(),
+            areas: grouped(self.areas.into_iter().map(|area| (area.area_name, area.service_names)))
+                .into_iter()
+                .map(|(name, services)| Area { name, services: once(services) })
+                .collect(),
+            parent_accounts: once(self.parent_accounts.into_iter().map(|parent| parent.account_id)),
+            solutions: once(self.product_solution_names),
+            packages: once(self.ps_package_names),
+        }
+    }
+}
+
+/// The vendor's own example lists one product several times.
+fn products(products: Vec<WireProduct>) -> Vec<Product> {
+    grouped(products.into_iter().map(|product| {
+        let name = product.product_name.clone();
+        (name, vec![product])
+    }))
+    .into_iter()
+    .map(|(name, parts)| {
+        let (mut problems, mut severities) = (Vec::new(), Vec::new());
+        for part in parts {
+            problems.extend(part.problem_names);
+            severities.extend(part.severities);
+        }
+        Product { name, problems: once(problems), severities: once(severities) }
+    })
+    .collect()
+}
+
+/// Joins the lists of equal names, in the order in which the names first come.
+fn grouped<T>(parts: impl Iterator<Item = (Option<String>, Vec<T>)>) -> Vec<(String, Vec<T>)> {
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut groups: Vec<(String, Vec<T>)> = Vec::new();
+    for (name, items) in parts {
+        let Some(name) = name.filter(|name| !name.is_empty()) else { continue };
+        let place = *places.entry(name.clone()).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some((_, group)) => group.extend(items),
+            None => groups.push((name, items)),
+        }
+    }
+    groups
+}
+
+/// Each text once, in order.
+fn once(texts: impl IntoIterator<Item = Option<String>>) -> Vec<String> {
+    let mut seen = std::collections::BTreeSet::new();
+    texts
+        .into_iter()
+        .flatten()
+        .filter(|text| !text.is_empty() && seen.insert(text.clone()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::catalog::Category;
+    use crate::domain::draft::Choices;
+    use crate::domain::ids::IncidentId;
+
+    fn draft() -> Draft {
+        Draft {
+            marker: IncidentId::from_stored("9f3a1c7be2d044580a1b2c3d").marker(),
+            account: "A-CCT7890".into(),
+            category: Category::Security,
+            subject: "S".to_owned(),
+            description: "D\n\"ü\"".to_owned(),
+            severity: "1-Critical".to_owned(),
+            choices: Choices {
+                product: Some("P".to_owned()),
+                problem: Some("Q".to_owned()),
+                policy_domain: Some("R".to_owned()),
+                ..Choices::default()
+            },
+            also_notify: Vec::new(),
+            alternate_contact: None,
+        }
+    }
+
+    #[test]
+    fn a_new_case_has_the_vendors_names_and_nothing_that_is_absent() {
+        assert_eq!(
+            serde_json::to_value(NewCase::of(&draft())).unwrap(),
+            json!({
+                "subject": "S", "description": "D\n\"ü\"", "accountId": "A-CCT7890",
+                "categoryId": "SECURITY", "severity": "1-Critical",
+                "customerTrackingNumber": "cw-9f3a1c7be2d044580a1b2c3d",
+                "productName": "P", "problemName": "Q", "policyDomainName": "R",
+            })
+        );
+    }
+
+    #[test]
+    fn a_new_case_may_have_every_field() {
+        let all = Draft {
+            choices: serde_json::from_value(json!({
+                "product": "a", "problem": "b", "policy_domain": "c", "area": "d", "service": "e",
+                "parent_account": "f", "solution": "g", "package": "h",
+            }))
+            .unwrap(),
+            also_notify: vec!["n@example.com".to_owned()],
+            alternate_contact: Some(Contact {
+                name: Some("N".to_owned()),
+                company: Some("C".to_owned()),
+                email: None,
+                phone: Some("1".to_owned()),
+            }),
+            ..draft()
+        };
+        let value = serde_json::to_value(NewCase::of(&all)).unwrap();
+        for (key, expected) in [
+            ("productName", json!("a")),
+            ("problemName", json!("b")),
+            ("policyDomainName", json!("c")),
+            ("areaName", json!("d")),
+            ("serviceName", json!("e")),
+            ("parentAccountId", json!("f")),
+            ("productSolutionName", json!("g")),
+            ("psPackageName", json!("h")),
+            ("alsoNotify", json!(["n@example.com"])),
+            ("alternateContact", json!({"name": "N", "company": "C", "phone": "1"})),
+        ] {
+            assert_eq!(value.get(key), Some(&expected), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_case_is_read_whatever_is_missing_null_or_new() {
+        let case: Case = serde_json::from_value(json!({
+            "caseId": "F-CS-1234567", "customerTrackingNumber": null, "status": "MITIGATED/SOLVED",
+            "permissions": null, "category": {"categoryId": "MANAGED_CLOUD"}, "brandNew": [1],
+        }))
+        .unwrap();
+        assert_eq!(case.id(), Some("F-CS-1234567".into()));
+        assert!(!case.is_closed());
+        assert!(serde_json::from_str::<Case>("{}").unwrap().id().is_none());
+        for not_a_page in ["{}", "[]", r#"{"cases":null}"#] {
+            assert!(serde_json::from_str::<CasePage>(not_a_page).is_err(), "{not_a_page}");
+        }
+    }
+
+    #[test]
+    fn case_numbers_that_cannot_stand_in_a_path_are_none() {
+        for bad in ["", "a/b", "../x", "a b", "a?b", "é", &"9".repeat(65)] {
+            assert_eq!(case_id(bad), None, "{bad}");
+        }
+        for good in [
+            "/case-management/v3/cases/F-CS-1",
+            "https://elsewhere.example/case-management/v3/cases/F-CS-1/",
+            "/case-management/v3/cases/F-CS-1?x=/cases/y",
+        ] {
+            assert_eq!(case_id_of_location(good), Some("F-CS-1".into()), "{good}");
+        }
+        for bad in ["/cases/", "F-CS-1", "/cases/F-CS-1/comments"] {
+            assert_eq!(case_id_of_location(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_a_link_to_the_next_page_is_one() {
+        let links: Vec<Link> = serde_json::from_value(json!([
+            {"rel": "self", "href": "/a"}, {"href": "/b"}, {"rel": "next", "href": "/c"}
+        ]))
+        .unwrap();
+        assert_eq!(next(&links), Some("/c"));
+        assert_eq!(next(&links[..2]), None);
+    }
+
+    #[test]
+    fn a_catalog_joins_what_the_vendor_repeats() {
+        let details: CategoryDetails = serde_json::from_value(json!({
+            "categoryId": "TECHNICAL", "categoryName": "Technical",
+            "products": [
+                {"productName": "Ion Premier", "problemNames": ["Purge", "Outage"],
+                 "severities": ["3-Low Impact", "1-Major Impact"]},
+                {"productName": "Aura", "problemNames": null, "severities": ["1-Critical"]},
+                {"productName": "Ion Premier", "problemNames": ["Outage", "Billing", null]},
+                {"productName": null, "problemNames": ["lost"]},
+            ],
+            "severities": null, "policyDomains": [
+                {"policyDomainName": "Kona", "products": [{"productName": "KSD", "problemNames": ["a"]}]},
+                {"policyDomainName": "Kona", "products": [{"productName": "KSD", "problemNames": ["b"]}]},
+            ],
+            "areas": [{"areaName": "Portal", "serviceNames": ["Login", "Login"]}],
+            "parentAccounts": [{"accountId": "A-1", "accountName": "x"}],
+            "productSolutionNames": ["Web"], "psPackageNames": [],
+        }))
+        .unwrap();
+        let catalog = details.into_catalog();
+        assert_eq!(catalog.products.len(), 2);
+        assert_eq!(catalog.products[0].problems, ["Purge", "Outage", "Billing"]);
+        assert_eq!(catalog.products[0].severities, ["3-Low Impact", "1-Major Impact"]);
+        assert_eq!(catalog.policy_domains[0].products[0].problems, ["a", "b"]);
+        assert_eq!(catalog.areas[0].services, ["Login"]);
+        assert_eq!(catalog.parent_accounts, ["A-1"]);
+        assert_eq!(catalog.solutions, ["Web"]);
+        let empty: CategoryDetails = serde_json::from_str("{}").unwrap();
+        assert_eq!(empty.into_catalog(), Catalog::default());
+    }
+}
