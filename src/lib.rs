@@ -6,6 +6,7 @@
 //! decided. Modules know only the layers below them.
 
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod rng;
 pub mod sandbox;
