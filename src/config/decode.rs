@@ -209,6 +209,10 @@ impl<'a> Section<'a> {
     pub fn place(&self) -> Place {
         match (self.field.key, self.entries.first()) {
             (None, Some((key, _))) => self.field.reader.place(key.span),
+            // An empty file: its parser says that it ends where it ends.
+            (None, None) if self.path().is_empty() => {
+                self.field.reader.place(Span { start: 0, end: 0 })
+            }
             _ => self.field.place(),
         }
     }
@@ -255,17 +259,24 @@ impl<'a> Section<'a> {
 
     /// As [`Self::with_default`], and reports a value outside of `range`.
     pub fn within<T: Bounded>(&mut self, key: &str, default: T, range: RangeInclusive<T>) -> T {
-        let Some(field) = self.field(key) else { return default };
-        match field.decode::<T>() {
-            Some(value) if range.contains(&value) => value,
-            Some(_) => {
-                let (least, most) = (range.start().written(), range.end().written());
-                let message = format!("`{}` is out of range", field.path());
-                field.error(message, format!("between {least} and {most}"));
-                default
-            }
-            None => default,
+        self.optional_within(key, range).unwrap_or(default)
+    }
+
+    /// As [`Self::optional`], and reports a value outside of `range`.
+    pub fn optional_within<T: Bounded>(
+        &mut self,
+        key: &str,
+        range: RangeInclusive<T>,
+    ) -> Option<T> {
+        let field = self.field(key)?;
+        let value: T = field.decode()?;
+        if !range.contains(&value) {
+            let (least, most) = (range.start().written(), range.end().written());
+            let message = format!("`{}` is out of range", field.path());
+            field.error(message, format!("between {least} and {most}"));
+            return None;
         }
+        Some(value)
     }
 
     /// One of a table of names; reports any other with the nearest.

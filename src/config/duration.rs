@@ -34,6 +34,9 @@ pub enum DurationError {
     /// There is no such unit.
     #[error("there is no unit `{0}`")]
     UnknownUnit(String),
+    /// It has a blank in it.
+    #[error("it has a blank in it")]
+    Blank,
     /// Units are repeated or in the wrong order.
     #[error("`{0}` stands twice or after a smaller unit")]
     OutOfOrder(&'static str),
@@ -51,7 +54,7 @@ impl DurationError {
                 "write each unit once, the largest first, such as `1h30m`".to_owned()
             }
             Self::TooLong => "292 years are the most".to_owned(),
-            Self::Empty | Self::NoNumber(_) | Self::UnknownUnit(_) => {
+            Self::Empty | Self::NoNumber(_) | Self::UnknownUnit(_) | Self::Blank => {
                 "write numbers with the units y, w, d, h, m, s or ms, such as `1h30m`".to_owned()
             }
         }
@@ -65,6 +68,9 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
     }
     if text.is_empty() {
         return Err(DurationError::Empty);
+    }
+    if text.contains(char::is_whitespace) {
+        return Err(DurationError::Blank);
     }
     let mut rest = text;
     let mut millis: u64 = 0;

@@ -22,6 +22,8 @@ mod secret;
 pub mod source_config;
 pub mod source_file;
 pub mod suggest;
+#[cfg(test)]
+mod tests;
 pub mod vendor_config;
 pub mod yaml;
 

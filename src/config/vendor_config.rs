@@ -163,10 +163,14 @@ fn seconds(number: u64) -> Duration {
 fn read_retry(mut section: Section<'_>) -> RetryConfig {
     let default = RetryConfig::default();
     let shortest = Duration::from_millis(10);
-    let initial = section.within("initial", default.initial, shortest..=seconds(HOUR));
-    let max = section.within("max", default.max, shortest..=seconds(24 * HOUR));
+    let initial = section.optional_within("initial", shortest..=seconds(HOUR));
+    let max = section.optional_within("max", shortest..=seconds(24 * HOUR));
     let horizon = section.within("horizon", default.horizon, seconds(1)..=seconds(90 * 24 * HOUR));
-    if initial > max {
+    // A delay that could not be read has been reported; comparing its default would mislead.
+    let readable =
+        initial.is_some() == section.has("initial") && max.is_some() == section.has("max");
+    let (initial, max) = (initial.unwrap_or(default.initial), max.unwrap_or(default.max));
+    if readable && initial > max {
         section.error_at_key("initial", "`retry.initial` is longer than `retry.max`", "");
     }
     if horizon < default.horizon
