@@ -8,5 +8,6 @@
 pub mod clock;
 pub mod domain;
 pub mod rng;
+pub mod rules;
 pub mod sandbox;
 pub mod vendors;
