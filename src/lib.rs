@@ -9,5 +9,6 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod rng;
+pub mod rules;
 pub mod sandbox;
 pub mod vendors;
