@@ -73,6 +73,8 @@ pub struct RuleInputs {
     pub files: Vec<PathBuf>,
     /// The vendors that rules may name.
     pub vendors: Vec<KnownVendor>,
+    /// Whether these are all vendors: every one of them could be read.
+    pub vendors_complete: bool,
 }
 
 /// A vendor as far as rules need to know it.
@@ -156,6 +158,8 @@ fn read_root(mut root: Section<'_>, inputs: &mut RuleInputs) -> Option<Config> {
             allow_billable: vendor.allow_billable,
         })
         .collect();
+    inputs.vendors_complete =
+        !vendors.is_empty() && vendors.len() == root.sections("vendors").len();
     root.finish();
     Some(Config { server, store: store?, rules, templates: templates?, sources, vendors })
 }

@@ -51,6 +51,11 @@ impl<'a> Field<'a> {
         self.reader.place(self.key.filter(|_| block).unwrap_or(self.node.span))
     }
 
+    /// Reports something that is already put into words.
+    pub fn report(&self, diagnostic: Diagnostic) {
+        self.reader.report(diagnostic);
+    }
+
     /// Reports an error about the value. An empty hint is none.
     pub fn error(&self, message: impl Into<String>, hint: impl Into<String>) {
         self.reader.report(with_hint(Diagnostic::error(self.place(), message), hint.into()));

@@ -25,9 +25,10 @@ pub mod suggest;
 #[cfg(test)]
 mod tests;
 pub mod vendor_config;
+mod within;
 pub mod yaml;
 
-pub use daemon_config::{Config, ServerConfig, StoreConfig};
+pub use daemon_config::{Config, KnownVendor, RuleInputs, ServerConfig, StoreConfig};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use interpolate::{Lookup, process_env};
 pub use source_config::{Auth, SourceConfig, SourceKind};
