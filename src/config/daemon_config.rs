@@ -12,6 +12,7 @@ use super::diagnostic::{Diagnostic, Diagnostics};
 use super::document::Document;
 use super::interpolate::Lookup;
 use super::source_config::{self, SourceConfig};
+use super::source_file::Holds;
 use super::vendor_config::{self, VendorConfig};
 
 /// Everything that the daemon's own file says.
@@ -106,7 +107,7 @@ impl Config {
 
     /// As [`Self::load`], and tells what is needed to check the rule files as well.
     pub fn check(path: &Path, env: Lookup<'_>) -> Checked {
-        Self::read(Document::open(path, env))
+        Self::read(Document::open(path, Holds::Secrets, env))
     }
 
     /// The source that a request to `/webhooks/{name}` is for.
@@ -119,7 +120,7 @@ impl Config {
         self.vendors.iter().find(|vendor| vendor.name == *name)
     }
 
-    fn read(document: Document<'_>) -> Checked {
+    pub(super) fn read(document: Document<'_>) -> Checked {
         let mut rules = RuleInputs::default();
         let config = document.root().and_then(|root| read_root(root, &mut rules));
         let diagnostics = document.into_diagnostics();

@@ -233,6 +233,7 @@ impl<'a> Section<'a> {
             self.asked.push(key.to_owned());
         }
         let (key, node) = self.entry(key)?;
+        self.reader().file.reveal(key.span);
         (node.value != Value::Null).then(|| self.field.child(key, node))
     }
 
@@ -317,7 +318,8 @@ impl<'a> Section<'a> {
 
     /// Reports a key that must not stand here, if it does.
     pub fn reject(&mut self, key: &str, message: impl Into<String>, hint: impl Into<String>) {
-        if self.field(key).is_some() {
+        if let Some(field) = self.field(key) {
+            field.reveal_all();
             self.error_at_key(key, message, hint);
         }
     }
@@ -382,13 +384,20 @@ impl<'a> Section<'a> {
                 continue;
             }
             let known = self.asked.iter().map(String::as_str);
-            let mut hint = match nearest(&key.text, known.clone()) {
+            let near = nearest(&key.text, known.clone());
+            let mut hint = match near {
                 Some(name) => format!("did you mean `{name}`? "),
                 None => String::new(),
             };
             let names: Vec<&str> = known.collect();
             hint.push_str(&format!("known here: {}", names.join(", ")));
-            let message = format!("there is no key `{}` in {}", key.text, self.name());
+            // Among secrets, what is not nearly a key may be a secret that looks like one.
+            let message = if near.is_some() || !self.field.node.sensitive {
+                self.reader().file.reveal(key.span);
+                format!("there is no key {} in {}", quote(&key.text), self.name())
+            } else {
+                format!("there is no such key in {}", self.name())
+            };
             let place = self.reader().place(key.span);
             self.reader().report(Diagnostic::error(place, message).label("unknown key").hint(hint));
         }

@@ -133,8 +133,8 @@ impl Diagnostic {
         })
     }
 
-    fn order(&self) -> (&Path, Option<Position>) {
-        (&self.file, self.position())
+    fn order(&self) -> (&Path, Option<usize>) {
+        (&self.file, self.place.as_ref().map(|place| place.span.start))
     }
 }
 
@@ -155,6 +155,11 @@ fn excerpt(place: &Place) -> (String, usize, usize) {
     (line, from, to)
 }
 
+/// Nobody reads more errors, or more warnings, than this; and a hostile file shall not keep a
+/// reload busy for minutes. Errors and warnings are counted apart, so that no number of warnings
+/// hides an error.
+pub const MOST: usize = 1000;
+
 /// Everything that is wrong, of all files.
 #[derive(Debug, Clone, Default)]
 pub struct Diagnostics {
@@ -162,9 +167,9 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// Adds one.
+    /// Adds one, unless it is there already or there are [`MOST`] as bad as this.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        if !self.found.contains(&diagnostic) {
+        if self.count(diagnostic.severity) < MOST && !self.found.contains(&diagnostic) {
             self.found.push(diagnostic);
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::decode::{Field, Section};
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::interpolate::{Lookup, interpolate};
-use super::source_file::{Place, SourceFile, Span};
+use super::source_file::{Holds, Place, SourceFile, Span};
 use super::yaml::{self, Node};
 
 /// What decoding needs to know about the file, and where it reports to.
@@ -37,13 +37,13 @@ pub struct Document<'e> {
 
 impl<'e> Document<'e> {
     /// Reads and parses a file, and replaces references to the environment.
-    pub fn open(path: &Path, env: Lookup<'e>) -> Self {
-        match SourceFile::read(path) {
+    pub fn open(path: &Path, holds: Holds, env: Lookup<'e>) -> Self {
+        match SourceFile::read(path, holds) {
             Ok(file) => Self::of(file, env),
             Err(diagnostic) => {
                 let mut found = Diagnostics::default();
-                found.push(diagnostic);
-                let file = SourceFile::new(path, "");
+                found.push(*diagnostic);
+                let file = SourceFile::new(path, "", holds);
                 Self { reader: Reader { file, env, found: RefCell::new(found) }, root: None }
             }
         }

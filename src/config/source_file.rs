@@ -64,15 +64,25 @@ enum Visibility {
 
 #[derive(Default)]
 struct Excerpts {
-    /// Every scalar: where it starts, where it ends, whether it may be shown.
+    /// Every key and scalar: where it starts, where it ends, whether it may be shown.
     scalars: BTreeMap<usize, (usize, Visibility)>,
     /// The text is not YAML, so nobody knows what is a scalar.
     unparsed: bool,
 }
 
+/// Whether a kind of file is meant to hold secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// The daemon's own file.
+    Secrets,
+    /// Rule files.
+    NoSecrets,
+}
+
 /// A file that was read.
 pub struct SourceFile {
     path: PathBuf,
+    holds: Holds,
     text: String,
     line_starts: Vec<usize>,
     excerpts: Mutex<Excerpts>,
@@ -80,34 +90,36 @@ pub struct SourceFile {
 
 impl SourceFile {
     /// Reads a file of at most [`MAX_BYTES`] bytes of UTF-8. A byte order mark is dropped.
-    pub fn read(path: &Path) -> Result<Arc<Self>, Diagnostic> {
-        let bytes = read_bounded(path).map_err(|problem| problem.diagnostic(path))?;
+    pub fn read(path: &Path, holds: Holds) -> Result<Arc<Self>, Box<Diagnostic>> {
+        let bytes = read_bounded(path).map_err(|problem| Box::new(problem.diagnostic(path)))?;
         match String::from_utf8(bytes) {
             Ok(text) => {
                 let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-                Ok(Self::new(path, text))
+                Ok(Self::new(path, text, holds))
             }
             Err(error) => {
                 let valid = error.utf8_error().valid_up_to();
                 let bytes = error.into_bytes();
                 let byte = bytes.get(valid).copied().unwrap_or_default();
-                let file = Self::new(path, String::from_utf8_lossy(&bytes).into_owned());
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                let file = Self::new(path, text, holds);
                 file.lock().unparsed = true;
                 // Every byte before `valid` is valid, so the offset is the same in the lossy text.
                 let place = Place { file, span: Span { start: valid, end: valid + 1 } };
-                Err(Diagnostic::error(place, "this file is not UTF-8 text")
+                let diagnostic = Diagnostic::error(place, "this file is not UTF-8 text")
                     .label(format!("byte 0x{byte:02x} cannot stand here"))
-                    .hint("save the file as UTF-8"))
+                    .hint("save the file as UTF-8");
+                Err(Box::new(diagnostic))
             }
         }
     }
 
     /// A file whose text is known already.
-    pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Arc<Self> {
+    pub fn new(path: impl Into<PathBuf>, text: impl Into<String>, holds: Holds) -> Arc<Self> {
         let text = text.into();
         let line_starts =
             std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Arc::new(Self { path: path.into(), text, line_starts, excerpts: Mutex::default() })
+        Arc::new(Self { path: path.into(), holds, text, line_starts, excerpts: Mutex::default() })
     }
 
     /// The path as it was given: what people see in messages.
@@ -151,11 +163,7 @@ impl SourceFile {
         let line = self.line(number);
         let excerpts = self.lock();
         if excerpts.unparsed {
-            return if self.may_hold_secret(number) {
-                mask_after_key(line)
-            } else {
-                line.to_owned()
-            };
+            return self.shown_unparsed(number);
         }
         let start = self.line_start(number);
         let hidden =
@@ -179,6 +187,13 @@ impl SourceFile {
                 if mask && !char.is_whitespace() { '*' } else { char }
             })
             .collect()
+    }
+
+    /// Tells where a key is. Below a key that holds secrets it stays masked until
+    /// [`Self::reveal`]ed: after a slip with quotes or colons, a secret can look like a key.
+    pub(super) fn register_key(&self, span: Span, sensitive: bool) {
+        let visibility = if sensitive { Visibility::Unread } else { Visibility::Shown };
+        self.lock().scalars.insert(span.start, (span.end, visibility));
     }
 
     /// Tells where a scalar is. It stays masked until [`Self::reveal`]ed.
@@ -222,19 +237,33 @@ impl SourceFile {
         line.trim_end_matches(['\n', '\r'])
     }
 
-    /// Whether a line of a file that is not YAML names a secret, or stands below or right after a
-    /// line that does.
-    fn may_hold_secret(&self, number: usize) -> bool {
-        let mut indent = indent_of(self.line(number));
-        if names_secret(self.line(number)) {
-            return true;
+    /// A line of a file that is not YAML, so that nobody knows what is a secret: no words of a
+    /// line that names one or stands below or right after a line that does, and in a file that
+    /// holds secrets no words at all but keys, because any of them may be misspelt.
+    fn shown_unparsed(&self, number: usize) -> String {
+        let line = self.line(number);
+        if self.stands_below_secret(number) {
+            mask(line, 0, |char| !char.is_whitespace())
+        } else if names_secret(line) {
+            mask(line, key_end(line), |char| !char.is_whitespace())
+        } else if self.holds == Holds::Secrets {
+            // What the syntax error is about is punctuation, which stays.
+            mask(line, key_end(line), char::is_alphanumeric)
+        } else {
+            line.to_owned()
         }
+    }
+
+    fn stands_below_secret(&self, number: usize) -> bool {
+        let mut indent = indent_of(self.line(number));
         let mut nearest = true;
         for above in (1..number).rev().map(|above| self.line(above)) {
             if above.trim().is_empty() {
                 continue;
             }
-            if (nearest || indent_of(above) < indent) && names_secret(above) {
+            // The line right above may go on in this one, whatever the indentation says.
+            if (indent_of(above) < indent || (nearest && !ends_value(above))) && names_secret(above)
+            {
                 return true;
             }
             nearest = false;
@@ -259,10 +288,26 @@ fn names_secret(line: &str) -> bool {
     line.split(|char: char| !(char.is_ascii_alphanumeric() || char == '_')).any(is_sensitive)
 }
 
-fn mask_after_key(line: &str) -> String {
-    let key_end = line.find(':').map_or(indent_of(line), |at| at + 1);
+/// Whether a value that begins in a line visibly ends in it.
+fn ends_value(line: &str) -> bool {
+    line.trim_end().ends_with([']', '}', '"', '\''])
+}
+
+/// Where the key that a line begins with ends; the start if it does not begin with one.
+fn key_end(line: &str) -> usize {
+    let key = line.trim_start_matches([' ', '\t', '-']);
+    let word = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-' | '\'' | '"');
+    match key.find(|char| !word(char)) {
+        Some(end) if key.get(end..).is_some_and(|rest| rest.starts_with(':')) => {
+            line.len() - key.len() + end + 1
+        }
+        _ => 0,
+    }
+}
+
+fn mask(line: &str, from: usize, what: impl Fn(char) -> bool) -> String {
     line.char_indices()
-        .map(|(at, char)| if at >= key_end && !char.is_whitespace() { '*' } else { char })
+        .map(|(at, char)| if at >= from && what(char) { '*' } else { char })
         .collect()
 }
 
@@ -351,7 +396,7 @@ mod tests {
 
     #[test]
     fn positions_count_characters_from_one_and_lead_back() {
-        let file = SourceFile::new("x.yaml", "é: 1\nb: ü2\n");
+        let file = SourceFile::new("x.yaml", "é: 1\nb: ü2\n", Holds::NoSecrets);
         let two = file.text().find('2').unwrap();
         let position = file.position(two);
         assert_eq!(position, Position { line: 2, column: 5 });
@@ -365,9 +410,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("long.yaml");
         std::fs::write(&path, "#".repeat(usize::try_from(MAX_BYTES).unwrap())).unwrap();
-        assert!(SourceFile::read(&path).is_ok());
+        assert!(SourceFile::read(&path, Holds::Secrets).is_ok());
         std::fs::write(&path, "#".repeat(usize::try_from(MAX_BYTES).unwrap() + 1)).unwrap();
-        assert!(SourceFile::read(&path).unwrap_err().message.ends_with("is too long"));
+        assert!(
+            SourceFile::read(&path, Holds::Secrets).unwrap_err().message.ends_with("is too long")
+        );
     }
 
     #[test]
@@ -375,17 +422,29 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("latin1.yaml");
         std::fs::write(&path, b"a: 1\nb: caf\xe9\n").unwrap();
-        let diagnostic = SourceFile::read(&path).unwrap_err();
+        let diagnostic = SourceFile::read(&path, Holds::Secrets).unwrap_err();
         let place = diagnostic.place.unwrap();
         assert_eq!(place.start(), Position { line: 2, column: 7 });
     }
 
     #[test]
     fn a_line_that_is_not_yaml_is_masked_where_it_or_its_parents_name_a_secret() {
-        let file = SourceFile::new("x.yaml", "auth:\n  bearer:\n  - 'tok\nstore: [a\n");
+        let text = "auth:\n  bearer:\n  - 'tok\nstore: [a\n- secret \"a\n";
+        let file = SourceFile::new("x.yaml", text, Holds::NoSecrets);
         file.set_unparsed();
+        assert_eq!(file.shown_line(2), "  *******");
         assert_eq!(file.shown_line(3), "  * ****");
-        assert_eq!(file.shown_line(2), "  bearer:");
-        assert_eq!(SourceFile::new("x", "store: [a").shown_line(1), "store: [a");
+        assert_eq!(file.shown_line(4), "store: [a");
+        assert_eq!(file.shown_line(5), "* ****** **");
+    }
+
+    #[test]
+    fn a_file_of_secrets_that_is_not_yaml_shows_keys_and_punctuation_only() {
+        let text = "store: [a\nbaerer \"x:y\nlisten: 'a\n";
+        let file = SourceFile::new("x.yaml", text, Holds::Secrets);
+        file.set_unparsed();
+        assert_eq!(file.shown_line(1), "store: [*");
+        assert_eq!(file.shown_line(2), "****** \"*:*");
+        assert_eq!(file.shown_line(3), "listen: '*");
     }
 }

@@ -275,14 +275,14 @@ fn bad_yaml_is_one_located_error() {
     error: this is not YAML: illegal placement of ':' indicator
      --> casewright.yaml:3:6
       |
-    3 | store: x
+    3 | store: *
       |      ^
     "#);
     insta::assert_snapshot!(mistakes("server:\n\tlisten: 127.0.0.1:8080\n"), @r#"
     error: this is not YAML: tabs disallowed within this context (block indentation)
      --> casewright.yaml:2:2
       |
-    2 |     listen: 127.0.0.1:8080
+    2 |     listen: ***.*.*.*:****
       |     ^
       |
       = help: indent with spaces
@@ -291,7 +291,7 @@ fn bad_yaml_is_one_located_error() {
     error: YAML anchors are not supported here
      --> casewright.yaml:1:7
       |
-    1 | a: &x 1
+    1 | a: &* *
       |       ^
       |
       = help: write the value out in full
@@ -300,7 +300,7 @@ fn bad_yaml_is_one_located_error() {
     error: this file has more than one YAML document
      --> casewright.yaml:3:1
       |
-    3 | b: 2
+    3 | b: *
       | ^
       |
       = help: put what follows `---` into a file of its own
@@ -320,7 +320,7 @@ fn bad_yaml_does_not_show_secrets() {
     error: this is not YAML: unclosed quote
      --> casewright.yaml:2:18
       |
-    2 |   client_secret: ********
+    2 |   ************** ********
       |                  ^
       |
       = help: it is opened here and never closed
@@ -687,5 +687,68 @@ fn no_secret_gets_into_any_message() {
         let text = mistakes(text);
         // The environment's reference has no closing brace: that line is masked, too.
         assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+#[test]
+fn nesting_and_size_are_bounded_at_their_edges() {
+    let nested = |depth: usize| format!("a: {}{}\n", "[".repeat(depth), "]".repeat(depth));
+    assert!(!mistakes(&nested(yaml::MAX_DEPTH - 1)).contains("not YAML"));
+    assert!(!mistakes(&nested(yaml::MAX_DEPTH - 1)).contains("deep"));
+    for depth in [yaml::MAX_DEPTH, 10_000] {
+        let text = mistakes(&nested(depth));
+        assert!(text.contains("nested") || text.contains("not YAML"), "{text}");
+    }
+    // The map, its key and the list are nodes as well.
+    let wide = |nodes: usize| format!("a: [{}]\n", "1,".repeat(nodes - 3));
+    assert!(!mistakes(&wide(yaml::MAX_NODES)).contains("more than"));
+    assert!(mistakes(&wide(yaml::MAX_NODES + 1)).contains("more than 20000 values"));
+}
+
+#[test]
+fn a_flood_of_mistakes_is_cut_but_stays_an_error() {
+    let text: String = (0..9_000).map(|key| format!("k{key}: 1\n")).collect();
+    let checked = check(&text);
+    assert_eq!(checked.diagnostics.errors(), super::diagnostic::MOST);
+    assert!(checked.config.is_none());
+}
+
+#[test]
+fn columns_count_characters_after_masks_and_wide_letters() {
+    let text = mistakes("sources: [{ kind: x, auth: \"gehe\u{00ef}m\u{1f511}\", nam: 1 }]\n");
+    assert!(!text.contains("gehe"), "{text}");
+    assert!(text.contains("`sources[0].kind` cannot be `x`"), "{text}");
+}
+
+mod whatever_a_file_says {
+    use proptest::prelude::*;
+
+    use super::super::document::Document;
+    use super::super::source_file::{Holds, SourceFile};
+    use super::*;
+
+    fn rendered(text: &str) -> String {
+        let file = SourceFile::new("casewright.yaml", text, Holds::Secrets);
+        let checked = Config::read(Document::of(file, &env));
+        checked.diagnostics.to_json();
+        checked.diagnostics.render(true)
+    }
+
+    proptest! {
+        #[test]
+        fn reading_and_showing_it_never_panics(text in "(\\PC|[\n\t:\\[{}\\]\"'#|> -]){0,80}") {
+            rendered(&text);
+        }
+
+        #[test]
+        fn a_slip_never_shows_a_secret(at in 0..GOOD.len(), slip in "[\n :\\[{}\"'#a]{0,2}", cut in 0..3_usize) {
+            // What stands behind the two secrets' keys, after any slip of the fingers elsewhere.
+            let good = GOOD.replace("${TOKEN}", "hunter2").replace("${PAGERDUTY_SECRET:-demo-secret}", "hunter2");
+            let at = at.min(good.len());
+            let end = (at + cut).min(good.len());
+            let text = format!("{}{slip}{}", &good[..at], &good[end..]);
+            let shown = rendered(&text);
+            prop_assert!(!shown.contains("hunter2"), "{}\n{}", text, shown);
+        }
     }
 }

@@ -67,11 +67,11 @@ fn match_one(raw: &str, wanted: char, quote: Option<char>) -> Option<usize> {
 mod tests {
     use crate::config::decode::Located;
     use crate::config::document::Document;
-    use crate::config::source_file::SourceFile;
+    use crate::config::source_file::{Holds, SourceFile};
 
     /// What stands in the file where the decoded text has `piece`.
     fn found(yaml: &str, piece: &str) -> String {
-        let file = SourceFile::new("x.yaml", yaml);
+        let file = SourceFile::new("x.yaml", yaml, Holds::NoSecrets);
         let document = Document::of(file.clone(), &|_| Some("env".to_owned()));
         let text: Located<String> = document.root().unwrap().required("a").unwrap();
         let start = text.value.find(piece).unwrap();

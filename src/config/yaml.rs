@@ -3,6 +3,7 @@
 //! The only module that knows `serde-saphyr`. Files that people write need no anchors, aliases,
 //! merge keys, tags or second documents, so none is accepted: what a line says is what it means.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,8 +16,9 @@ use serde_saphyr::{
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::source_file::{Place, Position, SourceFile, Span, is_sensitive};
 
-/// Maps and lists inside each other, at most.
-pub const MAX_DEPTH: usize = 64;
+/// Maps and lists inside each other, at most: twice of what our files need. The parser recurses,
+/// and 64 levels overflow the stack of a thread (2 MiB) in a debug build.
+pub const MAX_DEPTH: usize = 16;
 /// Keys, values, lists and maps, at most.
 pub const MAX_NODES: usize = 20_000;
 
@@ -201,15 +203,24 @@ impl Builder<'_> {
         sensitive: bool,
     ) -> Vec<(Key, Node)> {
         let mut entries: Vec<(Key, Node)> = Vec::with_capacity(raw.len());
+        let mut earlier: BTreeMap<String, Span> = BTreeMap::new();
         for (key, value) in raw {
             let key = Key { span: self.span(key.referenced), text: key.value.0 };
+            self.file.register_key(key.span, sensitive);
             let value = self.node(value, sensitive || is_sensitive(&key.text));
-            match entries.iter().find(|(earlier, _)| earlier.text == key.text) {
-                None => entries.push((key, value)),
-                Some((earlier, _)) => {
-                    let first = self.file.position(earlier.span.start).line;
+            match earlier.get(&key.text) {
+                None => {
+                    earlier.insert(key.text.clone(), key.span);
+                    entries.push((key, value));
+                }
+                Some(earlier) => {
+                    let first = self.file.position(earlier.start).line;
                     let place = Place { file: Arc::clone(self.file), span: key.span };
-                    let message = format!("the key `{}` stands here twice", key.text);
+                    let message = if sensitive {
+                        "a key stands here twice".to_owned()
+                    } else {
+                        format!("the key `{}` stands here twice", key.text)
+                    };
                     self.diagnostics.push(
                         Diagnostic::error(place, message)
                             .label("the second time")

@@ -13,7 +13,7 @@ use crate::config::decode::{Decode, Field, Located, Section};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::Document;
 use crate::config::interpolate::Lookup;
-use crate::config::source_file::Place;
+use crate::config::source_file::{Holds, Place};
 use crate::domain::catalog::Category;
 use crate::domain::ids::{RuleName, VendorName};
 use crate::domain::lifecycle::{Policy, ResolveAction};
@@ -65,7 +65,7 @@ fn read(
     env: Lookup<'_>,
     names: &mut Names,
 ) -> (Vec<Rule>, Diagnostics) {
-    let document = Document::open(path, env);
+    let document = Document::open(path, Holds::NoSecrets, env);
     let rules = document.root().map(|root| read_root(root, inputs, names)).unwrap_or_default();
     (rules, document.into_diagnostics())
 }
@@ -167,10 +167,7 @@ fn read_then(section: &mut Section<'_>, inputs: &RuleInputs) -> Option<Then> {
     if !ignore {
         return read_case_rule(section, inputs).map(|case| Then::Case(Box::new(case)));
     }
-    if has_case {
-        let message = "`case` and `ignore: true` exclude each other";
-        section.reject("case", message, "keep one of them");
-    }
+    section.reject("case", "`case` and `ignore: true` exclude each other", "keep one of them");
     for key in ONLY_FOR_CASES {
         let message = format!("`{key}` says nothing about a rule that ignores");
         section.reject(key, message, "remove it");

@@ -344,7 +344,7 @@ rules:
     error: `vendor` says nothing about a rule that ignores
       --> 0.yaml:16:5
        |
-    16 |     vendor: ******
+    16 |     vendor: akamai
        |     ^^^^^^
        |
        = help: remove it
@@ -379,7 +379,7 @@ rules:
     5 |     colour: ***
       |     ^^^^^^ unknown key
       |
-      = help: known here: name, match, continue, ignore, identity, vendor, open, resolve, reopen_within, update, limits, stale_after
+      = help: known here: name, match, continue, ignore, case, identity, vendor, open, resolve, reopen_within, update, limits, stale_after
 
     error: `identity` names no label: all alerts would be one incident
      --> 1.yaml:8:5
@@ -497,7 +497,7 @@ fn a_rule_that_ignores_has_no_case() {
     error: `identity` says nothing about a rule that ignores
      --> 0.yaml:4:5
       |
-    4 |     identity: [*********, ********]
+    4 |     identity: [alertname, property]
       |     ^^^^^^^^
       |
       = help: remove it
@@ -513,7 +513,7 @@ fn a_rule_that_ignores_has_no_case() {
     error: `open` says nothing about a rule that ignores
       --> 0.yaml:16:5
        |
-    16 |     open:    { after: **, mode: **** }
+    16 |     open:    { after: 5m, mode: auto }
        |     ^^^^
        |
        = help: remove it
@@ -521,7 +521,7 @@ fn a_rule_that_ignores_has_no_case() {
     error: `resolve` says nothing about a rule that ignores
       --> 0.yaml:17:5
        |
-    17 |     resolve: { after: ***, action: ***** }
+    17 |     resolve: { after: 15m, action: close }
        |     ^^^^^^^
        |
        = help: remove it
@@ -529,7 +529,7 @@ fn a_rule_that_ignores_has_no_case() {
     error: `reopen_within` says nothing about a rule that ignores
       --> 0.yaml:18:5
        |
-    18 |     reopen_within: ***
+    18 |     reopen_within: 24h
        |     ^^^^^^^^^^^^^
        |
        = help: remove it
