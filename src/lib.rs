@@ -7,8 +7,10 @@
 
 pub mod clock;
 pub mod dispatch;
+pub mod config;
 pub mod domain;
 pub mod rng;
+pub mod rules;
 pub mod sandbox;
 pub mod store;
 pub mod vendors;

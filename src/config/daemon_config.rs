@@ -1,0 +1,284 @@
+//! The daemon's own file, `casewright.yaml`.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::domain::ids::{SourceName, VendorName};
+
+use super::decode::{Field, Located, Section, quote};
+use super::diagnostic::{Diagnostic, Diagnostics};
+use super::document::Document;
+use super::interpolate::Lookup;
+use super::source_config::{self, SourceConfig};
+use super::source_file::Holds;
+use super::vendor_config::{self, VendorConfig};
+
+/// Everything that the daemon's own file says.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where it listens, and its limits.
+    pub server: ServerConfig,
+    /// Where it remembers.
+    pub store: StoreConfig,
+    /// Patterns of rule files, resolved.
+    pub rules: Vec<String>,
+    /// The folder of template files.
+    pub templates: PathBuf,
+    /// Who may post webhooks. Names are unique.
+    pub sources: Vec<SourceConfig>,
+    /// Where cases are opened. Names are unique.
+    pub vendors: Vec<VendorConfig>,
+}
+
+/// Where the daemon listens, and the limits of its connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// For webhooks.
+    pub listen: SocketAddr,
+    /// For the console, the API, metrics and health: always a loopback address.
+    pub admin_listen: SocketAddr,
+    /// Connections at the same time.
+    pub max_connections: usize,
+    /// How long a request's head may take to arrive.
+    pub header_timeout: Duration,
+    /// How long a request's body may take to arrive.
+    pub body_timeout: Duration,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 8080).into(),
+            admin_listen: (Ipv4Addr::LOCALHOST, 8081).into(),
+            max_connections: 1024,
+            header_timeout: Duration::from_secs(5),
+            body_timeout: Duration::from_secs(15),
+        }
+    }
+}
+
+/// Where the daemon remembers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// The database file.
+    pub sqlite: PathBuf,
+}
+
+/// What rule files need to know of the daemon's own file. It is there even where that file has
+/// errors, so that one check shows the mistakes of all files.
+#[derive(Debug, Clone, Default)]
+pub struct RuleInputs {
+    /// The rule files that the patterns match, in order.
+    pub files: Vec<PathBuf>,
+    /// The vendors that rules may name.
+    pub vendors: Vec<KnownVendor>,
+    /// Whether these are all vendors: every one of them could be read.
+    pub vendors_complete: bool,
+}
+
+/// A vendor as far as rules need to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownVendor {
+    /// Its name.
+    pub name: VendorName,
+    /// Whether rules may open cases that it bills.
+    pub allow_billable: bool,
+}
+
+/// What reading the daemon's own file has led to.
+#[derive(Debug)]
+pub struct Checked {
+    /// The config; `None` if there is any error.
+    pub config: Option<Config>,
+    /// What the rule files need.
+    pub rules: RuleInputs,
+    /// Everything that is wrong.
+    pub diagnostics: Diagnostics,
+}
+
+impl Config {
+    /// Reads the file. There is a config only if there is no error.
+    pub fn load(path: &Path, env: Lookup<'_>) -> (Option<Self>, Diagnostics) {
+        let checked = Self::check(path, env);
+        (checked.config, checked.diagnostics)
+    }
+
+    /// As [`Self::load`], and tells what is needed to check the rule files as well.
+    pub fn check(path: &Path, env: Lookup<'_>) -> Checked {
+        Self::read(Document::open(path, Holds::Secrets, env))
+    }
+
+    /// The source that a request to `/webhooks/{name}` is for.
+    pub fn source(&self, name: &SourceName) -> Option<&SourceConfig> {
+        self.sources.iter().find(|source| source.name == *name)
+    }
+
+    /// The vendor of that name.
+    pub fn vendor(&self, name: &VendorName) -> Option<&VendorConfig> {
+        self.vendors.iter().find(|vendor| vendor.name == *name)
+    }
+
+    pub(super) fn read(document: Document<'_>) -> Checked {
+        let mut rules = RuleInputs::default();
+        let config = document.root().and_then(|root| read_root(root, &mut rules));
+        let diagnostics = document.into_diagnostics();
+        Checked { config: config.filter(|_| !diagnostics.has_errors()), rules, diagnostics }
+    }
+}
+
+fn read_root(mut root: Section<'_>, inputs: &mut RuleInputs) -> Option<Config> {
+    let server = root.section("server").map(read_server).unwrap_or_default();
+    let store = match root.section("store") {
+        Some(section) => read_store(section),
+        None => {
+            if !root.has("store") {
+                let hint = "add `store: { sqlite: casewright.db }`";
+                root.error(format!("{} needs `store`", root.name()), hint);
+            }
+            None
+        }
+    };
+    let rules = read_rules(&mut root, inputs);
+    let templates = match root.field("templates") {
+        Some(field) => field.decode(),
+        None => Some(root.place().file.folder().join("templates")),
+    };
+    let sources = unique(&mut root, "sources", source_config::read, |source| source.name.as_str());
+    let vendors = unique(&mut root, "vendors", vendor_config::read, |vendor| vendor.name.as_str());
+    root.accept_inert(
+        "limits",
+        "`limits` is not enforced by this version",
+        "a storm of alerts opens as many cases as it has incidents",
+    );
+    inputs.vendors = vendors
+        .iter()
+        .map(|vendor| KnownVendor {
+            name: vendor.name.clone(),
+            allow_billable: vendor.allow_billable,
+        })
+        .collect();
+    inputs.vendors_complete =
+        !vendors.is_empty() && vendors.len() == root.sections("vendors").len();
+    root.finish();
+    Some(Config { server, store: store?, rules, templates: templates?, sources, vendors })
+}
+
+fn read_server(mut section: Section<'_>) -> ServerConfig {
+    let default = ServerConfig::default();
+    let listen = section.with_default("listen", default.listen);
+    let admin = section.optional::<Located<SocketAddr>>("admin_listen");
+    let second = Duration::from_secs(1);
+    let longest = Duration::from_secs(300);
+    let max_connections = section.within("max_connections", default.max_connections, 1..=65_536);
+    let header_timeout = section.within("header_timeout", default.header_timeout, second..=longest);
+    let body_timeout = section.within("body_timeout", default.body_timeout, second..=longest);
+    if let Some(Located { value, place }) = &admin {
+        if !value.ip().is_loopback() {
+            section.error_at(
+                place.clone(),
+                "the admin listener has no access control yet, so it must stay on this machine",
+                "listen on `127.0.0.1:8081`, and put a proxy with access control in front of it",
+            );
+        } else if *value == listen && value.port() != 0 {
+            let message = "`server.admin_listen` and `server.listen` are the same address";
+            section.error_at(place.clone(), message, "webhooks and administration stay apart");
+        }
+    }
+    section.finish();
+    let admin_listen = admin.map_or(default.admin_listen, |admin| admin.value);
+    ServerConfig { listen, admin_listen, max_connections, header_timeout, body_timeout }
+}
+
+fn read_store(mut section: Section<'_>) -> Option<StoreConfig> {
+    section.reject(
+        "postgres",
+        "PostgreSQL is not supported by this version",
+        "use `sqlite: casewright.db`",
+    );
+    let sqlite = if section.has("postgres") {
+        section.optional("sqlite")
+    } else {
+        section.required("sqlite")
+    };
+    section.finish();
+    Some(StoreConfig { sqlite: sqlite? })
+}
+
+/// Reads the patterns of rule files, and finds the files.
+fn read_rules(root: &mut Section<'_>, inputs: &mut RuleInputs) -> Vec<String> {
+    const HINT: &str = "name the rule files, such as `rules: [rules/*.yaml]`";
+    let Some(field) = root.field("rules") else {
+        root.error_at_key("rules", format!("{} needs `rules`", root.name()), HINT);
+        return Vec::new();
+    };
+    let items = field.one_or_many();
+    if items.is_empty() {
+        field.error("`rules` names no file", HINT);
+    }
+    items.iter().filter_map(|item| read_pattern(item, &mut inputs.files)).collect()
+}
+
+fn read_pattern(field: &Field<'_>, files: &mut Vec<PathBuf>) -> Option<String> {
+    let text: String = field.decode()?;
+    // The folder's own name is no pattern, even if it has a `*` or `[` in it.
+    let folder = field.place().file.folder().to_string_lossy().into_owned();
+    let pattern = if Path::new(&text).is_absolute() || folder.is_empty() {
+        text.clone()
+    } else {
+        format!("{}/{text}", glob::Pattern::escape(folder.trim_end_matches('/')))
+    };
+    let found = match glob::glob(&pattern) {
+        Ok(found) => found,
+        Err(error) => {
+            field.error(format!("{} is not a pattern: {}", field.quoted(), error.msg), "");
+            return None;
+        }
+    };
+    // Folders that may not be read are skipped like files that do not match.
+    let mut matched: Vec<PathBuf> = found.flatten().filter(|path| !path.is_dir()).collect();
+    matched.sort();
+    if matched.is_empty() {
+        let message = format!("no file matches {}", field.quoted());
+        if text.contains(['*', '?', '[']) {
+            field.warning(message, "no rule comes from here");
+        } else {
+            field.error(message, "paths are relative to the folder of this file");
+        }
+    }
+    for path in matched {
+        if !files.contains(&path) {
+            files.push(path);
+        }
+    }
+    Some(pattern)
+}
+
+/// Reads a list of things with unique names; at least one must be there.
+fn unique<T>(
+    root: &mut Section<'_>,
+    key: &str,
+    read: fn(Section<'_>) -> Option<Located<T>>,
+    name: fn(&T) -> &str,
+) -> Vec<T> {
+    if root.field(key).is_none() {
+        root.error_at_key(key, format!("{} needs `{key}`", root.name()), "");
+        return Vec::new();
+    }
+    root.reject_empty_list(key);
+    let sections = root.sections(key);
+    let mut lines: BTreeMap<String, usize> = BTreeMap::new();
+    let mut things = Vec::new();
+    for Located { value, place } in sections.into_iter().filter_map(read) {
+        if let Some(first) = lines.get(name(&value)) {
+            let message = format!("the name {} stands in `{key}` twice", quote(name(&value)));
+            let hint = format!("the first is in line {first}: give this one another name");
+            root.reader().report(Diagnostic::error(place, message).hint(hint));
+            continue;
+        }
+        lines.insert(name(&value).to_owned(), place.start().line);
+        things.push(value);
+    }
+    things
+}

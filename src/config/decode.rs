@@ -1,0 +1,478 @@
+//! Reads typed values out of a tree and goes on after every mistake, so that one run finds all.
+//!
+//! A [`Section`] is a map being read. Whoever reads it asks for every key that it knows, each ask
+//! reports what is wrong with that key and yields nothing, and [`Section::finish`] reports the
+//! keys that nobody asked for. The pieces are put together only at the end, with `?`.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::diagnostic::Diagnostic;
+use super::document::Reader;
+use super::source_file::{Place, Span};
+use super::suggest::nearest;
+use super::yaml::{Key, Node, Text, Value};
+
+/// A type that a value of a file can be read as.
+pub trait Decode: Sized {
+    /// Reads the value, or reports why not.
+    fn decode(field: &Field<'_>) -> Option<Self>;
+}
+
+/// A type with an order, for limits.
+pub trait Bounded: Decode + PartialOrd {
+    /// The value as a person would write it.
+    fn written(&self) -> String;
+}
+
+/// One value and its way from the root, such as `sources[0].auth`.
+#[derive(Clone)]
+pub struct Field<'a> {
+    pub(super) reader: &'a Reader<'a>,
+    pub(super) node: &'a Node,
+    path: String,
+    /// The key that the value belongs to, for messages about values that span lines.
+    key: Option<Span>,
+}
+
+impl<'a> Field<'a> {
+    pub(super) fn new(reader: &'a Reader<'a>, node: &'a Node, path: String) -> Self {
+        Self { reader, node, path, key: None }
+    }
+
+    /// The way from the root.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Where the value stands; for a list or map in several lines, its key.
+    pub fn place(&self) -> Place {
+        let block = matches!(self.node.value, Value::Map(_) | Value::List(_) | Value::Null);
+        self.reader.place(self.key.filter(|_| block).unwrap_or(self.node.span))
+    }
+
+    /// Reports something that is already put into words.
+    pub fn report(&self, diagnostic: Diagnostic) {
+        self.reader.report(diagnostic);
+    }
+
+    /// Reports an error about the value. An empty hint is none.
+    pub fn error(&self, message: impl Into<String>, hint: impl Into<String>) {
+        self.reader.report(with_hint(Diagnostic::error(self.place(), message), hint.into()));
+    }
+
+    /// Reports a warning about the value. An empty hint is none.
+    pub fn warning(&self, message: impl Into<String>, hint: impl Into<String>) {
+        self.reader.report(with_hint(Diagnostic::warning(self.place(), message), hint.into()));
+    }
+
+    /// Reports that the value is of the wrong type, unless it is [`Value::Broken`].
+    pub fn expected(&self, what: &str, hint: impl Into<String>) {
+        let found = match &self.node.value {
+            Value::Broken => return,
+            Value::Null => "nothing",
+            Value::Bool(_) => "a truth value",
+            Value::Int(_) | Value::Float(_) => "a number",
+            Value::String(_) => "a text",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a map",
+        };
+        let message = format!("`{}` must be {what}, not {found}", self.path);
+        let diagnostic = Diagnostic::error(self.place(), message).label(format!("this is {found}"));
+        self.reader.report(with_hint(diagnostic, hint.into()));
+    }
+
+    /// The value as texts may quote it: what the file shows, never what the environment holds.
+    pub fn quoted(&self) -> String {
+        let shown = match &self.node.value {
+            Value::String(Text { interpolated: true, .. }) => None,
+            Value::String(text) => Some(text.text.as_str()),
+            _ => Some(self.reader.file.slice(self.node.span)),
+        };
+        match shown {
+            Some(text) if !self.node.sensitive => quote(text),
+            _ => "this value".to_owned(),
+        }
+    }
+
+    /// Reads it as `T`.
+    pub fn decode<T: Decode>(&self) -> Option<T> {
+        T::decode(self)
+    }
+
+    /// The items of a list; reports anything else.
+    pub fn items(&self) -> Option<Vec<Field<'a>>> {
+        match &self.node.value {
+            Value::List(items) => Some(self.indexed(items)),
+            _ => {
+                self.expected("a list", "start each item on a line of its own with `- `");
+                None
+            }
+        }
+    }
+
+    /// The items of a list, or the value itself as the only item.
+    pub fn one_or_many(&self) -> Vec<Field<'a>> {
+        match &self.node.value {
+            Value::List(items) => self.indexed(items),
+            _ => vec![self.clone()],
+        }
+    }
+
+    /// The entries of a map with free keys; reports anything else.
+    pub fn entries(&self) -> Option<Vec<(&'a Key, Field<'a>)>> {
+        match &self.node.value {
+            Value::Map(entries) => {
+                Some(entries.iter().map(|(key, node)| (key, self.child(key, node))).collect())
+            }
+            _ => {
+                self.expected("a map", "write it as `key: value` lines");
+                None
+            }
+        }
+    }
+
+    /// The map with known keys that the value is; reports anything else.
+    pub fn section(&self) -> Option<Section<'a>> {
+        let entries = match &self.node.value {
+            Value::Map(entries) => entries.as_slice(),
+            _ => {
+                self.expected("a map", "write it as `key: value` lines");
+                return None;
+            }
+        };
+        Some(Section { field: self.clone(), entries, asked: Vec::new() })
+    }
+
+    /// Whether it is a map.
+    pub fn is_map(&self) -> bool {
+        matches!(self.node.value, Value::Map(_))
+    }
+
+    /// A text is wanted that may be shown: lets excerpts show it.
+    pub fn reveal(&self) {
+        self.reader.file.reveal(self.node.span);
+    }
+
+    fn reveal_all(&self) {
+        match &self.node.value {
+            Value::List(_) => self.one_or_many().iter().for_each(Field::reveal_all),
+            Value::Map(entries) => {
+                entries.iter().for_each(|(key, node)| self.child(key, node).reveal_all());
+            }
+            _ => self.reveal(),
+        }
+    }
+
+    fn indexed(&self, items: &'a [Node]) -> Vec<Field<'a>> {
+        let item = |(index, node)| Field {
+            reader: self.reader,
+            node,
+            path: format!("{}[{index}]", self.path),
+            key: None,
+        };
+        items.iter().enumerate().map(item).collect()
+    }
+
+    fn child(&self, key: &Key, node: &'a Node) -> Field<'a> {
+        let path = if self.path.is_empty() {
+            key.text.clone()
+        } else {
+            format!("{}.{}", self.path, key.text)
+        };
+        Field { reader: self.reader, node, path, key: Some(key.span) }
+    }
+}
+
+/// A map whose keys are known, being read.
+pub struct Section<'a> {
+    field: Field<'a>,
+    entries: &'a [(Key, Node)],
+    asked: Vec<String>,
+}
+
+impl<'a> Section<'a> {
+    pub(super) fn root(field: Field<'a>) -> Option<Self> {
+        match &field.node.value {
+            Value::Null => Some(Self { field, entries: &[], asked: Vec::new() }),
+            Value::Map(_) => field.section(),
+            _ => {
+                let at = Span { start: field.node.span.start, end: field.node.span.start };
+                let message = "this file must be a map of `key: value` lines";
+                field.reader.report(Diagnostic::error(field.reader.place(at), message));
+                None
+            }
+        }
+    }
+
+    /// The way from the root, such as `sources[0].auth`; empty for the root.
+    pub fn path(&self) -> &str {
+        self.field.path()
+    }
+
+    /// Where the section starts.
+    pub fn place(&self) -> Place {
+        match (self.field.key, self.entries.first()) {
+            (None, Some((key, _))) => self.field.reader.place(key.span),
+            // An empty file: its parser says that it ends where it ends.
+            (None, None) if self.path().is_empty() => {
+                self.field.reader.place(Span { start: 0, end: 0 })
+            }
+            _ => self.field.place(),
+        }
+    }
+
+    /// Where it reports to.
+    pub fn reader(&self) -> &'a Reader<'a> {
+        self.field.reader
+    }
+
+    /// The value of a key, if it is there and not null. The key counts as known from now on.
+    pub fn field(&mut self, key: &str) -> Option<Field<'a>> {
+        if !self.asked.iter().any(|asked| asked == key) {
+            self.asked.push(key.to_owned());
+        }
+        let (key, node) = self.entry(key)?;
+        self.reader().file.reveal(key.span);
+        (node.value != Value::Null).then(|| self.field.child(key, node))
+    }
+
+    /// Whether a key is there with a value.
+    pub fn has(&self, key: &str) -> bool {
+        self.entry(key).is_some_and(|(_, node)| node.value != Value::Null)
+    }
+
+    /// A value that must be there.
+    pub fn required<T: Decode>(&mut self, key: &str) -> Option<T> {
+        match self.field(key) {
+            Some(field) => field.decode(),
+            None => {
+                self.missing(key);
+                None
+            }
+        }
+    }
+
+    /// A value that may be there.
+    pub fn optional<T: Decode>(&mut self, key: &str) -> Option<T> {
+        self.field(key)?.decode()
+    }
+
+    /// A value that may be there, or else `default`.
+    pub fn with_default<T: Decode>(&mut self, key: &str, default: T) -> T {
+        self.optional(key).unwrap_or(default)
+    }
+
+    /// As [`Self::with_default`], and reports a value outside of `range`.
+    pub fn within<T: Bounded>(&mut self, key: &str, default: T, range: RangeInclusive<T>) -> T {
+        self.optional_within(key, range).unwrap_or(default)
+    }
+
+    /// As [`Self::optional`], and reports a value outside of `range`.
+    pub fn optional_within<T: Bounded>(
+        &mut self,
+        key: &str,
+        range: RangeInclusive<T>,
+    ) -> Option<T> {
+        let field = self.field(key)?;
+        let value: T = field.decode()?;
+        if !range.contains(&value) {
+            let (least, most) = (range.start().written(), range.end().written());
+            let message = format!("`{}` is out of range", field.path());
+            field.error(message, format!("between {least} and {most}"));
+            return None;
+        }
+        Some(value)
+    }
+
+    /// One of a table of names; reports any other with the nearest.
+    pub fn one_of<T: Copy>(&mut self, key: &str, table: &[(&str, T)]) -> Option<T> {
+        let Some(field) = self.field(key) else {
+            self.missing(key);
+            return None;
+        };
+        named(&field, table)
+    }
+
+    /// As [`Self::one_of`], or else `default`.
+    pub fn one_of_or<T: Copy>(&mut self, key: &str, table: &[(&str, T)], default: T) -> T {
+        self.field(key).and_then(|field| named(&field, table)).unwrap_or(default)
+    }
+
+    /// A map with known keys that may be there.
+    pub fn section(&mut self, key: &str) -> Option<Section<'a>> {
+        self.field(key)?.section()
+    }
+
+    /// A list of maps with known keys that may be there; items that are no map are reported.
+    pub fn sections(&mut self, key: &str) -> Vec<Section<'a>> {
+        let items = self.field(key).and_then(|field| field.items()).unwrap_or_default();
+        items.iter().filter_map(Field::section).collect()
+    }
+
+    /// A value or a list of values; none if the key is absent.
+    pub fn one_or_many<T: Decode>(&mut self, key: &str) -> Vec<T> {
+        let items = self.field(key).map(|field| field.one_or_many()).unwrap_or_default();
+        items.iter().filter_map(Field::decode).collect()
+    }
+
+    /// Reports a key that must not stand here, if it does.
+    pub fn reject(&mut self, key: &str, message: impl Into<String>, hint: impl Into<String>) {
+        if let Some(field) = self.field(key) {
+            field.reveal_all();
+            self.error_at_key(key, message, hint);
+        }
+    }
+
+    /// Reports a list that is there and has no item.
+    pub fn reject_empty_list(&mut self, key: &str) {
+        if let Some(field) = self.field(key)
+            && matches!(&field.node.value, Value::List(items) if items.is_empty())
+        {
+            field.error(format!("`{}` is an empty list", field.path()), "");
+        }
+    }
+
+    /// Warns that a key is understood but has no effect, if it is there.
+    pub fn accept_inert(&mut self, key: &str, message: impl Into<String>, hint: impl Into<String>) {
+        if let Some(field) = self.field(key) {
+            field.reveal_all();
+            if let Some(place) = self.key_place(key) {
+                let warning = with_hint(Diagnostic::warning(place, message), hint.into());
+                self.reader().report(warning);
+            }
+        }
+    }
+
+    /// Where a key stands.
+    pub fn key_place(&self, key: &str) -> Option<Place> {
+        self.entry(key).map(|(key, _)| self.reader().place(key.span))
+    }
+
+    /// Where the value of a key stands.
+    pub fn value_place(&self, key: &str) -> Option<Place> {
+        self.entry(key).map(|(key, node)| self.field.child(key, node).place())
+    }
+
+    /// Reports an error at a place.
+    pub fn error_at(&self, place: Place, message: impl Into<String>, hint: impl Into<String>) {
+        self.reader().report(with_hint(Diagnostic::error(place, message), hint.into()));
+    }
+
+    /// Reports an error at a key, or at the section if the key is not there.
+    pub fn error_at_key(&self, key: &str, message: impl Into<String>, hint: impl Into<String>) {
+        self.error_at(self.key_place(key).unwrap_or_else(|| self.place()), message, hint);
+    }
+
+    /// Reports an error about the section as a whole.
+    pub fn error(&self, message: impl Into<String>, hint: impl Into<String>) {
+        self.error_at(self.place(), message, hint);
+    }
+
+    /// The section's name for messages.
+    pub fn name(&self) -> String {
+        match self.path() {
+            "" => "this file".to_owned(),
+            path => format!("`{path}`"),
+        }
+    }
+
+    /// Reports every key that nobody asked for, with the nearest that is known.
+    pub fn finish(self) {
+        for (key, _) in self.entries {
+            if self.asked.contains(&key.text) {
+                continue;
+            }
+            let known = self.asked.iter().map(String::as_str);
+            let near = nearest(&key.text, known.clone());
+            let mut hint = match near {
+                Some(name) => format!("did you mean `{name}`? "),
+                None => String::new(),
+            };
+            let names: Vec<&str> = known.collect();
+            hint.push_str(&format!("known here: {}", names.join(", ")));
+            // Among secrets, what is not nearly a key may be a secret that looks like one.
+            let message = if near.is_some() || !self.field.node.sensitive {
+                self.reader().file.reveal(key.span);
+                format!("there is no key {} in {}", quote(&key.text), self.name())
+            } else {
+                format!("there is no such key in {}", self.name())
+            };
+            let place = self.reader().place(key.span);
+            self.reader().report(Diagnostic::error(place, message).label("unknown key").hint(hint));
+        }
+    }
+
+    fn entry(&self, key: &str) -> Option<&'a (Key, Node)> {
+        self.entries.iter().find(|(entry, _)| entry.text == key)
+    }
+
+    fn missing(&self, key: &str) {
+        let message = format!("{} needs `{key}`", self.name());
+        let place = self.key_place(key).unwrap_or_else(|| self.place());
+        let label = if self.has_key(key) {
+            "has no value".to_owned()
+        } else {
+            format!("`{key}` is missing")
+        };
+        self.reader().report(Diagnostic::error(place, message).label(label));
+    }
+
+    fn has_key(&self, key: &str) -> bool {
+        self.entry(key).is_some()
+    }
+}
+
+fn named<T: Copy>(field: &Field<'_>, table: &[(&str, T)]) -> Option<T> {
+    let text: String = field.decode()?;
+    if let Some((_, value)) = table.iter().find(|(name, _)| *name == text) {
+        return Some(*value);
+    }
+    let names: Vec<&str> = table.iter().map(|(name, _)| *name).collect();
+    let mut hint = match nearest(&text, names.iter().copied()) {
+        Some(name) => format!("did you mean `{name}`? "),
+        None => String::new(),
+    };
+    hint.push_str(&format!("one of: {}", names.join(", ")));
+    field.error(format!("`{}` cannot be {}", field.path(), field.quoted()), hint);
+    None
+}
+
+fn with_hint(diagnostic: Diagnostic, hint: String) -> Diagnostic {
+    if hint.is_empty() { diagnostic } else { diagnostic.hint(hint) }
+}
+
+/// A text between backticks, on one line, cut where it is long.
+pub fn quote(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let mut quoted: String = text.chars().take(LONGEST).flat_map(escaped).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        quoted.push('…');
+    }
+    format!("`{quoted}`")
+}
+
+fn escaped(char: char) -> Vec<char> {
+    if char.is_control() { char.escape_default().collect() } else { vec![char] }
+}
+
+/// A value together with where it stands, for checks that come later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub place: Place,
+}
+
+impl<T: Decode> Decode for Located<T> {
+    fn decode(field: &Field<'_>) -> Option<Self> {
+        Some(Self { value: field.decode()?, place: field.place() })
+    }
+}
+
+impl Bounded for Duration {
+    fn written(&self) -> String {
+        super::duration::format(*self)
+    }
+}

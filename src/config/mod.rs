@@ -1,0 +1,35 @@
+//! The files that a person writes.
+//!
+//! A file is read ([`source_file`]), parsed into a tree that knows where everything stands
+//! ([`yaml`]), filled in from the environment ([`interpolate`]) and decoded into types
+//! ([`decode`]). Nothing stops at the first mistake: every step reports into [`diagnostic`], so
+//! one run shows all mistakes of all files, each with its line and what to do about it. No text
+//! that is produced here shows a secret.
+//!
+//! To add a key, ask for it where its section is read; it is then known, checked and suggested.
+//! To add a kind of source or vendor, add a function to the table in [`source_config`] or
+//! [`vendor_config`].
+
+pub mod daemon_config;
+pub mod decode;
+pub mod diagnostic;
+pub mod document;
+pub mod duration;
+pub mod interpolate;
+mod name;
+mod scalar;
+mod secret;
+pub mod source_config;
+pub mod source_file;
+pub mod suggest;
+#[cfg(test)]
+mod tests;
+pub mod vendor_config;
+mod within;
+pub mod yaml;
+
+pub use daemon_config::{Config, KnownVendor, RuleInputs, ServerConfig, StoreConfig};
+pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use interpolate::{Lookup, process_env};
+pub use source_config::{Auth, SourceConfig, SourceKind};
+pub use vendor_config::{VendorConfig, VendorKind};

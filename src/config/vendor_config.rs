@@ -1,0 +1,268 @@
+//! Vendors: where cases are opened, and how patiently.
+//!
+//! To add a kind, write a function that reads its keys and add one line to [`KINDS`].
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::{Host, Url};
+
+use crate::domain::ids::VendorName;
+
+use super::decode::{Located, Section};
+use super::diagnostic::Diagnostic;
+
+/// A configured vendor.
+#[derive(Debug, Clone)]
+pub struct VendorConfig {
+    /// Its name, as rules use it; unique.
+    pub name: VendorName,
+    /// What it is.
+    pub kind: VendorKind,
+    /// How long one request may take.
+    pub timeout: Duration,
+    /// How requests that were not sent are repeated.
+    pub retry: RetryConfig,
+    /// How an unknown outcome is looked for.
+    pub reconcile: ReconcileConfig,
+    /// How many requests it gets.
+    pub rate: RateConfig,
+    /// Whether rules may open cases that the vendor bills.
+    pub allow_billable: bool,
+}
+
+/// What a vendor is.
+#[derive(Debug, Clone)]
+pub enum VendorKind {
+    /// The simulation, inside the daemon.
+    Sandbox {
+        /// Where it keeps its cases; `None`: in memory.
+        state: Option<PathBuf>,
+        /// Where it listens; `None`: on a free port of the loopback interface.
+        listen: Option<SocketAddr>,
+    },
+    /// Akamai Case Management v3.
+    Akamai {
+        /// The file with the credentials; `None`: they come from `credentials` or from the
+        /// `AKAMAI_*` variables.
+        edgerc: Option<PathBuf>,
+        /// The section of that file, or of those variables.
+        section: String,
+        /// Another address than the credentials' own host.
+        base_url: Option<Url>,
+        /// The credentials, where they stand in the daemon's own file.
+        credentials: Option<Credentials>,
+        /// Whose cases are listed to reconcile.
+        list_scope: ListScope,
+    },
+}
+
+/// What signs requests to Akamai.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// Names the API client.
+    pub client_token: SecretString,
+    /// Signs.
+    pub client_secret: SecretString,
+    /// Names the grant.
+    pub access_token: SecretString,
+}
+
+/// Whose cases are listed to reconcile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListScope {
+    /// Those of the API client's own user, who opens ours.
+    Mine,
+    /// Those of everyone who shares the account.
+    All,
+}
+
+/// How requests that were not sent are repeated: capped exponential backoff with full jitter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryConfig {
+    /// The first delay, at most.
+    pub initial: Duration,
+    /// Every later delay, at most.
+    pub max: Duration,
+    /// After this long, the action becomes a dead letter.
+    pub horizon: Duration,
+}
+
+impl Default for RetryConfig {
+    fn default() -> Self {
+        Self {
+            initial: Duration::from_secs(1),
+            max: Duration::from_secs(15 * 60),
+            horizon: Duration::from_secs(72 * HOUR),
+        }
+    }
+}
+
+/// How an unknown outcome is looked for in the vendor's records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReconcileConfig {
+    /// For how long.
+    pub window: Duration,
+    /// How often within that time.
+    pub looks: u32,
+}
+
+impl Default for ReconcileConfig {
+    fn default() -> Self {
+        Self { window: Duration::from_secs(120), looks: 3 }
+    }
+}
+
+/// How many requests a vendor gets: a token bucket.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RateConfig {
+    /// In the long run.
+    pub per_second: f64,
+    /// At once.
+    pub burst: u32,
+}
+
+impl Default for RateConfig {
+    fn default() -> Self {
+        Self { per_second: 1.0, burst: 5 }
+    }
+}
+
+const HOUR: u64 = 60 * 60;
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+type ReadKind = fn(&mut Section<'_>) -> Option<VendorKind>;
+
+/// Every kind of vendor and what reads its keys.
+const KINDS: &[(&str, ReadKind)] = &[("sandbox", sandbox), ("akamai", akamai)];
+
+/// Reads one vendor.
+pub(super) fn read(mut section: Section<'_>) -> Option<Located<VendorConfig>> {
+    let name: Option<Located<VendorName>> = section.required("name");
+    let timeout = section.within("timeout", DEFAULT_TIMEOUT, seconds(1)..=seconds(120));
+    let retry = section.section("retry").map(read_retry).unwrap_or_default();
+    let reconcile = section.section("reconcile").map(read_reconcile).unwrap_or_default();
+    let rate = section.section("rate").map(read_rate).unwrap_or_default();
+    let allow_billable = section.with_default("allow_billable", false);
+    // The kind decides which other keys are known: without it, nothing can be said about them.
+    let read_kind = section.one_of("kind", KINDS)?;
+    let kind = read_kind(&mut section);
+    section.finish();
+    let Located { value: name, place } = name?;
+    let vendor =
+        VendorConfig { name, kind: kind?, timeout, retry, reconcile, rate, allow_billable };
+    Some(Located { value: vendor, place })
+}
+
+fn seconds(number: u64) -> Duration {
+    Duration::from_secs(number)
+}
+
+fn read_retry(mut section: Section<'_>) -> RetryConfig {
+    let default = RetryConfig::default();
+    let shortest = Duration::from_millis(10);
+    let initial = section.optional_within("initial", shortest..=seconds(HOUR));
+    let max = section.optional_within("max", shortest..=seconds(24 * HOUR));
+    let horizon = section.within("horizon", default.horizon, seconds(1)..=seconds(90 * 24 * HOUR));
+    // A delay that could not be read has been reported; comparing its default would mislead.
+    let readable =
+        initial.is_some() == section.has("initial") && max.is_some() == section.has("max");
+    let (initial, max) = (initial.unwrap_or(default.initial), max.unwrap_or(default.max));
+    if readable && initial > max {
+        section.error_at_key("initial", "`retry.initial` is longer than `retry.max`", "");
+    }
+    if horizon < default.horizon
+        && let Some(place) = section.value_place("horizon")
+    {
+        section.reader().report(
+            Diagnostic::warning(place, "actions are given up after less than 72h")
+                .hint("a vendor that is down over a weekend then needs a person to retry them"),
+        );
+    }
+    section.finish();
+    RetryConfig { initial, max, horizon }
+}
+
+fn read_reconcile(mut section: Section<'_>) -> ReconcileConfig {
+    let default = ReconcileConfig::default();
+    let shortest = Duration::from_millis(10);
+    let window = section.within("window", default.window, shortest..=seconds(24 * HOUR));
+    let looks = section.within("looks", default.looks, 1..=100);
+    section.finish();
+    ReconcileConfig { window, looks }
+}
+
+fn read_rate(mut section: Section<'_>) -> RateConfig {
+    let default = RateConfig::default();
+    let per_second = section.within("per_second", default.per_second, 0.01..=1000.0);
+    let burst = section.within("burst", default.burst, 1..=1000);
+    section.finish();
+    RateConfig { per_second, burst }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "one signature for every kind")]
+fn sandbox(section: &mut Section<'_>) -> Option<VendorKind> {
+    Some(VendorKind::Sandbox {
+        state: section.optional("state"),
+        listen: section.optional("listen"),
+    })
+}
+
+fn akamai(section: &mut Section<'_>) -> Option<VendorKind> {
+    let edgerc = section.optional("edgerc");
+    let name = section.with_default("section", "default".to_owned());
+    let base_url = section.optional::<Located<Url>>("base_url").map(|url| check_url(section, url));
+    let tried = section.has("credentials");
+    let credentials = section.section("credentials").and_then(read_credentials);
+    let scopes = [("mine", ListScope::Mine), ("all", ListScope::All)];
+    let list_scope = section.one_of_or("list_scope", &scopes, ListScope::Mine);
+    if tried && section.has("edgerc") {
+        let message = "`credentials` and `edgerc` exclude each other";
+        section.error_at_key("credentials", message, "keep one of them");
+    }
+    if tried && !section.has("base_url") {
+        section.error_at_key(
+            "credentials",
+            "`credentials` needs `base_url`",
+            "add the host of the API client: `base_url: https://akab-….luna.akamaiapis.net`",
+        );
+    }
+    if tried && credentials.is_none() {
+        return None;
+    }
+    Some(VendorKind::Akamai { edgerc, section: name, base_url, credentials, list_scope })
+}
+
+fn check_url(section: &Section<'_>, url: Located<Url>) -> Url {
+    let Located { value: url, place } = url;
+    let loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
+        None => false,
+    };
+    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
+        let message = "`base_url` must be a host only";
+        section.error_at(place, message, "remove what stands after the host");
+    } else if url.scheme() == "http" && !loopback {
+        let message = "plain http is accepted only for a loopback address";
+        section.error_at(place, message, "use `https://`");
+    } else if !matches!(url.scheme(), "http" | "https") {
+        section.error_at(place, "`base_url` must start with `https://`", "");
+    }
+    url
+}
+
+fn read_credentials(mut section: Section<'_>) -> Option<Credentials> {
+    let client_token = section.secret("client_token");
+    let client_secret = section.secret("client_secret");
+    let access_token = section.secret("access_token");
+    section.finish();
+    Some(Credentials {
+        client_token: client_token?,
+        client_secret: client_secret?,
+        access_token: access_token?,
+    })
+}

@@ -1,0 +1,419 @@
+//! Rule files: YAML with a list `rules`.
+//!
+//! All mistakes of all files are found in one run; see [`crate::config`].
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use email_address::EmailAddress;
+
+use crate::config::daemon_config::RuleInputs;
+use crate::config::decode::{Decode, Field, Located, Section};
+use crate::config::diagnostic::{Diagnostic, Diagnostics};
+use crate::config::document::Document;
+use crate::config::interpolate::Lookup;
+use crate::config::source_file::{Holds, Place};
+use crate::domain::catalog::Category;
+use crate::domain::ids::{RuleName, VendorName};
+use crate::domain::lifecycle::{Policy, ResolveAction};
+use crate::domain::severity::{Rank, SeverityRule};
+
+use super::RuleSet;
+use super::matcher::Matcher;
+use super::rule::{CasePlan, CaseRule, ContactPlan, Rule, TextSource, Then};
+
+/// The keys of the fields that only some categories have.
+const CHOICES: [&str; 8] = [
+    "product",
+    "problem",
+    "policy_domain",
+    "area",
+    "service",
+    "parent_account",
+    "solution",
+    "package",
+];
+
+/// Keys that say nothing about a rule that ignores.
+const ONLY_FOR_CASES: [&str; 8] =
+    ["identity", "vendor", "open", "resolve", "reopen_within", "update", "limits", "stale_after"];
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const INERT: &str = "it will be, without a change to this file";
+
+/// Reads all rule files, in order. There is a rule set only if there is no error.
+pub fn load(inputs: &RuleInputs, env: Lookup<'_>) -> (Option<RuleSet>, Diagnostics) {
+    let mut diagnostics = Diagnostics::default();
+    let mut names = BTreeMap::new();
+    let mut rules = Vec::new();
+    for path in &inputs.files {
+        let (found, wrong) = read(path, inputs, env, &mut names);
+        rules.extend(found);
+        diagnostics.extend(wrong);
+    }
+    let rules = (!diagnostics.has_errors()).then_some(RuleSet { rules });
+    (rules, diagnostics)
+}
+
+/// Where each name stands first.
+type Names = BTreeMap<RuleName, Place>;
+
+fn read(
+    path: &Path,
+    inputs: &RuleInputs,
+    env: Lookup<'_>,
+    names: &mut Names,
+) -> (Vec<Rule>, Diagnostics) {
+    let document = Document::open(path, Holds::NoSecrets, env);
+    let rules = document.root().map(|root| read_root(root, inputs, names)).unwrap_or_default();
+    (rules, document.into_diagnostics())
+}
+
+fn read_root(mut root: Section<'_>, inputs: &RuleInputs, names: &mut Names) -> Vec<Rule> {
+    if !root.has("rules") {
+        root.reader().report(
+            Diagnostic::warning(root.place(), "this file has no rules")
+                .hint("rules stand in a list under the key `rules`"),
+        );
+    }
+    let sections = root.sections("rules");
+    root.finish();
+    sections.into_iter().filter_map(|section| read_rule(section, inputs, names)).collect()
+}
+
+fn read_rule(mut section: Section<'_>, inputs: &RuleInputs, names: &mut Names) -> Option<Rule> {
+    let place = section.place();
+    let name: Option<Located<RuleName>> = section.required("name");
+    if let Some(name) = &name {
+        check_name(&section, name, names);
+    }
+    let matchers = read_matchers(&mut section);
+    let goes_on = section.with_default("continue", false);
+    let then = read_then(&mut section, inputs);
+    section.finish();
+    Some(Rule {
+        name: name?.value,
+        matchers: matchers?,
+        then: then?,
+        goes_on,
+        file: place.file.path().to_owned(),
+        line: place.start().line,
+    })
+}
+
+fn check_name(section: &Section<'_>, name: &Located<RuleName>, names: &mut Names) {
+    match names.get(&name.value) {
+        None => {
+            names.insert(name.value.clone(), name.place.clone());
+        }
+        Some(first) => {
+            let (file, line) = (first.file.path().display(), first.start().line);
+            section.error_at(
+                name.place.clone(),
+                format!("there are two rules with the name `{}`", name.value),
+                format!("the first is in {file}, line {line}: give this one another name"),
+            );
+        }
+    }
+}
+
+fn read_matchers(section: &mut Section<'_>) -> Option<Vec<Matcher>> {
+    let Some(field) = section.field("match") else {
+        section.error(
+            format!("{} needs `match`", section.name()),
+            "for example `match: ['severity = \"critical\"']`; `match: []` is for every alert",
+        );
+        return None;
+    };
+    let matchers: Vec<Option<Matcher>> =
+        field.one_or_many().iter().map(|item| read_matcher(item)).collect();
+    matchers.into_iter().collect()
+}
+
+fn read_matcher(field: &Field<'_>) -> Option<Matcher> {
+    let text: String = field.decode()?;
+    match Matcher::parse(&text) {
+        Ok(matcher) => Some(matcher),
+        Err(error) => {
+            let place = field.place().within(&text, error.span);
+            let diagnostic = Diagnostic::error(place, "this is not a matcher").label(error.message);
+            field.report(match error.hint {
+                Some(hint) => diagnostic.hint(hint),
+                None => diagnostic,
+            });
+            None
+        }
+    }
+}
+
+fn read_then(section: &mut Section<'_>, inputs: &RuleInputs) -> Option<Then> {
+    let ignore: Option<bool> = section.optional("ignore");
+    let unreadable = ignore.is_none() && section.has("ignore");
+    let (ignore, has_case) = (ignore.unwrap_or(false), section.has("case"));
+    if unreadable || (!ignore && !has_case) {
+        // Asked for, so that the keys are known: what they mean here cannot be told.
+        for key in ONLY_FOR_CASES.into_iter().chain(["case"]) {
+            section.field(key);
+        }
+        if !unreadable {
+            section.error(
+                format!("{} needs `case` or `ignore: true`", section.name()),
+                "say what becomes of the alerts that match",
+            );
+        }
+        return None;
+    }
+    if !ignore {
+        return read_case_rule(section, inputs).map(|case| Then::Case(Box::new(case)));
+    }
+    section.reject("case", "`case` and `ignore: true` exclude each other", "keep one of them");
+    for key in ONLY_FOR_CASES {
+        let message = format!("`{key}` says nothing about a rule that ignores");
+        section.reject(key, message, "remove it");
+    }
+    Some(Then::Ignore)
+}
+
+fn read_case_rule(section: &mut Section<'_>, inputs: &RuleInputs) -> Option<CaseRule> {
+    let identity = read_identity(section);
+    let vendor = read_vendor(section, inputs);
+    let billable = vendor.as_ref().is_some_and(|vendor| {
+        inputs.vendors.iter().any(|known| known.name == *vendor && known.allow_billable)
+    });
+    let plan = section.section("case").and_then(|case| read_plan(case, billable));
+    let policy = read_policy(section);
+    for key in ["update", "limits", "stale_after"] {
+        section.accept_inert(key, format!("`{key}` is not acted on by this version"), INERT);
+    }
+    Some(CaseRule { identity, vendor: vendor?, plan: plan?, policy })
+}
+
+fn read_identity(section: &mut Section<'_>) -> Option<Vec<String>> {
+    let field = section.field("identity")?;
+    let labels: Vec<Located<String>> = field.decode()?;
+    if labels.is_empty() {
+        let hint = "name labels, or remove the key to use the source's own grouping";
+        field.error("`identity` names no label: all alerts would be one incident", hint);
+    }
+    for (index, label) in labels.iter().enumerate() {
+        let again = labels.iter().take(index).any(|earlier| earlier.value == label.value);
+        if again || label.value.is_empty() {
+            let what = if again { "the label stands here twice" } else { "a label has a name" };
+            section.error_at(label.place.clone(), what, "");
+        }
+    }
+    Some(labels.into_iter().map(|label| label.value).collect())
+}
+
+fn read_vendor(section: &mut Section<'_>, inputs: &RuleInputs) -> Option<VendorName> {
+    let names: Vec<(&str, usize)> =
+        inputs.vendors.iter().enumerate().map(|(at, known)| (known.name.as_str(), at)).collect();
+    if !inputs.vendors_complete {
+        // The mistakes in the vendors have been reported; which names there are is not known.
+        return section.optional("vendor").or_else(|| Some(inputs.vendors.first()?.name.clone()));
+    }
+    let named = match (section.has("vendor"), names.as_slice()) {
+        (true, _) => section.one_of("vendor", &names),
+        (false, [(_, only)]) => {
+            section.field("vendor");
+            Some(*only)
+        }
+        (false, _) => {
+            section.field("vendor");
+            let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+            section.error(
+                format!("{} needs `vendor`, because there are several", section.name()),
+                format!("one of: {}", names.join(", ")),
+            );
+            None
+        }
+    };
+    Some(inputs.vendors.get(named?)?.name.clone())
+}
+
+fn read_plan(mut section: Section<'_>, billable: bool) -> Option<CasePlan> {
+    let account: Option<TextSource> = section.required("account");
+    let names = Category::ALL.map(|category| (category.as_str(), category));
+    let category = section.one_of("category", &names);
+    let choices = read_choices(&mut section, category);
+    let severity: Option<SeverityRule> = section.required("severity");
+    let subject = section.required("subject");
+    let description = section.required("description");
+    let also_notify: Vec<TextSource> = section.one_or_many("also_notify");
+    let contact = section.section("alternate_contact").and_then(read_contact);
+    for text in also_notify.iter().chain(contact.as_ref().and_then(|who| who.email.as_ref())) {
+        check_email(&section, text);
+    }
+    if let Some(account) = &account
+        && account
+            .constant()
+            .is_some_and(|text| text.is_empty() || text.encode_utf16().count() > 20)
+    {
+        let message = "an account's id has 1 to 20 characters";
+        section.error_at(account.place.clone(), message, "such as `A-CCT7890`");
+    }
+    if category == Some(Category::ProfessionalServices) && !billable {
+        section.error_at_key(
+            "category",
+            "the vendor bills cases of the category PROFESSIONAL_SERVICES",
+            "if you mean it, set `allow_billable: true` at the vendor",
+        );
+    }
+    section.finish();
+    Some(CasePlan {
+        account: account?,
+        category: category?,
+        choices,
+        severity: severity?,
+        subject: subject?,
+        description: description?,
+        also_notify,
+        alternate_contact: contact,
+    })
+}
+
+/// The fields that a category requires, and those that it accepts as well; all others are
+/// refused. From Akamai's page "Create a new case"; `parent_account` is for indirect contracts,
+/// which only the catalog knows.
+fn fields_of(category: Category) -> (&'static [&'static str], &'static [&'static str]) {
+    match category {
+        Category::Technical | Category::ManagedCloud => (&["product", "problem"], &[]),
+        Category::Security => (&["product", "problem", "policy_domain"], &[]),
+        Category::BusinessSupport | Category::Billing => {
+            (&["area", "service"], &["parent_account"])
+        }
+        Category::ProfessionalServices => (&["solution", "package"], &[]),
+    }
+}
+
+fn read_choices(
+    section: &mut Section<'_>,
+    category: Option<Category>,
+) -> BTreeMap<&'static str, TextSource> {
+    let mut choices = BTreeMap::new();
+    for key in CHOICES {
+        let text: Option<TextSource> = section.optional(key);
+        let Some(category) = category else { continue };
+        let (required, accepted) = fields_of(category);
+        let wanted = required.contains(&key);
+        if wanted && !section.has(key) {
+            section.error_at_key(
+                "category",
+                format!("the category {category} needs `{key}`"),
+                format!("add `{key}: ...` to {}", section.name()),
+            );
+        } else if !wanted && !accepted.contains(&key) && section.has(key) {
+            let fields: Vec<&str> = required.iter().chain(accepted).copied().collect();
+            section.error_at_key(
+                key,
+                format!("the category {category} has no `{key}`"),
+                format!("remove it; this category has: {}", fields.join(", ")),
+            );
+        }
+        if let Some(text) = text {
+            choices.insert(key, text);
+        }
+    }
+    choices
+}
+
+fn read_contact(mut section: Section<'_>) -> Option<ContactPlan> {
+    let contact = ContactPlan {
+        name: section.optional("name"),
+        company: section.optional("company"),
+        email: section.optional("email"),
+        phone: section.optional("phone"),
+    };
+    let empty = ["name", "company", "email", "phone"].iter().all(|key| !section.has(key));
+    if empty {
+        section.error("`alternate_contact` says nothing", "give a name, company, email or phone");
+    }
+    section.finish();
+    (!empty).then_some(contact)
+}
+
+fn check_email(section: &Section<'_>, text: &TextSource) {
+    if text.constant().is_some_and(|text| text.len() > 255 || !EmailAddress::is_valid(text)) {
+        section.error_at(text.place.clone(), "this is not an e-mail address", "");
+    }
+}
+
+fn read_policy(section: &mut Section<'_>) -> Policy {
+    let default = Policy::default();
+    let open_after = section.section("open").and_then(read_open);
+    let resolve = section.section("resolve").map(read_resolve).unwrap_or_default();
+    let reopen_within = section.within(
+        "reopen_within",
+        default.reopen_within,
+        Duration::ZERO..=Policy::MAX_REOPEN_WITHIN,
+    );
+    Policy {
+        open_after: open_after.unwrap_or(default.open_after),
+        resolve_after: resolve.0.unwrap_or(default.resolve_after),
+        resolve_action: resolve.1.unwrap_or(default.resolve_action),
+        reopen_within,
+    }
+}
+
+fn read_open(mut section: Section<'_>) -> Option<Duration> {
+    let after = section.optional_within("after", Duration::ZERO..=14 * DAY);
+    let modes = [("auto", true), ("approve", false), ("shadow", false)];
+    if !section.one_of_or("mode", &modes, true)
+        && let Some(place) = section.value_place("mode")
+    {
+        let hint = "this version opens every case by itself: remove the key, or write `mode: auto`";
+        section.error_at(place, "this mode is not supported by this version", hint);
+    }
+    section.finish();
+    after
+}
+
+fn read_resolve(mut section: Section<'_>) -> (Option<Duration>, Option<ResolveAction>) {
+    let after = section.optional_within("after", Duration::ZERO..=14 * DAY);
+    let actions = [
+        ("comment", ResolveAction::Comment),
+        ("close", ResolveAction::Close),
+        ("none", ResolveAction::None),
+    ];
+    let action = section.one_of_or("action", &actions, Policy::default().resolve_action);
+    section.finish();
+    (after, Some(action))
+}
+
+impl Decode for TextSource {
+    fn decode(field: &Field<'_>) -> Option<Self> {
+        let text: String = field.decode()?;
+        if text.trim().is_empty() {
+            field.error(format!("`{}` is empty", field.path()), "");
+            return None;
+        }
+        Some(Self::new(text, field.place()))
+    }
+}
+
+impl Decode for Rank {
+    fn decode(field: &Field<'_>) -> Option<Self> {
+        let rank = Self::new(field.decode()?);
+        if rank.is_none() {
+            let message = format!("`{}` is not a rank", field.path());
+            field.error(message, "ranks count from 1, the worst, to 9");
+        }
+        rank
+    }
+}
+
+impl Decode for SeverityRule {
+    /// A rank, or a map from a label's values to ranks.
+    fn decode(field: &Field<'_>) -> Option<Self> {
+        if !field.is_map() {
+            return field.decode().map(Self::Fixed);
+        }
+        let mut section = field.section()?;
+        let label = section.required("from");
+        let map: Option<BTreeMap<String, Rank>> = section.required("map");
+        let default = section.required("default");
+        section.finish();
+        Some(Self::FromLabel { label: label?, map: map?, default: default? })
+    }
+}

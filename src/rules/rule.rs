@@ -1,0 +1,144 @@
+//! What a rule is.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::config::source_file::Place;
+use crate::domain::alert::Alert;
+use crate::domain::catalog::Category;
+use crate::domain::ids::{RuleName, VendorName};
+use crate::domain::lifecycle::Policy;
+use crate::domain::severity::SeverityRule;
+
+use super::matcher::Matcher;
+
+/// A rule: which alerts it is for, and what becomes of them.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// Its name, unique over all files.
+    pub name: RuleName,
+    /// All of them must match; none at all match every alert.
+    pub matchers: Vec<Matcher>,
+    /// What becomes of a matching alert.
+    pub then: Then,
+    /// Whether the rules after it see a matching alert as well (`continue`).
+    pub goes_on: bool,
+    /// The file that it stands in.
+    pub file: PathBuf,
+    /// The line that it starts in.
+    pub line: usize,
+}
+
+impl Rule {
+    /// Whether an alert is for this rule.
+    pub fn matches(&self, alert: &Alert) -> bool {
+        self.matchers.iter().all(|matcher| matcher.matches(&alert.labels))
+    }
+}
+
+/// What becomes of a matching alert.
+#[derive(Debug, Clone)]
+pub enum Then {
+    /// Nothing.
+    Ignore,
+    /// It belongs to an incident, which gets a case.
+    Case(Box<CaseRule>),
+}
+
+/// Which incident an alert belongs to, and what case that gets.
+#[derive(Debug, Clone)]
+pub struct CaseRule {
+    /// The labels that make alerts one incident; `None`: the source's own grouping. Never empty.
+    pub identity: Option<Vec<String>>,
+    /// Where the case is opened.
+    pub vendor: VendorName,
+    /// What the case says.
+    pub plan: CasePlan,
+    /// When it is opened, and what happens at the end.
+    pub policy: Policy,
+}
+
+/// What a case says.
+#[derive(Debug, Clone)]
+pub struct CasePlan {
+    /// The account that it is for.
+    pub account: TextSource,
+    /// Its category.
+    pub category: Category,
+    /// The fields that only some categories have, by their key in the rule; *Invariant*: all that
+    /// the category requires and none that it forbids.
+    pub choices: BTreeMap<&'static str, TextSource>,
+    /// How bad it is.
+    pub severity: SeverityRule,
+    /// One line.
+    pub subject: TextSource,
+    /// The text.
+    pub description: TextSource,
+    /// Addresses that get the vendor's mail about the case.
+    pub also_notify: Vec<TextSource>,
+    /// Whom else to contact.
+    pub alternate_contact: Option<ContactPlan>,
+}
+
+impl CasePlan {
+    /// Every text of the plan with its key, for whoever checks or compiles them all.
+    pub fn texts(&self) -> Vec<(&'static str, &TextSource)> {
+        let mut texts = vec![
+            ("account", &self.account),
+            ("subject", &self.subject),
+            ("description", &self.description),
+        ];
+        texts.extend(self.choices.iter().map(|(key, text)| (*key, text)));
+        texts.extend(self.also_notify.iter().map(|text| ("also_notify", text)));
+        if let Some(contact) = &self.alternate_contact {
+            let parts = [
+                ("alternate_contact.name", &contact.name),
+                ("alternate_contact.company", &contact.company),
+                ("alternate_contact.email", &contact.email),
+                ("alternate_contact.phone", &contact.phone),
+            ];
+            texts.extend(parts.into_iter().filter_map(|(key, text)| Some((key, text.as_ref()?))));
+        }
+        texts
+    }
+}
+
+/// Whom else the vendor may contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContactPlan {
+    /// Their name.
+    pub name: Option<TextSource>,
+    /// Their company.
+    pub company: Option<TextSource>,
+    /// Their address.
+    pub email: Option<TextSource>,
+    /// Their number.
+    pub phone: Option<TextSource>,
+}
+
+/// A text for a case, as a rule has it: a template, or the name of a template file.
+///
+/// A constant is a template without anything to fill in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextSource {
+    /// The template, or the file's name relative to the folder of templates.
+    pub text: String,
+    /// Where it stands in the rule file.
+    pub place: Place,
+    /// Whether it is the name of a file: it ends in `.hbs` and has no blank and no brace.
+    pub is_file: bool,
+}
+
+impl TextSource {
+    /// Classes a text.
+    pub fn new(text: String, place: Place) -> Self {
+        let is_file = text.ends_with(".hbs")
+            && !text.contains(|char: char| char.is_whitespace() || matches!(char, '{' | '}'));
+        Self { text, place, is_file }
+    }
+
+    /// The text, if it is the same for every alert.
+    pub fn constant(&self) -> Option<&str> {
+        (!self.is_file && !self.text.contains("{{")).then_some(&self.text)
+    }
+}
