@@ -10,4 +10,5 @@ pub mod domain;
 pub mod rng;
 pub mod rules;
 pub mod sandbox;
+pub mod templates;
 pub mod vendors;
