@@ -160,7 +160,42 @@ mod tests {
         let incident = incident();
         insta::assert_snapshot!(
             format!("{}\n----\n{}", subject(&incident), description(&incident, &problem(), now())),
-            @""
+            @r#"
+            EdgeHigh5xxRatio (3 alerts), rule edge-5xx
+            ----
+            Alert EdgeHigh5xxRatio is firing.
+
+            Rule: edge-5xx
+            Source: alertmanager
+            Severity rank: 1 (1 is worst)
+            Firing since: 2026-08-01T09:50:00Z
+            Incident began: 2026-08-01T09:51:00Z
+            Written at: 2026-08-01T10:00:00Z
+            Marker: cw-715d54f8351c9678f56ab8d6
+            Previous case: F-CS-1234567
+
+            Labels
+            alertname: EdgeHigh5xxRatio
+            property:  www.example.com
+            severity:  critical
+            source:    alertmanager
+
+            Annotations
+            summary:   5xx ratio is 7.5% on www.example.com
+            threshold: 5
+            value:     7.5
+
+            Links
+            generator: http://prometheus.example/graph?g0
+            runbook: http://wiki.example/edge-5xx
+
+            Alerts: 2 firing, 1 resolved
+            - firing EdgeHigh5xxRatio, since 2026-08-01T09:50:00Z
+            - firing EdgeHigh5xxRatio, since 2026-08-01T09:55:00Z, instance=edge-2
+            - resolved EdgeHigh5xxRatio, since 2026-08-01T09:40:00Z, until 2026-08-01T09:58:30Z, instance=edge-3
+
+            The template edge-5xx.md.hbs failed at 3:7 (`labels.team` does not exist), so this plain text was used.
+            "#
         );
     }
 

@@ -25,9 +25,9 @@ pub fn comment(note: &Note) -> String {
                 count => format!("All {count} alerts behind this case have"),
             };
             format!(
-                "{what} resolved as of {}.\n\nThe problem is no longer seen by our monitoring. \
-                 This comment was written automatically; we will add to this case if the problem \
-                 comes back.",
+                "{what} resolved as of {}.\n\nThe problem is no longer seen by our monitoring. If the \
+                 problem comes back, we will write here or open a new case that names this one.\
+                 \n\nThis comment was written automatically.",
                 rfc3339(*at)
             )
         }
@@ -71,15 +71,35 @@ mod tests {
     #[test]
     fn resolved() {
         let at = "2026-08-01T10:00:00.5Z".parse().unwrap();
-        insta::assert_snapshot!(comment(&Note::Resolved { at, alerts: 1 }), @"");
-        insta::assert_snapshot!(comment(&Note::Resolved { at, alerts: 3 }), @"");
+        insta::assert_snapshot!(comment(&Note::Resolved { at, alerts: 1 }), @r#"
+        The alert behind this case has resolved as of 2026-08-01T10:00:00Z.
+
+        The problem is no longer seen by our monitoring. If the problem comes back, we will write here or open a new case that names this one.
+
+        This comment was written automatically.
+        "#);
+        insta::assert_snapshot!(comment(&Note::Resolved { at, alerts: 3 }), @r#"
+        All 3 alerts behind this case have resolved as of 2026-08-01T10:00:00Z.
+
+        The problem is no longer seen by our monitoring. If the problem comes back, we will write here or open a new case that names this one.
+
+        This comment was written automatically.
+        "#);
     }
 
     #[test]
     fn refired() {
         let at = "2026-08-01T10:00:00Z".parse().unwrap();
         let alerts = vec!["EdgeHigh5xxRatio".to_owned(), "bad\x1b\nname".to_owned()];
-        insta::assert_snapshot!(comment(&Note::Refired { at, alerts }), @"");
+        insta::assert_snapshot!(comment(&Note::Refired { at, alerts }), @r#"
+        The problem is back: our monitoring has seen it again at 2026-08-01T10:00:00Z.
+
+        Firing now:
+        - EdgeHigh5xxRatio
+        - bad\x1b\nname
+
+        Please go on with this case. This comment was written automatically.
+        "#);
         let many = |count| comment(&Note::Refired { at, alerts: vec!["A".to_owned(); count] });
         assert!(!many(NAMES).contains("more"));
         assert!(many(NAMES + 1).contains("and 1 more"));
@@ -88,6 +108,10 @@ mod tests {
 
     #[test]
     fn closing() {
-        insta::assert_snapshot!(closure(&incident()), @"");
+        insta::assert_snapshot!(closure(&incident()), @r#"
+        The problem that this case was opened for (EdgeHigh5xxRatio) has not been seen by our monitoring since it resolved. Please close the case.
+
+        This request was written automatically.
+        "#);
     }
 }

@@ -222,7 +222,7 @@ fn what_is_refused_when_it_is_loaded() {
         ),
         (
             "{{labels.a b.c d}}",
-            "1:3: this is not valid Handlebars; a name with spaces or dots is written `labels.[a.b]`, text in quotes, a helper's call inside another in round brackets",
+            "1:12: this is not valid Handlebars; a name with spaces or dots is written `labels.[a.b]`, text in quotes, a helper's call inside another in round brackets",
         ),
         ("{{uper rule}}", "1:1: there is no helper `uper`; did you mean `upper`?"),
         ("{{log rule}}", "1:1: there is no helper `log`; did you mean `not`?"),

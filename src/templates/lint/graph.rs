@@ -84,7 +84,12 @@ impl Walk<'_> {
         let mut good = true;
         for include in &node.includes {
             if !self.files.contains(&include.name) {
-                let hint = match nearest(&include.name, self.files.iter().map(String::as_str)) {
+                // Both names of a file may be written.
+                let known = self.files.iter().map(String::as_str).flat_map(|file| {
+                    let short = file.strip_suffix(".hbs");
+                    [Some(file), short].into_iter().flatten()
+                });
+                let hint = match nearest(&include.name, known) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "a partial is a file of the templates folder".to_owned(),
                 };

@@ -35,8 +35,8 @@ pub(in crate::templates) fn scan(source: &str) -> Vec<Finding> {
                 finding("raw blocks are not supported".into())
                     .hint("write `\\{{` for braces that are text"),
             );
-            from = at + 4;
-            continue;
+            // What follows is text to the parser and not to this scan.
+            break;
         }
         let tag = match read_tag(rest) {
             Ok(tag) => tag,
@@ -85,6 +85,9 @@ pub(in crate::templates) fn scan(source: &str) -> Vec<Finding> {
 fn nesting<'s>(content: &'s str, at: usize, open: &mut Vec<Open<'s>>) -> Result<(), Finding> {
     let finding = |message: String| Finding::new((1, 1), message);
     if let Some(block) = content.strip_prefix('#') {
+        // Refused or not, it is open, and its end closes it.
+        let name = word(block.trim_start_matches(['*', '>']));
+        open.push(Open { name, at, levels: 1 });
         if block.starts_with('*') {
             return Err(finding("inline partials are not supported".into())
                 .hint("put the part into a file of its own and write `{{> file.hbs}}`"));
@@ -93,7 +96,6 @@ fn nesting<'s>(content: &'s str, at: usize, open: &mut Vec<Open<'s>>) -> Result<
             return Err(finding("a partial cannot have a block".into())
                 .hint("write `{{> file.hbs}}`, with `name=value` for what differs"));
         }
-        open.push(Open { name: word(block), at, levels: 1 });
     } else if content.starts_with('*') {
         return Err(finding("decorators are not supported".into()));
     } else if let Some(name) = content.strip_prefix('/') {
