@@ -163,7 +163,9 @@ impl Inspector {
             let hint = match nearest(name, helpers::names()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => {
-                    format!("the helpers are {}", helpers::names().collect::<Vec<_>>().join(", "))
+                    let names: BTreeSet<_> = helpers::names().collect();
+                    let names: Vec<_> = names.into_iter().collect();
+                    format!("the helpers are {}", names.join(", "))
                 }
             };
             self.finding(format!("there is no helper `{name}`"), Some(hint));
