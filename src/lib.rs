@@ -13,4 +13,5 @@ pub mod rng;
 pub mod rules;
 pub mod sandbox;
 pub mod store;
+pub mod templates;
 pub mod vendors;

@@ -1,0 +1,117 @@
+//! What is said in comments and closure requests, to the vendor's support engineer who has the
+//! case. Plain code, nothing that can fail.
+//!
+//! The token that makes a comment findable again is not part of these texts; whoever sends them
+//! appends it.
+
+use crate::domain::action::Note;
+use crate::domain::incident::Incident;
+
+use super::context::rfc3339;
+use super::text::{one_line, truncate};
+
+/// How many alerts are named one by one.
+const NAMES: usize = 20;
+
+/// The longest name of an alert, in characters.
+const NAME: usize = 200;
+
+/// The text of a comment.
+pub fn comment(note: &Note) -> String {
+    match note {
+        Note::Resolved { at, alerts } => {
+            let what = match alerts {
+                0 | 1 => "The alert behind this case has".to_owned(),
+                count => format!("All {count} alerts behind this case have"),
+            };
+            format!(
+                "{what} resolved as of {}.\n\nThe problem is no longer seen by our monitoring. If the \
+                 problem comes back, we will write here or open a new case that names this one.\
+                 \n\nThis comment was written automatically.",
+                rfc3339(*at)
+            )
+        }
+        Note::Refired { at, alerts } => {
+            let mut text = format!(
+                "The problem is back: our monitoring has seen it again at {}.",
+                rfc3339(*at)
+            );
+            if !alerts.is_empty() {
+                text.push_str("\n\nFiring now:");
+            }
+            for name in alerts.iter().take(NAMES) {
+                text.push_str("\n- ");
+                text.push_str(&truncate(&one_line(name), NAME));
+            }
+            if alerts.len() > NAMES {
+                text.push_str(&format!("\nand {} more", alerts.len() - NAMES));
+            }
+            text.push_str(
+                "\n\nPlease go on with this case. This comment was written automatically.",
+            );
+            text
+        }
+    }
+}
+
+/// The text of a closure request.
+pub fn closure(incident: &Incident) -> String {
+    let name = truncate(&one_line(incident.origin.name()), NAME);
+    format!(
+        "The problem that this case was opened for ({name}) has not been seen by our monitoring \
+         since it resolved. Please close the case.\n\nThis request was written automatically."
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::incident;
+    use super::*;
+
+    #[test]
+    fn resolved() {
+        let at = "2026-08-01T10:00:00.5Z".parse().unwrap();
+        insta::assert_snapshot!(comment(&Note::Resolved { at, alerts: 1 }), @r#"
+        The alert behind this case has resolved as of 2026-08-01T10:00:00Z.
+
+        The problem is no longer seen by our monitoring. If the problem comes back, we will write here or open a new case that names this one.
+
+        This comment was written automatically.
+        "#);
+        insta::assert_snapshot!(comment(&Note::Resolved { at, alerts: 3 }), @r#"
+        All 3 alerts behind this case have resolved as of 2026-08-01T10:00:00Z.
+
+        The problem is no longer seen by our monitoring. If the problem comes back, we will write here or open a new case that names this one.
+
+        This comment was written automatically.
+        "#);
+    }
+
+    #[test]
+    fn refired() {
+        let at = "2026-08-01T10:00:00Z".parse().unwrap();
+        let alerts = vec!["EdgeHigh5xxRatio".to_owned(), "bad\x1b\nname".to_owned()];
+        insta::assert_snapshot!(comment(&Note::Refired { at, alerts }), @r#"
+        The problem is back: our monitoring has seen it again at 2026-08-01T10:00:00Z.
+
+        Firing now:
+        - EdgeHigh5xxRatio
+        - bad\x1b\nname
+
+        Please go on with this case. This comment was written automatically.
+        "#);
+        let many = |count| comment(&Note::Refired { at, alerts: vec!["A".to_owned(); count] });
+        assert!(!many(NAMES).contains("more"));
+        assert!(many(NAMES + 1).contains("and 1 more"));
+        assert!(!many(0).contains("Firing now"));
+    }
+
+    #[test]
+    fn closing() {
+        insta::assert_snapshot!(closure(&incident()), @r#"
+        The problem that this case was opened for (EdgeHigh5xxRatio) has not been seen by our monitoring since it resolved. Please close the case.
+
+        This request was written automatically.
+        "#);
+    }
+}
