@@ -317,7 +317,7 @@ fn what_is_refused_when_it_is_loaded() {
         ),
         (
             "{{#each alerts}}{{#each ../alerts}}{{/each}}{{/each}}",
-            "1:17: a loop over `alerts` stands inside another one; move a part into a line of its own",
+            "1:17: a loop over `alerts` stands inside another one; loop over one thing at a time",
         ),
         (
             "{{(upper rule)}}",

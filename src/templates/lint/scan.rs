@@ -66,7 +66,7 @@ pub(in crate::templates) fn scan(source: &str) -> Vec<Finding> {
         if open.iter().map(|block| block.levels).sum::<usize>() > limits::BLOCK_DEPTH {
             findings.push(
                 finding(format!("blocks nest more than {} deep", limits::BLOCK_DEPTH))
-                    .hint("an `else if` counts as one block more; move a part into a partial"),
+                    .hint("an `else if` counts as one block more"),
             );
             break;
         }

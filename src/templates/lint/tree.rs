@@ -259,7 +259,7 @@ impl Inspector {
         if let Some(excess) = inner.excess()
             && depth.excess().is_none()
         {
-            self.finding(excess, Some("move a part into a line of its own".to_owned()));
+            self.finding(excess, Some("loop over one thing at a time".to_owned()));
         }
         let of_alert = match (name, keys.as_slice()) {
             ("each", [key]) => key == "alerts" && is_root(path, scope),
