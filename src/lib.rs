@@ -9,4 +9,5 @@ pub mod clock;
 pub mod domain;
 pub mod rng;
 pub mod sandbox;
+pub mod sources;
 pub mod vendors;
