@@ -7,7 +7,9 @@
 
 pub mod clock;
 pub mod domain;
+pub mod http;
 pub mod rng;
 pub mod sandbox;
 pub mod sources;
+pub mod telemetry;
 pub mod vendors;

@@ -524,7 +524,8 @@ mod tests {
 
     #[test]
     fn every_sample_says_what_its_name_says() {
-        let table: [(&str, &[(&str, &str)], bool); 10] = [
+        type Row = (&'static str, &'static [(&'static str, &'static str)], bool);
+        let table: [Row; 10] = [
             ("0.25-01-firing.json", &[("FRA", "firing")], false),
             ("0.25-01-firing.raw.json", &[("FRA", "firing")], false),
             ("0.25-02-group-grew.json", &[("AMS", "firing"), ("FRA", "firing")], false),
