@@ -1,0 +1,229 @@
+//! Answers in JSON, small and constant: `{"error":{"code":…,"message":…,"hint":…}}`.
+//!
+//! Never 429, which Alertmanager does not retry, and never a redirect, which Go's client would
+//! follow with a GET without a body and take the 2xx of that for success.
+
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Serialize;
+
+/// The longest message or hint, in bytes. Alertmanager copies our answer into its log.
+const TEXT_LIMIT: usize = 400;
+
+/// An error as the sender sees it.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    hint: Option<String>,
+    headers: HeaderMap,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    error: Error<'a>,
+}
+
+#[derive(Serialize)]
+struct Error<'a> {
+    code: &'a str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), hint: None, headers: HeaderMap::new() }
+    }
+
+    /// Adds what the person who runs the sender can do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The status that it is sent with.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// 400: authentic, but it makes no sense.
+    pub fn unusable(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "unusable", message)
+    }
+
+    /// 400: the connection or the framing of the body broke.
+    pub fn broken_body() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "broken_body", "the request body could not be read")
+    }
+
+    /// 401, with the schemes that would be accepted.
+    pub fn unauthentic(
+        code: &'static str,
+        message: impl Into<String>,
+        challenges: &[&'static str],
+    ) -> Self {
+        let mut refusal = Self::new(StatusCode::UNAUTHORIZED, code, message);
+        for challenge in challenges {
+            refusal.headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        refusal
+    }
+
+    /// 404. Does not repeat what was asked for.
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address")
+    }
+
+    /// 405, with the methods that are allowed (RFC 9110 §15.5.6 demands `Allow`).
+    pub fn method(allowed: &'static str) -> Self {
+        let mut refusal = Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            format!("this address takes {allowed} only"),
+        );
+        refusal.headers.insert(ALLOW, HeaderValue::from_static(allowed));
+        refusal
+    }
+
+    /// 408: the body did not arrive in time.
+    pub fn too_slow(deadline: Duration) -> Self {
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "body_too_slow",
+            format!("the request body did not arrive within {} ms", deadline.as_millis()),
+        )
+    }
+
+    /// 413: the body is larger than the source accepts.
+    pub fn too_large(limit: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            format!("the request body is larger than {limit} bytes"),
+        )
+    }
+
+    /// 415: the body is in a form that is not accepted.
+    pub fn media(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, code, message)
+    }
+
+    /// 500: a defect of ours. Says nothing about it.
+    pub fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "this request met a defect in Casewright",
+        )
+        .hint("the daemon's log has the details; sending again is safe")
+    }
+
+    /// 503: not now. Waits are rounded up to whole seconds, one at least.
+    pub fn overloaded(message: impl Into<String>, retry_after: Duration) -> Self {
+        let mut refusal = Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", message);
+        let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+        refusal.headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        refusal
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let body = Body {
+            error: Error {
+                code: self.code,
+                message: clip(&self.message),
+                hint: self.hint.as_deref().map(clip),
+            },
+        };
+        let mut response = json(self.status, &body);
+        response.headers_mut().extend(self.headers);
+        response
+    }
+}
+
+/// An answer with a JSON body.
+pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(mut bytes) => {
+            bytes.push(b'\n');
+            let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+            (status, headers, bytes).into_response()
+        }
+        // Our own types, without maps that have odd keys: cannot fail.
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// 202: the delivery is on disk.
+pub fn accepted(delivery: &str, fate: &str) -> Response {
+    #[derive(Serialize)]
+    struct Accepted<'a> {
+        delivery: &'a str,
+        fate: &'a str,
+    }
+    json(StatusCode::ACCEPTED, &Accepted { delivery, fate })
+}
+
+fn clip(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(TEXT_LIMIT)).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    async fn shown(response: Response) -> (StatusCode, HeaderMap, serde_json::Value) {
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        assert!(bytes.len() < 1024);
+        (parts.status, parts.headers, serde_json::from_slice(&bytes).unwrap())
+    }
+
+    #[tokio::test]
+    async fn errors_have_a_code_a_message_and_a_hint() {
+        let refusal = Refusal::unusable("x").hint("y");
+        let (status, headers, body) = shown(refusal.into_response()).await;
+        assert_eq!(status, 400);
+        assert_eq!(headers["content-type"], "application/json");
+        let expected = serde_json::json!({
+            "error": { "code": "unusable", "message": "x", "hint": "y" }
+        });
+        assert_eq!(body, expected);
+        let (_, _, body) = shown(Refusal::not_found().into_response()).await;
+        assert!(body["error"].get("hint").is_none());
+    }
+
+    #[tokio::test]
+    async fn long_texts_are_cut_between_characters() {
+        let refusal = Refusal::unusable("ä".repeat(TEXT_LIMIT));
+        let (_, _, body) = shown(refusal.into_response()).await;
+        assert_eq!(body["error"]["message"].as_str().unwrap().len(), TEXT_LIMIT);
+    }
+
+    #[tokio::test]
+    async fn retry_after_is_in_whole_seconds_and_never_zero() {
+        for (wait, header) in [(0, "1"), (1, "1"), (1000, "1"), (1001, "2"), (30_000, "30")] {
+            let refusal = Refusal::overloaded("busy", Duration::from_millis(wait));
+            let (status, headers, _) = shown(refusal.into_response()).await;
+            assert_eq!(status, 503);
+            assert_eq!(headers["retry-after"], header, "{wait}");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_challenge_has_its_own_line() {
+        let refusal = Refusal::unauthentic("c", "m", &["Bearer realm=\"a\"", "Basic realm=\"a\""]);
+        let (_, headers, _) = shown(refusal.into_response()).await;
+        assert_eq!(headers.get_all("www-authenticate").iter().count(), 2);
+    }
+}

@@ -1,0 +1,9 @@
+//! What speaks HTTP: the serve loop, the webhook endpoints, health and metrics.
+//!
+//! The public listener has nothing but [`webhooks`]; everything else is on the admin listener.
+
+pub mod admin;
+pub mod answer;
+pub mod body;
+pub mod server;
+pub mod webhooks;

@@ -1,0 +1,310 @@
+//! `POST /webhooks/{source}`: from a request to a delivery on disk.
+//!
+//! The order of work: route (404), method (405), shed (503), read the body (413, 408, 415), content
+//! type (415), authenticate (401), parse (400, or 202 and a dead letter), accept (202, or 503).
+//!
+//! *Invariant*: a 2xx is sent only after [`Accept`] has said that the delivery is durable.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::any;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Method, Request};
+use jiff::Timestamp;
+
+use super::answer::{self, Refusal};
+use super::body::{self, BodyError, Budget};
+use crate::clock::Clock;
+use crate::domain::ids::{DeliveryId, SourceName};
+use crate::sources::{Received, Source, Unauthentic};
+use crate::telemetry::metrics::{Metrics, Rejection};
+
+/// The engine behind the endpoint.
+#[async_trait]
+pub trait Accept: Send + Sync {
+    /// Whether there is room for one more delivery. Asked before the body is read, so it must be
+    /// quick.
+    fn ready(&self) -> Result<(), Overloaded>;
+
+    /// Makes a delivery durable, with everything that it changes, and returns only then.
+    ///
+    /// Runs to its end even if the sender has gone away.
+    async fn accept(
+        &self,
+        source: &SourceName,
+        received_at: Timestamp,
+        body: Bytes,
+        received: Received,
+    ) -> Result<Accepted, Overloaded>;
+
+    /// Keeps an authentic delivery that makes no sense, for a person to look at.
+    async fn dead_letter(
+        &self,
+        source: &SourceName,
+        body: Bytes,
+        why: &str,
+    ) -> Result<DeliveryId, Overloaded>;
+}
+
+/// A delivery that is on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its id, which the sender is told.
+    pub delivery: DeliveryId,
+    /// What became of it, such as `accepted` or `duplicate`.
+    pub fate: &'static str,
+}
+
+/// A delivery cannot be taken just now; sending it again later is right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overloaded {
+    /// When to try again.
+    pub retry_after: Duration,
+    /// What is the matter, in words that a sender may read.
+    pub message: String,
+}
+
+/// The fate of a delivery that was kept as a dead letter.
+pub const DEAD_LETTER: &str = "dead_letter";
+
+/// What the endpoint needs.
+#[derive(Clone)]
+pub struct Webhooks {
+    /// The configured sources, by name.
+    pub sources: Arc<BTreeMap<SourceName, Arc<dyn Source>>>,
+    /// Where deliveries go.
+    pub accept: Arc<dyn Accept>,
+    /// Counts what happens.
+    pub metrics: Arc<Metrics>,
+    /// Says when a delivery was received.
+    pub clock: Arc<dyn Clock>,
+    /// How long a whole body may take to arrive. PagerDuty itself gives up after 5 s, Alertmanager
+    /// after 10 s or more.
+    pub body_deadline: Duration,
+    /// How much memory bodies may take together.
+    pub budget: Budget,
+}
+
+/// What [`Webhooks::body_deadline`] should be where nobody says otherwise.
+pub const BODY_DEADLINE: Duration = Duration::from_secs(10);
+/// What [`Webhooks::budget`] should be where nobody says otherwise.
+pub const BODY_BUDGET: usize = 256 * 1024 * 1024;
+
+impl fmt::Debug for Webhooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Webhooks")
+            .field("sources", &self.sources.keys())
+            .field("body_deadline", &self.body_deadline)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The public listener's routes.
+pub fn router(webhooks: Webhooks) -> Router {
+    Router::new()
+        .route("/webhooks/{source}", any(handle))
+        .fallback(|| async { Refusal::not_found() })
+        .with_state(webhooks)
+}
+
+/// A refusal and the reason that is counted for it.
+struct Rejected {
+    answer: Refusal,
+    reason: Rejection,
+}
+
+impl Rejected {
+    fn overloaded(overloaded: Overloaded) -> Self {
+        Self {
+            answer: Refusal::overloaded(overloaded.message, overloaded.retry_after),
+            reason: Rejection::Overloaded,
+        }
+    }
+
+    fn internal() -> Self {
+        Self { answer: Refusal::internal(), reason: Rejection::Internal }
+    }
+}
+
+// The path is taken as a `Result`: one that is no UTF-8 names no source, and is not our error.
+async fn handle(
+    State(webhooks): State<Webhooks>,
+    path: Result<Path<String>, axum::extract::rejection::PathRejection>,
+    request: Request<Body>,
+) -> Response {
+    let name = path.map(|Path(name)| name).unwrap_or_default();
+    match webhooks.deliver(&name, request).await {
+        Ok(response) => response,
+        Err(Rejected { answer, reason }) => {
+            webhooks.metrics.delivery_rejected(&name, reason);
+            // The name of an unknown source is somebody's text: it is not logged by default.
+            if reason == Rejection::UnknownSource {
+                tracing::debug!(source = name, "a delivery to an unknown source was refused");
+            } else {
+                tracing::warn!(
+                    source = name,
+                    reason = reason.as_str(),
+                    status = answer.status().as_u16(),
+                    "a delivery from {name} was refused with {}: {}",
+                    answer.status().as_u16(),
+                    reason.as_str()
+                );
+            }
+            answer.into_response()
+        }
+    }
+}
+
+impl Webhooks {
+    async fn deliver(&self, name: &str, request: Request<Body>) -> Result<Response, Rejected> {
+        let received_at = self.clock.now();
+        let source = self.sources.get(&SourceName::new(name)).cloned().ok_or_else(|| Rejected {
+            answer: Refusal::not_found(),
+            reason: Rejection::UnknownSource,
+        })?;
+        if request.method() != Method::POST {
+            return Err(Rejected { answer: Refusal::method("POST"), reason: Rejection::Method });
+        }
+        self.accept.ready().map_err(Rejected::overloaded)?;
+
+        let headers = request.headers().clone();
+        let limit = source.body_limit();
+        let body = body::read(request, limit, self.body_deadline, &self.budget)
+            .await
+            .map_err(|error| self.unread(error, limit))?;
+
+        // A 415 would make PagerDuty drop the event; its signature says all that matters.
+        if !source.never_refuses() && !is_json(&headers) {
+            return Err(Rejected {
+                answer: Refusal::media("content_type", "the body is not declared to be JSON")
+                    .hint("send the header Content-Type: application/json"),
+                reason: Rejection::ContentType,
+            });
+        }
+        source.authenticate(&headers, &body.bytes).map_err(|why| unauthentic(why, &*source))?;
+
+        match source.parse(&headers, &body.bytes) {
+            Ok(received) => self.accept(source, received_at, body, received).await,
+            Err(unusable) if unusable.acknowledged => {
+                self.dead_letter(source, body, unusable.message).await
+            }
+            Err(unusable) => Err(Rejected {
+                answer: Refusal::unusable(unusable.message).hint(unusable.hint),
+                reason: Rejection::Unusable,
+            }),
+        }
+    }
+
+    async fn accept(
+        &self,
+        source: Arc<dyn Source>,
+        received_at: Timestamp,
+        body: body::Received,
+        received: Received,
+    ) -> Result<Response, Rejected> {
+        let accept = self.accept.clone();
+        let metrics = self.metrics.clone();
+        // A task of its own: when the sender hangs up, this handler is dropped, but a transaction
+        // must never be dropped half-way.
+        let task = tokio::spawn(async move {
+            let alerts = received.alerts.len();
+            let note = received.note.clone();
+            let source = source.name();
+            let accepted = accept.accept(source, received_at, body.bytes, received).await?;
+            drop(body.held);
+            metrics.delivery_received(source, accepted.fate);
+            tracing::info!(
+                delivery = %accepted.delivery,
+                source = %source,
+                fate = accepted.fate,
+                alerts,
+                note,
+                "delivery {} from {source} with {alerts} alerts: {}",
+                accepted.delivery,
+                accepted.fate
+            );
+            Ok::<_, Overloaded>(accepted)
+        });
+        let accepted =
+            task.await.map_err(|_panic| Rejected::internal())?.map_err(Rejected::overloaded)?;
+        Ok(answer::accepted(accepted.delivery.as_str(), accepted.fate))
+    }
+
+    async fn dead_letter(
+        &self,
+        source: Arc<dyn Source>,
+        body: body::Received,
+        why: String,
+    ) -> Result<Response, Rejected> {
+        let accept = self.accept.clone();
+        let metrics = self.metrics.clone();
+        let task = tokio::spawn(async move {
+            let source = source.name();
+            let delivery = accept.dead_letter(source, body.bytes, &why).await?;
+            drop(body.held);
+            metrics.delivery_received(source, DEAD_LETTER);
+            tracing::warn!(
+                delivery = %delivery,
+                source = %source,
+                fate = DEAD_LETTER,
+                why,
+                "delivery {delivery} from {source} is authentic but unusable, kept as a dead \
+                 letter: {why}"
+            );
+            Ok::<_, Overloaded>(delivery)
+        });
+        let delivery =
+            task.await.map_err(|_panic| Rejected::internal())?.map_err(Rejected::overloaded)?;
+        Ok(answer::accepted(delivery.as_str(), DEAD_LETTER))
+    }
+
+    fn unread(&self, error: BodyError, limit: usize) -> Rejected {
+        let (answer, reason) = match error {
+            BodyError::TooLarge => (
+                Refusal::too_large(limit)
+                    .hint("for Alertmanager, set max_alerts on the webhook, such as 500"),
+                Rejection::TooLarge,
+            ),
+            BodyError::TooSlow => (Refusal::too_slow(self.body_deadline), Rejection::TooSlow),
+            BodyError::Encoded => (
+                Refusal::media("content_encoding", "the body is compressed")
+                    .hint("send it as it is, without Content-Encoding"),
+                Rejection::Encoding,
+            ),
+            BodyError::NoRoom => (
+                Refusal::overloaded("too many large requests at once", Duration::from_secs(1)),
+                Rejection::Overloaded,
+            ),
+            BodyError::Broken => (Refusal::broken_body(), Rejection::Broken),
+        };
+        Rejected { answer, reason }
+    }
+}
+
+fn unauthentic(why: Unauthentic, source: &dyn Source) -> Rejected {
+    let (code, reason) = match why {
+        Unauthentic::Missing => ("no_credential", Rejection::Unauthenticated),
+        Unauthentic::Wrong => ("bad_credential", Rejection::WrongCredential),
+    };
+    let answer = Refusal::unauthentic(code, why.to_string(), &source.challenges());
+    Rejected { answer, reason }
+}
+
+/// `application/json` with any parameters, or no declaration at all.
+fn is_json(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_none_or(|value| {
+        value
+            .as_bytes()
+            .split(|byte| *byte == b';')
+            .next()
+            .is_some_and(|media| media.trim_ascii().eq_ignore_ascii_case(b"application/json"))
+    })
+}

@@ -1,0 +1,108 @@
+//! Who may send alerts, and what they say: from raw bytes to normalised [`Alert`]s.
+//!
+//! One file per kind of sender. A source first answers *who is it* from the headers and the raw
+//! bytes, and only then *what does it say*: nothing that has not been authenticated is ever
+//! parsed. It knows no store, no rule and no clock. A new kind is a new file here and one line
+//! where sources are made from the config.
+
+pub mod alertmanager;
+pub mod credential;
+pub mod pagerduty;
+
+use http::HeaderMap;
+
+use crate::domain::alert::Alert;
+use crate::domain::ids::SourceName;
+
+/// One configured sender of webhooks.
+pub trait Source: Send + Sync {
+    /// The configured name, as in `POST /webhooks/{name}`.
+    fn name(&self) -> &SourceName;
+
+    /// The kind as the config spells it, such as `alertmanager`.
+    fn kind(&self) -> &'static str;
+
+    /// The largest body in bytes that this kind of sender has a reason to post.
+    fn body_limit(&self) -> usize;
+
+    /// Who sent it? Sees the headers and the raw bytes only.
+    ///
+    /// *Invariant*: called, and passed, before [`Source::parse`].
+    fn authenticate(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Unauthentic>;
+
+    /// What does it say?
+    fn parse(&self, headers: &HeaderMap, body: &[u8]) -> Result<Received, Unusable>;
+
+    /// Values for `WWW-Authenticate` when authentication fails; none for schemes that HTTP has no
+    /// name for.
+    fn challenges(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    /// Whether an authentic delivery must never be answered with a 4xx, because the sender would
+    /// drop it for good and, after a few, stop sending at all (PagerDuty).
+    fn never_refuses(&self) -> bool {
+        false
+    }
+}
+
+/// What a delivery said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Received {
+    /// The alerts; none if the delivery tells of nothing that Casewright acts on.
+    pub alerts: Vec<Alert>,
+    /// What a redelivery of the same news carries again, each with its kind in front
+    /// (`webhook:…`, `event:…`). Empty for senders of snapshots, where state is compared instead.
+    pub ids: Vec<String>,
+    /// The sender left alerts out: nothing may be concluded from an alert's absence.
+    pub truncated: bool,
+    /// Why there are no alerts, or what was odd about them.
+    pub note: Option<String>,
+}
+
+/// The sender could not prove who it is. Both are answered `401` with the same words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unauthentic {
+    /// No credential came along.
+    #[error("the request carries no credential that this source accepts")]
+    Missing,
+    /// A credential came along, and it is not one of the configured ones.
+    #[error("the request's credential is not one that this source accepts")]
+    Wrong,
+}
+
+/// An authentic delivery that makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Unusable {
+    /// What is wrong with it.
+    pub message: String,
+    /// What the person who runs the sender can do about it.
+    pub hint: String,
+    /// It is answered `202` and kept as a dead letter, because this sender gives up on a 4xx.
+    pub acknowledged: bool,
+}
+
+#[cfg(test)]
+pub(crate) mod fixtures {
+    //! Real payloads, for tests of this and other layers.
+
+    /// The bytes of a file below `tests/fixtures`.
+    pub(crate) fn read(path: &str) -> Vec<u8> {
+        let path = format!("{}/tests/fixtures/{path}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// The names of the JSON files in a folder below `tests/fixtures`, sorted, without those that
+    /// start with an underscore.
+    pub(crate) fn list(folder: &str) -> Vec<String> {
+        let path = format!("{}/tests/fixtures/{folder}", env!("CARGO_MANIFEST_DIR"));
+        let mut names: Vec<String> = std::fs::read_dir(&path)
+            .unwrap_or_else(|error| panic!("{path}: {error}"))
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.ends_with(".json") && !name.starts_with('_'))
+            .collect();
+        names.sort();
+        names
+    }
+}

@@ -1,0 +1,447 @@
+//! Every number that Casewright exports, in one place; nothing here is global.
+//!
+//! Label values come from the config or from the code, never from a sender: the name of an unknown
+//! source becomes [`UNKNOWN_SOURCE`]. So the number of series is bounded by the config.
+//!
+//! Counters are counted where things happen. Gauges that the store knows (incidents, actions, the
+//! outbox) are read from it at each scrape and handed in as a [`Snapshot`].
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::domain::ids::{RuleName, SourceName, VendorName};
+
+/// The content type of [`Metrics::encode`]: OpenMetrics, which Prometheus reads since 2.5.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The label value for a source that is not configured. No configured name has parentheses.
+pub const UNKNOWN_SOURCE: &str = "(unknown)";
+
+/// Why a delivery was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rejection {
+    /// No such source.
+    UnknownSource,
+    /// Not a POST.
+    Method,
+    /// No credential.
+    Unauthenticated,
+    /// A wrong credential.
+    WrongCredential,
+    /// The body is too large.
+    TooLarge,
+    /// The body did not arrive in time.
+    TooSlow,
+    /// The body is compressed.
+    Encoding,
+    /// The body is not declared to be JSON.
+    ContentType,
+    /// The connection broke within the body.
+    Broken,
+    /// Authentic, but it makes no sense.
+    Unusable,
+    /// The daemon could not take it just now.
+    Overloaded,
+    /// A defect of Casewright.
+    Internal,
+}
+
+impl Rejection {
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UnknownSource => "unknown_source",
+            Self::Method => "method",
+            Self::Unauthenticated => "unauthenticated",
+            Self::WrongCredential => "wrong_credential",
+            Self::TooLarge => "too_large",
+            Self::TooSlow => "too_slow",
+            Self::Encoding => "encoding",
+            Self::ContentType => "content_type",
+            Self::Broken => "broken",
+            Self::Unusable => "unusable",
+            Self::Overloaded => "overloaded",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// What became of an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AlertResult {
+    /// A rule owns it.
+    Matched,
+    /// No rule matched it.
+    Unmatched,
+    /// A rule said to ignore it.
+    Ignored,
+}
+
+impl AlertResult {
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Matched => "matched",
+            Self::Unmatched => "unmatched",
+            Self::Ignored => "ignored",
+        }
+    }
+}
+
+/// What the store knows at the moment of a scrape.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// How many incidents are in each state.
+    pub incidents: Vec<(&'static str, u64)>,
+    /// How many actions of each kind are in each state: `(kind, state, count)`.
+    pub actions: Vec<(&'static str, &'static str, u64)>,
+    /// How many actions are waiting or under way.
+    pub outbox_depth: u64,
+    /// How long the oldest due action has been due; zero if none is.
+    pub outbox_oldest: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceFate {
+    source: String,
+    fate: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceReason {
+    source: String,
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceResult {
+    source: String,
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindOutcome {
+    kind: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindState {
+    kind: &'static str,
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct State {
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VendorOperation {
+    vendor: String,
+    operation: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Rule {
+    rule: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+type Histograms = Family<VendorOperation, Histogram, fn() -> Histogram>;
+
+/// The metrics of one daemon. Made once, shared by `Arc`.
+pub struct Metrics {
+    registry: Mutex<Registry>,
+    sources: HashSet<String>,
+    deliveries_received: Family<SourceFate, Counter>,
+    deliveries_rejected: Family<SourceReason, Counter>,
+    alerts: Family<SourceResult, Counter>,
+    actions_total: Family<KindOutcome, Counter>,
+    attempt_seconds: Histograms,
+    commit_seconds: Histogram,
+    template_failures: Family<Rule, Counter>,
+    alarms: Family<Reason, Counter>,
+    incidents: Family<State, Gauge>,
+    actions: Family<KindState, Gauge>,
+    outbox_depth: Gauge<f64, std::sync::atomic::AtomicU64>,
+    outbox_oldest: Gauge<f64, std::sync::atomic::AtomicU64>,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+/// From a cached answer to the longest vendor timeout.
+fn attempt_buckets() -> Histogram {
+    Histogram::new([0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0])
+}
+
+/// From one fsync to a disk that is about to fail.
+fn commit_buckets() -> Histogram {
+    Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0])
+}
+
+impl Metrics {
+    /// All metrics at zero. `sources` are the names that may become label values.
+    pub fn new(sources: &[SourceName]) -> Self {
+        let mut registry = Registry::with_prefix("casewright");
+        let metrics = Self {
+            sources: sources.iter().map(|name| name.as_str().to_owned()).collect(),
+            deliveries_received: Family::default(),
+            deliveries_rejected: Family::default(),
+            alerts: Family::default(),
+            actions_total: Family::default(),
+            attempt_seconds: Family::new_with_constructor(attempt_buckets),
+            commit_seconds: commit_buckets(),
+            template_failures: Family::default(),
+            alarms: Family::default(),
+            incidents: Family::default(),
+            actions: Family::default(),
+            outbox_depth: Gauge::default(),
+            outbox_oldest: Gauge::default(),
+            registry: Mutex::new(Registry::default()),
+        };
+        // The encoder adds `_total` to counters, `_info` to infos and the unit to the name, and a
+        // full stop to the help text.
+        registry.register(
+            "deliveries_received",
+            "Webhook deliveries acknowledged, by what became of them",
+            metrics.deliveries_received.clone(),
+        );
+        registry.register(
+            "deliveries_rejected",
+            "Webhook requests refused, by reason",
+            metrics.deliveries_rejected.clone(),
+        );
+        registry.register(
+            "alerts",
+            "Alerts received, by whether a rule owns them",
+            metrics.alerts.clone(),
+        );
+        registry.register("incidents", "Incidents, by state", metrics.incidents.clone());
+        registry.register(
+            "actions",
+            "Attempts of actions at a vendor, by outcome",
+            metrics.actions_total.clone(),
+        );
+        registry.register(
+            "outbox_actions",
+            "Actions in the outbox, by kind and state",
+            metrics.actions.clone(),
+        );
+        registry.register_with_unit(
+            "attempt_duration",
+            "How long the vendor took to answer an attempt",
+            Unit::Seconds,
+            metrics.attempt_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "commit_duration",
+            "How long the store took to commit a transaction",
+            Unit::Seconds,
+            metrics.commit_seconds.clone(),
+        );
+        registry.register(
+            "outbox_depth",
+            "Actions that wait or are under way",
+            metrics.outbox_depth.clone(),
+        );
+        registry.register_with_unit(
+            "outbox_oldest",
+            "How long the oldest due action has been due",
+            Unit::Seconds,
+            metrics.outbox_oldest.clone(),
+        );
+        registry.register(
+            "template_failures",
+            "Templates that failed, so that the built-in one was used",
+            metrics.template_failures.clone(),
+        );
+        registry.register(
+            "alarms",
+            "Things that a person must look at, by reason",
+            metrics.alarms.clone(),
+        );
+        registry.register(
+            "build",
+            "The version that runs",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
+        Self { registry: Mutex::new(registry), ..metrics }
+    }
+
+    /// An authentic delivery was acknowledged with this fate.
+    pub fn delivery_received(&self, source: &SourceName, fate: &'static str) {
+        let source = self.source(source.as_str());
+        self.deliveries_received.get_or_create(&SourceFate { source, fate }).inc();
+    }
+
+    /// A request to `/webhooks/{source}` was refused. The name may be anything.
+    pub fn delivery_rejected(&self, source: &str, reason: Rejection) {
+        let labels = SourceReason { source: self.source(source), reason: reason.as_str() };
+        self.deliveries_rejected.get_or_create(&labels).inc();
+    }
+
+    /// So many alerts of a delivery met this result.
+    pub fn alerts(&self, source: &SourceName, result: AlertResult, count: u64) {
+        let labels = SourceResult { source: self.source(source.as_str()), result: result.as_str() };
+        self.alerts.get_or_create(&labels).inc_by(count);
+    }
+
+    /// An attempt of an action had this outcome.
+    pub fn action(&self, kind: &'static str, outcome: &'static str) {
+        self.actions_total.get_or_create(&KindOutcome { kind, outcome }).inc();
+    }
+
+    /// A vendor took this long for one request.
+    pub fn attempt(&self, vendor: &VendorName, operation: &'static str, took: Duration) {
+        let labels = VendorOperation { vendor: vendor.as_str().to_owned(), operation };
+        self.attempt_seconds.get_or_create(&labels).observe(took.as_secs_f64());
+    }
+
+    /// The store took this long for one commit.
+    pub fn commit(&self, took: Duration) {
+        self.commit_seconds.observe(took.as_secs_f64());
+    }
+
+    /// A rule's template failed and the built-in one was used.
+    pub fn template_failure(&self, rule: &RuleName) {
+        self.template_failures.get_or_create(&Rule { rule: rule.as_str().to_owned() }).inc();
+    }
+
+    /// Something happened that a person must look at.
+    pub fn alarm(&self, reason: &'static str) {
+        self.alarms.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// Everything in the OpenMetrics text format. Without a snapshot (the store did not answer)
+    /// the gauges that come from it are left out or `NaN`, rather than old or zero.
+    pub fn encode(&self, snapshot: Option<&Snapshot>) -> Result<String, fmt::Error> {
+        // *Invariant*: gauges are changed only under this lock, so that two scrapes at once never
+        // see half a snapshot. A panic elsewhere cannot have left it half-changed for us.
+        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        self.incidents.clear();
+        self.actions.clear();
+        self.outbox_depth.set(f64::NAN);
+        self.outbox_oldest.set(f64::NAN);
+        if let Some(snapshot) = snapshot {
+            for (state, count) in &snapshot.incidents {
+                self.incidents.get_or_create(&State { state }).set(signed(*count));
+            }
+            for (kind, state, count) in &snapshot.actions {
+                self.actions.get_or_create(&KindState { kind, state }).set(signed(*count));
+            }
+            // Exact below 2^53.
+            self.outbox_depth.set(snapshot.outbox_depth as f64);
+            self.outbox_oldest.set(snapshot.outbox_oldest.as_secs_f64());
+        }
+        let mut text = String::new();
+        text::encode(&mut text, &registry)?;
+        Ok(text)
+    }
+
+    fn source(&self, name: &str) -> String {
+        self.sources.get(name).cloned().unwrap_or_else(|| UNKNOWN_SOURCE.to_owned())
+    }
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metrics() -> Metrics {
+        Metrics::new(&["am".into(), "pd".into()])
+    }
+
+    #[test]
+    fn everything_is_exported_under_its_name() {
+        let metrics = metrics();
+        metrics.delivery_received(&"am".into(), "accepted");
+        metrics.delivery_rejected("pd", Rejection::WrongCredential);
+        metrics.alerts(&"am".into(), AlertResult::Matched, 3);
+        metrics.action("open", "created");
+        metrics.attempt(&"akamai".into(), "open", Duration::from_millis(300));
+        metrics.commit(Duration::from_millis(2));
+        metrics.template_failure(&"edge-5xx".into());
+        metrics.alarm("several_matches");
+        let text = metrics
+            .encode(Some(&Snapshot {
+                incidents: vec![("open", 4)],
+                actions: vec![("open", "due", 2)],
+                outbox_depth: 2,
+                outbox_oldest: Duration::from_millis(1500),
+            }))
+            .unwrap();
+        for line in [
+            r#"casewright_deliveries_received_total{source="am",fate="accepted"} 1"#,
+            r#"casewright_deliveries_rejected_total{source="pd",reason="wrong_credential"} 1"#,
+            r#"casewright_alerts_total{source="am",result="matched"} 3"#,
+            r#"casewright_incidents{state="open"} 4"#,
+            r#"casewright_actions_total{kind="open",outcome="created"} 1"#,
+            r#"casewright_outbox_actions{kind="open",state="due"} 2"#,
+            r#"casewright_attempt_duration_seconds_bucket{le="0.5",vendor="akamai",operation="open"} 1"#,
+            r#"casewright_commit_duration_seconds_count 1"#,
+            r#"casewright_outbox_depth 2.0"#,
+            r#"casewright_outbox_oldest_seconds 1.5"#,
+            r#"casewright_template_failures_total{rule="edge-5xx"} 1"#,
+            r#"casewright_alarms_total{reason="several_matches"} 1"#,
+            concat!(r#"casewright_build_info{version=""#, env!("CARGO_PKG_VERSION"), r#""} 1"#),
+            "# EOF",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn unknown_sources_share_one_series() {
+        let metrics = metrics();
+        for name in ["a", "b\"} 1\ncasewright_forged 1", "c"] {
+            metrics.delivery_rejected(name, Rejection::UnknownSource);
+            metrics.delivery_received(&name.into(), "accepted");
+        }
+        let text = metrics.encode(None).unwrap();
+        let series = r#"_rejected_total{source="(unknown)",reason="unknown_source"} 3"#;
+        assert!(text.contains(series), "{text}");
+        assert!(!text.contains("forged"));
+    }
+
+    #[test]
+    fn label_values_are_escaped() {
+        let metrics = metrics();
+        metrics.template_failure(&"a\"b\\c\nd".into());
+        let text = metrics.encode(None).unwrap();
+        assert!(text.contains(r#"{rule="a\"b\\c\nd"} 1"#), "{text}");
+    }
+
+    #[test]
+    fn gauges_of_an_old_snapshot_do_not_linger() {
+        let metrics = metrics();
+        let snapshot = Snapshot { incidents: vec![("held", 1)], ..Snapshot::default() };
+        assert!(metrics.encode(Some(&snapshot)).unwrap().contains("held"));
+        assert!(!metrics.encode(Some(&Snapshot::default())).unwrap().contains("held"));
+        let without = metrics.encode(None).unwrap();
+        assert!(!without.contains("held"));
+        assert!(without.contains("casewright_outbox_depth NaN"), "{without}");
+    }
+}
