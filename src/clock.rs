@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::domain::time::later;
+use crate::time::later;
 
 /// Tells the time and waits.
 pub trait Clock: Send + Sync + std::fmt::Debug {

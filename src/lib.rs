@@ -5,16 +5,22 @@
 //! [store] remembers in one transaction, and [dispatch] does at the [vendor](vendors) what was
 //! decided. Modules know only the layers below them.
 
+pub mod cli;
 pub mod clock;
-pub mod dispatch;
 pub mod config;
+pub mod daemon;
+pub mod dispatch;
 pub mod domain;
 pub mod http;
+pub mod intake;
+pub mod playbook;
 pub mod rng;
 pub mod rules;
 pub mod sandbox;
-pub mod store;
-pub mod templates;
+pub mod setup;
 pub mod sources;
+pub mod store;
 pub mod telemetry;
+pub mod templates;
+pub mod time;
 pub mod vendors;

@@ -1,3 +1,7 @@
 //! The `casewright` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    casewright::cli::main()
+}

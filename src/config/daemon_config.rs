@@ -13,6 +13,7 @@ use super::document::Document;
 use super::interpolate::Lookup;
 use super::source_config::{self, SourceConfig};
 use super::source_file::Holds;
+use super::source_file::Place;
 use super::vendor_config::{self, VendorConfig};
 
 /// Everything that the daemon's own file says.
@@ -88,12 +89,17 @@ pub struct KnownVendor {
 }
 
 /// What reading the daemon's own file has led to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Checked {
     /// The config; `None` if there is any error.
     pub config: Option<Config>,
     /// What the rule files need.
     pub rules: RuleInputs,
+    /// The folder of templates, also where the rest of the file has errors.
+    pub templates: Option<PathBuf>,
+    /// Where each vendor stands in the file, for mistakes that show only when its credentials are
+    /// looked for.
+    pub vendor_places: BTreeMap<VendorName, Place>,
     /// Everything that is wrong.
     pub diagnostics: Diagnostics,
 }
@@ -121,14 +127,16 @@ impl Config {
     }
 
     pub(super) fn read(document: Document<'_>) -> Checked {
-        let mut rules = RuleInputs::default();
-        let config = document.root().and_then(|root| read_root(root, &mut rules));
-        let diagnostics = document.into_diagnostics();
-        Checked { config: config.filter(|_| !diagnostics.has_errors()), rules, diagnostics }
+        let mut checked = Checked::default();
+        let config = document.root().and_then(|root| read_root(root, &mut checked));
+        checked.diagnostics = document.into_diagnostics();
+        checked.config = config.filter(|_| !checked.diagnostics.has_errors());
+        checked
     }
 }
 
-fn read_root(mut root: Section<'_>, inputs: &mut RuleInputs) -> Option<Config> {
+fn read_root(mut root: Section<'_>, checked: &mut Checked) -> Option<Config> {
+    let inputs = &mut checked.rules;
     let server = root.section("server").map(read_server).unwrap_or_default();
     let store = match root.section("store") {
         Some(section) => read_store(section),
@@ -145,8 +153,13 @@ fn read_root(mut root: Section<'_>, inputs: &mut RuleInputs) -> Option<Config> {
         Some(field) => field.decode(),
         None => Some(root.place().file.folder().join("templates")),
     };
+    checked.templates.clone_from(&templates);
     let sources = unique(&mut root, "sources", source_config::read, |source| source.name.as_str());
+    let sources = sources.into_iter().map(|source| source.value).collect();
     let vendors = unique(&mut root, "vendors", vendor_config::read, |vendor| vendor.name.as_str());
+    checked.vendor_places =
+        vendors.iter().map(|vendor| (vendor.value.name.clone(), vendor.place.clone())).collect();
+    let vendors: Vec<VendorConfig> = vendors.into_iter().map(|vendor| vendor.value).collect();
     root.accept_inert(
         "limits",
         "`limits` is not enforced by this version",
@@ -261,7 +274,7 @@ fn unique<T>(
     key: &str,
     read: fn(Section<'_>) -> Option<Located<T>>,
     name: fn(&T) -> &str,
-) -> Vec<T> {
+) -> Vec<Located<T>> {
     if root.field(key).is_none() {
         root.error_at_key(key, format!("{} needs `{key}`", root.name()), "");
         return Vec::new();
@@ -278,7 +291,7 @@ fn unique<T>(
             continue;
         }
         lines.insert(name(&value).to_owned(), place.start().line);
-        things.push(value);
+        things.push(Located { value, place });
     }
     things
 }

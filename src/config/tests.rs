@@ -5,8 +5,8 @@ use std::path::Path;
 use secrecy::ExposeSecret;
 
 use super::daemon_config::Checked;
-use super::vendor_config::ListScope;
 use super::*;
+use crate::domain::pace::ListScope;
 
 fn env(name: &str) -> Option<String> {
     match name {

@@ -9,7 +9,9 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::{Host, Url};
 
+use crate::domain::backoff::Retry;
 use crate::domain::ids::VendorName;
+use crate::domain::pace::{ListScope, Rate, Reconcile};
 
 use super::decode::{Located, Section};
 use super::diagnostic::Diagnostic;
@@ -24,11 +26,11 @@ pub struct VendorConfig {
     /// How long one request may take.
     pub timeout: Duration,
     /// How requests that were not sent are repeated.
-    pub retry: RetryConfig,
+    pub retry: Retry,
     /// How an unknown outcome is looked for.
-    pub reconcile: ReconcileConfig,
+    pub reconcile: Reconcile,
     /// How many requests it gets.
-    pub rate: RateConfig,
+    pub rate: Rate,
     /// Whether rules may open cases that the vendor bills.
     pub allow_billable: bool,
 }
@@ -70,66 +72,6 @@ pub struct Credentials {
     pub access_token: SecretString,
 }
 
-/// Whose cases are listed to reconcile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ListScope {
-    /// Those of the API client's own user, who opens ours.
-    Mine,
-    /// Those of everyone who shares the account.
-    All,
-}
-
-/// How requests that were not sent are repeated: capped exponential backoff with full jitter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RetryConfig {
-    /// The first delay, at most.
-    pub initial: Duration,
-    /// Every later delay, at most.
-    pub max: Duration,
-    /// After this long, the action becomes a dead letter.
-    pub horizon: Duration,
-}
-
-impl Default for RetryConfig {
-    fn default() -> Self {
-        Self {
-            initial: Duration::from_secs(1),
-            max: Duration::from_secs(15 * 60),
-            horizon: Duration::from_secs(72 * HOUR),
-        }
-    }
-}
-
-/// How an unknown outcome is looked for in the vendor's records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReconcileConfig {
-    /// For how long.
-    pub window: Duration,
-    /// How often within that time.
-    pub looks: u32,
-}
-
-impl Default for ReconcileConfig {
-    fn default() -> Self {
-        Self { window: Duration::from_secs(120), looks: 3 }
-    }
-}
-
-/// How many requests a vendor gets: a token bucket.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RateConfig {
-    /// In the long run.
-    pub per_second: f64,
-    /// At once.
-    pub burst: u32,
-}
-
-impl Default for RateConfig {
-    fn default() -> Self {
-        Self { per_second: 1.0, burst: 5 }
-    }
-}
-
 const HOUR: u64 = 60 * 60;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -160,8 +102,8 @@ fn seconds(number: u64) -> Duration {
     Duration::from_secs(number)
 }
 
-fn read_retry(mut section: Section<'_>) -> RetryConfig {
-    let default = RetryConfig::default();
+fn read_retry(mut section: Section<'_>) -> Retry {
+    let default = Retry::default();
     let shortest = Duration::from_millis(10);
     let initial = section.optional_within("initial", shortest..=seconds(HOUR));
     let max = section.optional_within("max", shortest..=seconds(24 * HOUR));
@@ -182,24 +124,24 @@ fn read_retry(mut section: Section<'_>) -> RetryConfig {
         );
     }
     section.finish();
-    RetryConfig { initial, max, horizon }
+    Retry { initial, max, horizon }
 }
 
-fn read_reconcile(mut section: Section<'_>) -> ReconcileConfig {
-    let default = ReconcileConfig::default();
+fn read_reconcile(mut section: Section<'_>) -> Reconcile {
+    let default = Reconcile::default();
     let shortest = Duration::from_millis(10);
     let window = section.within("window", default.window, shortest..=seconds(24 * HOUR));
     let looks = section.within("looks", default.looks, 1..=100);
     section.finish();
-    ReconcileConfig { window, looks }
+    Reconcile { window, looks }
 }
 
-fn read_rate(mut section: Section<'_>) -> RateConfig {
-    let default = RateConfig::default();
+fn read_rate(mut section: Section<'_>) -> Rate {
+    let default = Rate::default();
     let per_second = section.within("per_second", default.per_second, 0.01..=1000.0);
     let burst = section.within("burst", default.burst, 1..=1000);
     section.finish();
-    RateConfig { per_second, burst }
+    Rate { per_second, burst }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "one signature for every kind")]

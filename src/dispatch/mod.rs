@@ -1,3 +1,14 @@
 //! From the outbox to the vendor and back.
+//!
+//! One [`Dispatcher`] claims due actions, makes drafts of them, records the attempt, sends it, and
+//! records what came of it. What an outcome means is decided in [`progress`], purely; what is
+//! remembered is the store's business; this module moves things between the two and the vendor.
 
+pub mod drafting;
+mod lane;
 pub mod progress;
+mod runner;
+mod work;
+
+pub use lane::{Lane, LaneSettings};
+pub use runner::Dispatcher;

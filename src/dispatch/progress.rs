@@ -12,33 +12,17 @@ use jiff::Timestamp;
 use crate::domain::action::ActionKind;
 use crate::domain::backoff::Retry;
 use crate::domain::ids::CaseId;
-use crate::domain::time::later;
+use crate::domain::pace::Reconcile;
 use crate::store::{Action, Phase, Progress};
+use crate::time::{between, later};
 use crate::vendors::{Look, Outcome};
 
-/// How long and how often to look for what may have been done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reconcile {
-    /// The vendor's lists may lag; not before this time has passed is "not there" believed.
-    pub window: Duration,
-    /// How many looks must have found nothing; at least one.
-    pub looks: u32,
-}
-
-impl Default for Reconcile {
-    fn default() -> Self {
-        Self { window: Duration::from_secs(120), looks: 3 }
-    }
-}
-
-impl Reconcile {
-    /// When to look for the time after `looks` looks in vain. The first look comes early, because
-    /// most often the answer is there at once; the last at the end of the window.
-    fn next_look(&self, unknown_since: Timestamp, looks: u32) -> Timestamp {
-        let total = f64::from(self.looks.max(1));
-        let share = (f64::from(looks.saturating_add(1)) / total).min(1.0);
-        later(unknown_since, self.window.mul_f64(share * share))
-    }
+/// When to look for the time after `looks` looks in vain. The first look comes early, because most
+/// often the answer is there at once; the last at the end of the window.
+fn next_look(reconcile: &Reconcile, unknown_since: Timestamp, looks: u32) -> Timestamp {
+    let total = f64::from(reconcile.looks.max(1));
+    let share = (f64::from(looks.saturating_add(1)) / total).min(1.0);
+    later(unknown_since, reconcile.window.mul_f64(share * share))
 }
 
 /// What an outcome is judged with.
@@ -97,7 +81,7 @@ impl Judge<'_> {
             }
             Outcome::Unknown(_) => {
                 let phase = Phase::Look { looks: 0, unknown_since: self.now };
-                self.next(phase, self.reconcile.next_look(self.now, 0))
+                self.next(phase, next_look(self.reconcile, self.now, 0))
             }
         }
     }
@@ -113,14 +97,14 @@ impl Judge<'_> {
                     return self.next(Phase::Send, self.now);
                 }
                 // A window that is longer than the looks need is waited for all the same.
-                let due = self.reconcile.next_look(unknown_since, looks).max(self.now);
+                let due = next_look(self.reconcile, unknown_since, looks).max(self.now);
                 self.next(Phase::Look { looks, unknown_since }, due)
             }
             Look::Several { .. } => self.dead("several_cases"),
             Look::Failed { retry_after, denied, .. } => {
                 let phase = Phase::Look { looks, unknown_since };
                 let wait = if *denied { Some(DENIED_PAUSE) } else { *retry_after };
-                let due = self.backoff(wait);
+                let due = self.patient(unknown_since, wait);
                 let judgement = if self.is_too_old(due) {
                     self.dead("never_proved")
                 } else {
@@ -134,8 +118,22 @@ impl Judge<'_> {
     }
 
     /// Judges a draft that could not be made now: nothing was sent.
-    pub fn unprepared(&self, retry_after: Option<Duration>) -> Judgement {
-        self.again(self.backoff(retry_after))
+    pub fn unprepared(&self, retry_after: Option<Duration>, denied: bool) -> Judgement {
+        if denied {
+            return self.denied();
+        }
+        let due = self.patient(self.action.created_at, retry_after);
+        Judgement { alarm: Some("unprepared"), ..self.again(due) }
+    }
+
+    /// Judges an action that can never be sent.
+    pub fn hopeless(&self) -> Judgement {
+        self.dead("hopeless")
+    }
+
+    /// Sends at once: nothing is known to be in the way any more.
+    pub fn at_once(&self) -> Judgement {
+        self.next(Phase::Send, self.now)
     }
 
     fn done(&self, case: &CaseId) -> Judgement {
@@ -175,6 +173,17 @@ impl Judge<'_> {
 
     fn is_too_old(&self, due: Timestamp) -> bool {
         due > later(self.action.created_at, self.retry.horizon)
+    }
+
+    /// Like [`Self::backoff`], for what is not counted as attempts: waits as long as it has waited
+    /// already.
+    fn patient(&self, since: Timestamp, retry_after: Option<Duration>) -> Timestamp {
+        let waited = between(since, self.now).as_secs_f64();
+        let doublings = (waited / self.retry.initial.as_secs_f64()).max(1.0).log2().ceil();
+        // A float-to-integer cast saturates; the exponent is at most a few dozen anyway.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+        let steps = (doublings as u32).saturating_add(1);
+        later(self.now, self.retry.delay(steps, retry_after, self.unit))
     }
 
     fn backoff(&self, retry_after: Option<Duration>) -> Timestamp {
@@ -300,6 +309,24 @@ mod tests {
             judgement.progress,
             Progress::Next { phase: Phase::Look { looks: 2, .. }, .. }
         ));
+    }
+
+    #[test]
+    fn what_cannot_be_prepared_is_asked_for_ever_less_often() {
+        let (retry, reconcile) = (Retry::default(), Reconcile::default());
+        let action = action(ActionKind::Open);
+        let mut judge = judge(&action, &retry, &reconcile);
+        judge.unit = 1.0;
+        let mut waits = Vec::new();
+        for _ in 0..12 {
+            let Progress::Next { phase: Phase::Send, due } = judge.unprepared(None, false).progress
+            else {
+                panic!("given up");
+            };
+            waits.push(between(judge.now, due).as_secs());
+            judge.now = due;
+        }
+        assert_eq!(waits, [1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900]);
     }
 
     #[test]

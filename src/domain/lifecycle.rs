@@ -32,7 +32,7 @@ use super::ids::{
 use super::incident::{Incident, State};
 use super::member::{Observation, observe};
 use super::severity::Rank;
-use super::time::later;
+use crate::time::later;
 
 /// What happens at the vendor once every alert of an incident has resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -77,7 +77,7 @@ fn is_late_twin(known: &Member, alert: &Alert, now: Timestamp) -> bool {
         (Some(starts), Some(ends)) => starts <= ends,
         _ => false,
     };
-    begins_before_the_end && now < super::time::later(known.since, LATE_TWIN_GRACE)
+    begins_before_the_end && now < crate::time::later(known.since, LATE_TWIN_GRACE)
 }
 
 /// Links and times differ between the peers of a pair that tell the same news; they do not count.

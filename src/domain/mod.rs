@@ -13,7 +13,7 @@ pub mod ids;
 pub mod incident;
 pub mod lifecycle;
 pub mod member;
+pub mod pace;
 pub mod severity;
 #[cfg(test)]
 pub(crate) mod testing;
-pub mod time;

@@ -28,7 +28,8 @@ pub type TakeSnapshot =
     Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Option<Snapshot>> + Send>> + Send + Sync>;
 
 /// Why the daemon would not take a delivery just now; empty if it would.
-pub type NotReady = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
+pub type NotReady =
+    Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Vec<String>> + Send>> + Send + Sync>;
 
 /// What the admin routes need.
 #[derive(Clone)]
@@ -70,7 +71,10 @@ async fn healthy() -> Response {
 }
 
 async fn ready(State(admin): State<Admin>) -> Response {
-    let reasons = (admin.not_ready)();
+    // In a task of its own: a probe that gives up must not drop a transaction half-way.
+    let reasons = tokio::spawn((admin.not_ready)())
+        .await
+        .unwrap_or_else(|_panic| vec!["the check itself failed".to_owned()]);
     if reasons.is_empty() {
         answer::json(StatusCode::OK, &Health { status: "ready", reasons })
     } else {

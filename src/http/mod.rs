@@ -5,5 +5,6 @@
 pub mod admin;
 pub mod answer;
 pub mod body;
+mod engine;
 pub mod server;
 pub mod webhooks;

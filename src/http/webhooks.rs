@@ -25,6 +25,7 @@ use super::body::{self, BodyError, Budget};
 use crate::clock::Clock;
 use crate::domain::ids::{DeliveryId, SourceName};
 use crate::sources::{Received, Source, Unauthentic};
+use crate::store::Fate;
 use crate::telemetry::metrics::{Metrics, Rejection};
 
 /// The engine behind the endpoint.
@@ -73,7 +74,7 @@ pub struct Overloaded {
 }
 
 /// The fate of a delivery that was kept as a dead letter.
-pub const DEAD_LETTER: &str = "dead_letter";
+const DEAD_LETTER: &str = Fate::Unusable.name();
 
 /// What the endpoint needs.
 #[derive(Clone)]

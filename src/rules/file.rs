@@ -15,6 +15,7 @@ use crate::config::document::Document;
 use crate::config::interpolate::Lookup;
 use crate::config::source_file::{Holds, Place};
 use crate::domain::catalog::Category;
+use crate::domain::draft::{ChoiceField, forbidden_fields, required_fields};
 use crate::domain::ids::{RuleName, VendorName};
 use crate::domain::lifecycle::{Policy, ResolveAction};
 use crate::domain::severity::{Rank, SeverityRule};
@@ -22,18 +23,6 @@ use crate::domain::severity::{Rank, SeverityRule};
 use super::RuleSet;
 use super::matcher::Matcher;
 use super::rule::{CasePlan, CaseRule, ContactPlan, Rule, TextSource, Then};
-
-/// The keys of the fields that only some categories have.
-const CHOICES: [&str; 8] = [
-    "product",
-    "problem",
-    "policy_domain",
-    "area",
-    "service",
-    "parent_account",
-    "solution",
-    "package",
-];
 
 /// Keys that say nothing about a rule that ignores.
 const ONLY_FOR_CASES: [&str; 8] =
@@ -273,46 +262,35 @@ fn read_plan(mut section: Section<'_>, billable: bool) -> Option<CasePlan> {
     })
 }
 
-/// The fields that a category requires, and those that it accepts as well; all others are
-/// refused. From Akamai's page "Create a new case"; `parent_account` is for indirect contracts,
-/// which only the catalog knows.
-fn fields_of(category: Category) -> (&'static [&'static str], &'static [&'static str]) {
-    match category {
-        Category::Technical | Category::ManagedCloud => (&["product", "problem"], &[]),
-        Category::Security => (&["product", "problem", "policy_domain"], &[]),
-        Category::BusinessSupport | Category::Billing => {
-            (&["area", "service"], &["parent_account"])
-        }
-        Category::ProfessionalServices => (&["solution", "package"], &[]),
-    }
-}
-
 fn read_choices(
     section: &mut Section<'_>,
     category: Option<Category>,
-) -> BTreeMap<&'static str, TextSource> {
+) -> BTreeMap<ChoiceField, TextSource> {
     let mut choices = BTreeMap::new();
-    for key in CHOICES {
+    for field in ChoiceField::ALL {
+        let key = field.name();
         let text: Option<TextSource> = section.optional(key);
         let Some(category) = category else { continue };
-        let (required, accepted) = fields_of(category);
-        let wanted = required.contains(&key);
-        if wanted && !section.has(key) {
+        if required_fields(category).contains(&field) && !section.has(key) {
             section.error_at_key(
                 "category",
                 format!("the category {category} needs `{key}`"),
                 format!("add `{key}: ...` to {}", section.name()),
             );
-        } else if !wanted && !accepted.contains(&key) && section.has(key) {
-            let fields: Vec<&str> = required.iter().chain(accepted).copied().collect();
+        } else if forbidden_fields(category).contains(&field) && section.has(key) {
+            let accepted: Vec<&str> = ChoiceField::ALL
+                .into_iter()
+                .filter(|field| !forbidden_fields(category).contains(field))
+                .map(ChoiceField::name)
+                .collect();
             section.error_at_key(
                 key,
                 format!("the category {category} has no `{key}`"),
-                format!("remove it; this category has: {}", fields.join(", ")),
+                format!("remove it; this category has: {}", accepted.join(", ")),
             );
         }
         if let Some(text) = text {
-            choices.insert(key, text);
+            choices.insert(field, text);
         }
     }
     choices

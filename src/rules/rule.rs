@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::config::source_file::Place;
 use crate::domain::alert::Alert;
 use crate::domain::catalog::Category;
+use crate::domain::draft::ChoiceField;
 use crate::domain::ids::{RuleName, VendorName};
 use crate::domain::lifecycle::Policy;
 use crate::domain::severity::SeverityRule;
@@ -67,7 +68,7 @@ pub struct CasePlan {
     pub category: Category,
     /// The fields that only some categories have, by their key in the rule; *Invariant*: all that
     /// the category requires and none that it forbids.
-    pub choices: BTreeMap<&'static str, TextSource>,
+    pub choices: BTreeMap<ChoiceField, TextSource>,
     /// How bad it is.
     pub severity: SeverityRule,
     /// One line.
@@ -82,14 +83,15 @@ pub struct CasePlan {
 
 impl CasePlan {
     /// Every text of the plan with its key, for whoever checks or compiles them all.
-    pub fn texts(&self) -> Vec<(&'static str, &TextSource)> {
+    pub fn texts(&self) -> Vec<(String, &TextSource)> {
         let mut texts = vec![
-            ("account", &self.account),
-            ("subject", &self.subject),
-            ("description", &self.description),
+            ("account".to_owned(), &self.account),
+            ("subject".to_owned(), &self.subject),
+            ("description".to_owned(), &self.description),
         ];
-        texts.extend(self.choices.iter().map(|(key, text)| (*key, text)));
-        texts.extend(self.also_notify.iter().map(|text| ("also_notify", text)));
+        texts.extend(self.choices.iter().map(|(field, text)| (field.name().to_owned(), text)));
+        let notified = self.also_notify.iter().enumerate();
+        texts.extend(notified.map(|(index, text)| (format!("also_notify[{index}]"), text)));
         if let Some(contact) = &self.alternate_contact {
             let parts = [
                 ("alternate_contact.name", &contact.name),
@@ -97,7 +99,9 @@ impl CasePlan {
                 ("alternate_contact.email", &contact.email),
                 ("alternate_contact.phone", &contact.phone),
             ];
-            texts.extend(parts.into_iter().filter_map(|(key, text)| Some((key, text.as_ref()?))));
+            texts.extend(
+                parts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text.as_ref()?))),
+            );
         }
         texts
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::config::{KnownVendor, RuleInputs};
 use crate::domain::alert::{Alert, AlertStatus, Labels};
 use crate::domain::catalog::Category;
+use crate::domain::draft::ChoiceField;
 use crate::domain::ids::{Fingerprint, SourceName, VendorName};
 use crate::domain::lifecycle::{Policy, ResolveAction};
 use crate::domain::severity::{Rank, SeverityRule};
@@ -124,7 +125,7 @@ fn the_documented_rule_is_read() {
     let plan = &case.plan;
     assert_eq!(plan.category, Category::Technical);
     assert_eq!(plan.account.constant(), Some("A-CCT7890"));
-    assert_eq!(plan.choices["product"].text, "Ion Premier");
+    assert_eq!(plan.choices[&ChoiceField::Product].text, "Ion Premier");
     assert!(plan.description.is_file && !plan.subject.is_file);
     assert_eq!(plan.subject.constant(), None);
     let SeverityRule::FromLabel { label, map, default } = &plan.severity else { panic!() };

@@ -20,7 +20,6 @@ use subtle::ConstantTimeEq as _;
 
 use super::Credentials;
 use super::gateway::Refusal;
-use crate::clock;
 
 /// How far a timestamp may be off, either way.
 const WINDOW: SignedDuration = SignedDuration::from_secs(30);
@@ -148,7 +147,7 @@ impl Nonces {
         if !self.seen.insert(nonce.to_owned()) {
             return false;
         }
-        self.by_arrival.push_back((clock::later(now, REMEMBERED), nonce.to_owned()));
+        self.by_arrival.push_back((crate::time::later(now, REMEMBERED), nonce.to_owned()));
         true
     }
 }

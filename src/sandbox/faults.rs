@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::endpoint::Endpoint;
-use crate::clock;
 use crate::rng::Rng;
 
 /// What goes wrong.
@@ -241,7 +240,7 @@ impl Faults {
             fault.check().map_err(|complaint| FaultError { position: index + 1, complaint })?;
         }
         let arm = |fault: Fault| Armed {
-            ends: fault.for_seconds.map(|n| clock::later(now, Duration::from_secs(n))),
+            ends: fault.for_seconds.map(|n| crate::time::later(now, Duration::from_secs(n))),
             fault,
             matched: 0,
             hits: 0,

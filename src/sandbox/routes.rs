@@ -209,7 +209,7 @@ impl Arrived {
             Kind::NoGrant => return Some(self.turned_away(vendor, Refusal::Grant)),
             Kind::Throttle => {
                 let seconds = fault.retry_after.unwrap_or(1);
-                let next = crate::clock::later(vendor.now(), Duration::from_secs(seconds));
+                let next = crate::time::later(vendor.now(), Duration::from_secs(seconds));
                 Problem::throttled(seconds, &next.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string())
             }
             _ => Problem::bad_request("the request was refused by a fault of the sandbox"),

@@ -75,7 +75,7 @@ impl Fate {
     ];
 
     /// The name in the store, in answers, logs and metrics.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::Repeat => "repeat",
@@ -391,6 +391,9 @@ impl Census {
 pub trait Store: Send + Sync {
     /// The id that this store was given when it was made.
     fn installation(&self) -> &InstallationId;
+
+    /// Whether one more delivery would be taken soon. Quick: asked before a body is read.
+    fn has_room(&self) -> bool;
 
     /// Takes a delivery in: delivery, incident changes and new actions in one transaction. A
     /// delivery one of whose ids is known is [`Fate::Redelivered`] and changes nothing.

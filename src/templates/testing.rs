@@ -48,7 +48,7 @@ pub(super) fn alert(fingerprint: &str, extra: &[(&str, &str)]) -> Alert {
 }
 
 fn member(alert: Alert) -> Member {
-    Member { alert }
+    Member { alert, rank: Rank::WORST, since: now() }
 }
 
 pub(super) fn incident() -> Incident {

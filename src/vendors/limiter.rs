@@ -4,23 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::domain::time::between;
-
-/// How fast a vendor may be asked.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rate {
-    /// Requests per second in the long run; above zero.
-    pub per_second: f64,
-    /// Requests that may go at once after a pause; at least one.
-    pub burst: u32,
-}
-
-impl Default for Rate {
-    /// Careful: the vendor's own limits are not published.
-    fn default() -> Self {
-        Self { per_second: 1.0, burst: 5 }
-    }
-}
+use crate::domain::pace::Rate;
+use crate::time::between;
 
 /// Counts requests against a [`Rate`]. Pure: the time is an argument.
 #[derive(Debug, Clone)]

@@ -126,6 +126,19 @@ impl DraftProblem {
                 | Self::ParentAccountUnknown
         )
     }
+
+    /// Whether it is about somebody to be notified: the case can go without them.
+    pub fn is_about_people(&self) -> bool {
+        match self {
+            Self::Empty { field }
+            | Self::TooLong { field, .. }
+            | Self::ControlCharacter { field, .. }
+            | Self::NotAnAddress { field, .. } => {
+                field.starts_with("also_notify") || field.starts_with("alternate_contact")
+            }
+            _ => false,
+        }
+    }
 }
 
 struct Listed<'a>(&'a [String]);
@@ -153,7 +166,7 @@ impl fmt::Display for Suggested<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(nearest) => write!(f, "; did you mean {nearest:?}?"),
-            None => f.write_str("; `casewright catalog show` lists what it offers"),
+            None => f.write_str("; the category's page in Control Center lists what it offers"),
         }
     }
 }
@@ -228,6 +241,21 @@ impl Draft {
         control_character("severity", &self.severity, &[], found);
         if self.severity.trim().is_empty() {
             found.push(DraftProblem::Empty { field: "severity".into() });
+        }
+    }
+
+    /// Leaves out the people whom the vendor would refuse, so that a wrong address does not cost
+    /// the case.
+    pub fn drop_wrong_people(&mut self) {
+        self.also_notify.retain(|address| {
+            let mut wrong = Vec::new();
+            email("also_notify", address, &mut wrong);
+            wrong.is_empty()
+        });
+        let mut wrong = Vec::new();
+        self.check_people(&mut wrong);
+        if !wrong.is_empty() {
+            self.alternate_contact = None;
         }
     }
 
@@ -641,7 +669,7 @@ mod tests {
         assert_eq!(
             texts(&draft.problems(Some(&catalog()))),
             [
-                "`problem`: the vendor does not offer \"Licence\" with \"Ion Premier\"; `casewright catalog show` lists what it offers"
+                "`problem`: the vendor does not offer \"Licence\" with \"Ion Premier\"; the category's page in Control Center lists what it offers"
             ]
         );
         let billing = super::tests::draft(

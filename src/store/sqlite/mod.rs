@@ -79,6 +79,10 @@ impl Store for SqliteStore {
         &self.installation
     }
 
+    fn has_room(&self) -> bool {
+        self.writer.has_room()
+    }
+
     async fn ingest(&self, intake: Intake) -> Result<Receipt, StoreError> {
         self.writer.ingest(intake).await
     }

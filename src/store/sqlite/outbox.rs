@@ -13,11 +13,11 @@ use super::rows::{Reader, json, micros};
 use super::steps;
 use super::writer::unavailable;
 use crate::domain::ids::{IncidentId, VendorName};
-use crate::domain::time::later;
 use crate::store::{
     Action, ActionState, AttemptEnd, Claim, Lease, NewAttempt, Phase, Progress, Settlement,
     StoreError,
 };
+use crate::time::later;
 
 pub(super) async fn claim(
     db: &mut SqliteConnection,

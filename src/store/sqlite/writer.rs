@@ -59,6 +59,10 @@ impl Writer {
         Self { commands: Mutex::new(Some(commands)), task: Mutex::new(Some(task)) }
     }
 
+    pub(super) fn has_room(&self) -> bool {
+        self.sender().is_ok_and(|commands| commands.capacity() > 0)
+    }
+
     pub(super) async fn ingest(&self, intake: Intake) -> Result<Receipt, StoreError> {
         let (reply, answer) = oneshot::channel();
         match self.sender()?.try_send(Command::Ingest { intake, reply }) {

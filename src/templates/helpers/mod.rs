@@ -55,7 +55,7 @@ const OWN: [Spec; 21] = [
         "{{date alert.starts_at \"%Y-%m-%d %H:%M %Z\" \"Europe/Berlin\"}}",
         time::date,
     ),
-    spec("default", (2, 2), &[], "{{default labels.team \"nobody\"}}", text::default),
+    spec("default", (2, 8), &[], "{{default labels.team \"nobody\"}}", text::default),
     spec("duration", (1, 2), &[], "{{duration alert.starts_at now}}", time::duration),
     spec("eq", (2, 2), &[], "(eq labels.env \"prod\")", compare::eq),
     spec("ge", (2, 2), &[], "(ge annotations.value 5)", compare::ge),
@@ -147,6 +147,11 @@ pub(super) struct Call<'h, 'rc> {
 impl<'h> Call<'h, '_> {
     fn raw(&self, index: usize) -> Option<&'h PathAndJson<'_>> {
         self.helper.params().get(index)
+    }
+
+    /// How many parameters are given.
+    fn count(&self) -> usize {
+        self.helper.params().len()
     }
 
     /// A parameter, unless it is missing.

@@ -8,12 +8,14 @@ use crate::templates::text::{one_line, truncate as cut};
 
 type Made = Result<Value, String>;
 
-/// `default VALUE FALLBACK`: the fallback where the value is missing, null or empty. `0` and
-/// `false` are values.
+/// `default VALUE... FALLBACK`: the first that is neither missing, null nor empty; if none is, the
+/// last. `0` and `false` are values.
 pub(super) fn default(call: &Call<'_, '_>) -> Made {
-    match call.present(0) {
-        Some(value) if !is_empty(value) => Ok(value.clone()),
-        _ => call.value(1).cloned(),
+    let last = call.count().saturating_sub(1);
+    let filled = (0..last).find_map(|index| call.present(index).filter(|value| !is_empty(value)));
+    match filled {
+        Some(value) => Ok(value.clone()),
+        None => call.value(last).cloned(),
     }
 }
 

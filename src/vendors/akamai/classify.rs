@@ -127,10 +127,10 @@ fn message(status: u16, class: Class, said: &str) -> String {
         }
         (_, Class::Throttled) => "Akamai asks for a pause: too many requests",
         (404, _) => {
-            "Akamai knows no such case, or does not offer this category to this account: compare with `casewright catalog show`"
+            "Akamai knows no such case, or does not offer this category to this account: compare with the category's page in Control Center"
         }
         (400 | 422, Class::Refused) => {
-            "Akamai refused the request: compare its names and severity with `casewright catalog show`"
+            "Akamai refused the request: compare its names and severity with the category's page in Control Center"
         }
         (413, _) => "Akamai refused the request as too large: shorten the template",
         (300..=399, _) => {
@@ -360,7 +360,7 @@ mod tests {
             Evidence {
                 status: Some(400),
                 reference: Some("/case-management/v3/error-instances/ab-1".to_owned()),
-                message: "Akamai refused the request: compare its names and severity with `casewright catalog show` (400: Bad request: severity is wrong)".to_owned(),
+                message: "Akamai refused the request: compare its names and severity with the category's page in Control Center (400: Bad request: severity is wrong)".to_owned(),
             }
         );
         let without = gateway("pep-authz/deny", "x").replace("instance", "other");

@@ -8,7 +8,6 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION};
@@ -29,6 +28,7 @@ use crate::domain::catalog::{Catalog, Category};
 use crate::domain::draft::Draft;
 use crate::domain::ids::{AccountId, CaseId, Marker};
 use crate::rng::Rng;
+use crate::vendors::limiter::TokenBucket;
 use crate::vendors::{CatalogError, Evidence, Look, Operation, Outcome, Vendor};
 
 /// How much of an answer is read: 1 MiB.
@@ -44,6 +44,7 @@ pub struct Client {
     transport: Arc<dyn Transport>,
     pub(super) clock: Arc<dyn Clock>,
     rng: Arc<Rng>,
+    bucket: Mutex<TokenBucket>,
     /// The vendor's time minus ours, once a signature's time was refused.
     offset: Mutex<SignedDuration>,
     catalogs: Mutex<HashMap<(AccountId, Category), (Timestamp, Catalog)>>,
@@ -98,11 +99,13 @@ impl Client {
         clock: Arc<dyn Clock>,
         rng: Arc<Rng>,
     ) -> Self {
+        let bucket = Mutex::new(TokenBucket::full(settings.rate, clock.now()));
         Self {
             settings,
             transport,
             clock,
             rng,
+            bucket,
             offset: Mutex::new(SignedDuration::ZERO),
             catalogs: Mutex::new(HashMap::new()),
         }
@@ -220,6 +223,14 @@ impl Client {
 
     /// Signs and sends once. Time and nonce are fresh: a nonce seen twice is refused.
     async fn attempt(&self, call: &Call) -> Exchanged {
+        // Before signing: a signature is good for 30 seconds only.
+        let wait = {
+            let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+            bucket.reserve(self.clock.now())
+        };
+        if !wait.is_zero() {
+            self.clock.sleep(wait).await;
+        }
         let request = match self.signed(call) {
             Ok(request) => request,
             Err(message) => return Exchanged::without_answer(Class::NotSent, message),
@@ -292,6 +303,19 @@ impl Client {
             body: call.body.clone(),
             read_at_most: call.read_at_most,
         })
+    }
+
+    /// Reads a resource of the API as it is, for people and demonstrations.
+    ///
+    /// # Errors
+    ///
+    /// What the exchange looked like.
+    pub async fn document(
+        &self,
+        segments: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<serde_json::Value, Evidence> {
+        self.read(self.url(segments, query), READ_AT_MOST).await.map_err(|judged| judged.evidence)
     }
 
     async fn write(&self, url: Url, body: Vec<u8>) -> Exchanged {
@@ -521,32 +545,23 @@ impl Vendor for Client {
     }
 }
 
-/// The pause before the next of several reads, after a burst of five.
-pub(super) struct Reads<'a> {
-    client: &'a Client,
+/// Counts the reads of one look.
+#[derive(Default)]
+pub(super) struct Reads {
     done: usize,
 }
 
-impl<'a> Reads<'a> {
-    const BURST: usize = 5;
+impl Reads {
     /// A look that needs more reads than this is given up.
     const LIMIT: usize = 500;
 
-    pub(super) fn of(client: &'a Client) -> Self {
-        Self { client, done: 0 }
-    }
-
-    /// Waits for the next read's turn; an error once there were too many.
-    pub(super) async fn turn(&mut self) -> Result<(), Box<Judged>> {
+    /// Counts one more; an error once there were too many.
+    pub(super) fn turn(&mut self) -> Result<(), Box<Judged>> {
         if self.done >= Self::LIMIT {
             return Err(unreadable(format!(
                 "the records were not read to their end: more than {} pages",
                 Self::LIMIT
             )));
-        }
-        let pause: Duration = self.client.settings.pause;
-        if self.done >= Self::BURST && !pause.is_zero() {
-            self.client.clock.sleep(pause).await;
         }
         self.done += 1;
         Ok(())

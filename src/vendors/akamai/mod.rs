@@ -22,4 +22,4 @@ mod tests;
 
 pub use client::{AccountCategories, Client};
 pub use edgegrid::Credentials;
-pub use settings::{ListScope, Settings, SettingsError};
+pub use settings::{Settings, SettingsError};

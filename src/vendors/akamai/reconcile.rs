@@ -12,6 +12,7 @@ use url::Url;
 
 use super::classify::{Class, Judged, excerpt};
 use super::client::{Client, Kind, Reads, unreadable};
+use super::settings::list_types;
 use super::wire::{CasePage, CommentPage, Link, case_id, next};
 use crate::domain::draft::Draft;
 use crate::domain::ids::{CaseId, Marker};
@@ -53,11 +54,11 @@ impl Client {
         let token = draft.marker.token();
         let horizon = before(since);
         let days = days_back(self.clock.now(), since).to_string();
-        let mut reads = Reads::of(self);
+        let mut reads = Reads::default();
 
         let mut candidates = BTreeSet::new();
         let mut seen = 0usize;
-        for kind in self.settings.list_scope.types() {
+        for kind in list_types(self.settings.list_scope) {
             let first = self.url(
                 &["cases"],
                 &[
@@ -85,7 +86,7 @@ impl Client {
 
         let (mut found, mut others) = (Vec::new(), Vec::new());
         for case in candidates {
-            reads.turn().await?;
+            reads.turn()?;
             let tracking = self.read_case(&case).await?.customer_tracking_number;
             match tracking.as_deref() {
                 Some(tracking) if tracking == draft.marker.as_str() => found.push(case),
@@ -141,8 +142,8 @@ impl Client {
         if case_id(case.as_str()).is_none() {
             return Err(unreadable("what the case is known by is no case number".to_owned()));
         }
-        let mut reads = Reads::of(self);
-        reads.turn().await?;
+        let mut reads = Reads::default();
+        reads.turn()?;
         let own = self.read_case(case).await?;
         if own.customer_tracking_number.as_deref() != Some(marker.as_str()) {
             return Err(unreadable(format!(
@@ -185,12 +186,12 @@ impl Client {
     async fn walk<P: DeserializeOwned + Send + Sync>(
         &self,
         first: Url,
-        reads: &mut Reads<'_>,
+        reads: &mut Reads,
         mut judge: impl FnMut(&P) -> Result<Page<'_>, Box<Judged>> + Send,
     ) -> Result<(), Box<Judged>> {
         let mut url = first;
         loop {
-            reads.turn().await?;
+            reads.turn()?;
             let page: P = self.read_page(url.clone()).await?;
             let Page { links, last } = judge(&page)?;
             let Some(href) = next(links).filter(|_| !last) else { return Ok(()) };

@@ -7,25 +7,14 @@ use url::{Host, Url};
 
 use super::edgegrid::Credentials;
 use crate::domain::ids::VendorName;
+use crate::domain::pace::{ListScope, Rate};
 
-/// Whose cases are listed when a lost one is looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ListScope {
-    /// Those of the Control Center user behind the API client, who is the one that opens them.
-    #[default]
-    Mine,
-    /// All that the user may see: for API clients of several users.
-    All,
-}
-
-impl ListScope {
-    /// The values of the list's `type`, in the order in which they are read: a case that is
-    /// closed between two readings has then been seen in the first or is seen in the second.
-    pub(super) fn types(self) -> [&'static str; 2] {
-        match self {
-            Self::Mine => ["MY_ACTIVE_CASES", "MY_CLOSED_CASES"],
-            Self::All => ["ALL_ACTIVE_CASES", "ALL_CLOSED_CASES"],
-        }
+/// The values of the list's `type`, in the order in which they are read: a case that is closed
+/// between two readings has then been seen in the first or is seen in the second.
+pub(super) fn list_types(scope: ListScope) -> [&'static str; 2] {
+    match scope {
+        ListScope::Mine => ["MY_ACTIVE_CASES", "MY_CLOSED_CASES"],
+        ListScope::All => ["ALL_ACTIVE_CASES", "ALL_CLOSED_CASES"],
     }
 }
 
@@ -42,8 +31,8 @@ pub struct Settings {
     pub(super) timeout: Duration,
     /// Whose cases are listed.
     pub(super) list_scope: ListScope,
-    /// How long to wait before each further read of one look, after the first five.
-    pub(super) pause: Duration,
+    /// How fast it is asked.
+    pub(super) rate: Rate,
 }
 
 /// Why an address cannot be the vendor's.
@@ -71,6 +60,7 @@ impl Settings {
         credentials: Credentials,
         timeout: Duration,
         list_scope: ListScope,
+        rate: Rate,
     ) -> Result<Self, SettingsError> {
         let loopback = match base.host() {
             Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -92,14 +82,7 @@ impl Settings {
         if timeout.is_zero() {
             return Err(SettingsError::NoTimeout);
         }
-        Ok(Self { name, base, credentials, timeout, list_scope, pause: Duration::from_secs(1) })
-    }
-
-    /// Waits so long before each further read of one look, after the first five; one second
-    /// unless told otherwise, which is the vendor's rate limiter's default too.
-    #[must_use]
-    pub fn with_pause(self, pause: Duration) -> Self {
-        Self { pause, ..self }
+        Ok(Self { name, base, credentials, timeout, list_scope, rate })
     }
 }
 
@@ -116,6 +99,7 @@ mod tests {
             credentials,
             Duration::from_secs(1),
             ListScope::Mine,
+            Rate::default(),
         )
     }
 

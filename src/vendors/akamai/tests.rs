@@ -17,11 +17,12 @@ use url::Url;
 
 use super::edgegrid::{self, Parts};
 use super::transport::{Request, Transport, TransportError};
-use super::{Client, Credentials, ListScope, Settings};
+use super::{Client, Credentials, Settings};
 use crate::clock::{Clock as _, ManualClock};
 use crate::domain::catalog::Category;
 use crate::domain::draft::{Choices, Draft, fit_subject};
 use crate::domain::ids::{IncidentId, Marker};
+use crate::domain::pace::{ListScope, Rate};
 use crate::rng::Rng;
 use crate::vendors::{CatalogError, Evidence, Look, Operation, Outcome, Vendor as _};
 
@@ -185,9 +186,9 @@ fn bench(base: &Url) -> Bench {
 
 fn bench_of(base: &Url, scope: ListScope, timeout: Duration) -> Bench {
     let clock = Arc::new(ManualClock::at(start()));
-    let settings = Settings::new("akamai".into(), base.clone(), credentials(), timeout, scope)
-        .unwrap()
-        .with_pause(Duration::ZERO);
+    let rate = Rate { per_second: 1.0, burst: 10_000 };
+    let settings =
+        Settings::new("akamai".into(), base.clone(), credentials(), timeout, scope, rate).unwrap();
     let client = Client::new(settings, clock.clone(), Arc::new(Rng::seeded(1))).unwrap();
     Bench { client, clock }
 }
@@ -901,6 +902,7 @@ async fn a_request_does_not_show_its_signature_and_any_transport_will_do() {
         credentials(),
         Duration::from_secs(1),
         ListScope::Mine,
+        Rate::default(),
     )
     .unwrap();
     let shown = Arc::new(Shown::default());

@@ -1,0 +1,119 @@
+//! The command line: one file per command.
+
+mod check;
+mod demo;
+mod sandbox;
+mod serve;
+mod shutdown;
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::clock::SystemClock;
+use crate::config::process_env;
+use crate::daemon::World;
+use crate::rng::Rng;
+use crate::telemetry::logs;
+
+/// Turns monitoring alerts into vendor support cases: one incident, one case.
+#[derive(Debug, Parser)]
+#[command(name = "casewright", version, about, propagate_version = true)]
+struct Cli {
+    /// What to log, such as `info` or `casewright=debug`.
+    #[arg(long, global = true, env = logs::FILTER_VARIABLE, value_name = "FILTER")]
+    log: Option<String>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon.
+    Serve(ConfigArg),
+    /// Check config, rules and templates; exit with 1 if anything is wrong.
+    Check(check::Args),
+    /// Show the whole way from alert to case, on this machine, with nothing installed.
+    Demo(demo::Args),
+    /// Run the simulation of the vendor's API alone.
+    Sandbox(sandbox::Args),
+}
+
+/// Which config.
+#[derive(Debug, clap::Args)]
+struct ConfigArg {
+    /// The daemon's own file.
+    #[arg(
+        long,
+        short,
+        env = "CASEWRIGHT_CONFIG",
+        value_name = "FILE",
+        default_value = "config/casewright.yaml"
+    )]
+    config: PathBuf,
+}
+
+/// For whom to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people.
+    Text,
+    /// For scripts.
+    Json,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // A demo's own output is what it is about; its log would stand in the way.
+    let quiet = matches!(cli.command, Command::Demo(_) | Command::Check(_));
+    let filter = cli.log.as_deref().or(quiet.then_some("error"));
+    if let Err(error) = logs::init(None, filter) {
+        return fail(&error.into());
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::new(error)),
+    };
+    let result = runtime.block_on(async {
+        match cli.command {
+            Command::Serve(args) => serve::run(&args, world()).await,
+            Command::Check(args) => check::run(&args),
+            Command::Demo(args) => demo::run(&args, world()).await,
+            Command::Sandbox(args) => sandbox::run(args, world()).await,
+        }
+    });
+    match result {
+        Ok(code) => code,
+        Err(error) => fail(&error),
+    }
+}
+
+fn world() -> World<'static> {
+    World { clock: Arc::new(SystemClock), rng: Arc::new(Rng::from_os()), env: &process_env }
+}
+
+/// Says what went wrong, with its causes, and fails.
+fn fail(error: &anyhow::Error) -> ExitCode {
+    // Nothing can be done about a standard error that is closed.
+    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    ExitCode::FAILURE
+}
+
+/// Writes to standard output. A reader that has gone (`| head`) is no error.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// Writes to standard error, for what is not the result.
+fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+fn colorful() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}

@@ -1,0 +1,338 @@
+//! Wiring: from a checked setup to a running daemon, and back to silence without losing anything.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::clock::Clock;
+use crate::config::{
+    self, Lookup, ServerConfig, SourceConfig, SourceKind, VendorConfig, VendorKind,
+};
+use crate::dispatch::{Dispatcher, Lane, LaneSettings};
+use crate::domain::action::ActionKind;
+use crate::domain::ids::{SourceName, VendorName};
+use crate::domain::incident::State;
+use crate::domain::pace::ListScope;
+use crate::http::admin::{self, Admin};
+use crate::http::body::Budget;
+use crate::http::server::{Limits, serve};
+use crate::http::webhooks::{self, Webhooks};
+use crate::intake::Intake;
+use crate::rng::Rng;
+use crate::sandbox::{self, Sandbox};
+use crate::setup::{Setup, akamai_access};
+use crate::sources::credential::{Auth, Basic, SecretHeader};
+use crate::sources::{Source, alertmanager::Alertmanager, pagerduty::PagerDuty};
+use crate::store::sqlite::{self, SqliteStore};
+use crate::store::{ActionState, Census, Store};
+use crate::telemetry::metrics::{Metrics, Snapshot};
+use crate::time::between;
+use crate::vendors::Vendor;
+use crate::vendors::akamai::{Client, Settings, edgerc::Access};
+
+/// How long a shutdown waits for what is under way. What is cut off then is looked for after the
+/// next start.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(20);
+
+/// How many actions of one vendor are worked on at once.
+const CONCURRENCY: usize = 4;
+
+/// The seams through which time, chance and the environment come in.
+#[derive(Clone)]
+pub struct World<'a> {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub rng: Arc<Rng>,
+    /// Environment variables.
+    pub env: Lookup<'a>,
+}
+
+/// A running daemon.
+pub struct Daemon {
+    /// Where webhooks are taken.
+    pub webhooks: SocketAddr,
+    /// Where health and metrics are.
+    pub admin: SocketAddr,
+    /// What it remembers.
+    pub store: Arc<dyn Store>,
+    /// Its vendors' clients, by name, for whoever wants to read cases back.
+    pub clients: Vec<(VendorName, Arc<Client>)>,
+    /// The simulations that were started inside.
+    pub sandboxes: Vec<Sandbox>,
+    stop: CancellationToken,
+    servers: Vec<JoinHandle<()>>,
+    dispatcher: JoinHandle<()>,
+}
+
+impl Daemon {
+    /// Starts everything. When this returns, webhooks are taken.
+    ///
+    /// # Errors
+    ///
+    /// A store that cannot be opened, an address that is taken, credentials that are not there:
+    /// each says what to do.
+    pub async fn start(setup: Setup, world: World<'_>) -> anyhow::Result<Self> {
+        let started = Instant::now();
+        let Setup { config, playbook } = setup;
+        let World { clock, rng, env } = world;
+        let source_names: Vec<_> =
+            config.sources.iter().map(|source| source.name.clone()).collect();
+        let metrics = Arc::new(Metrics::new(&source_names));
+        let store = open_store(&config.store.sqlite, &metrics, &rng).await?;
+        let mut sandboxes = Vec::new();
+        let mut lanes = Vec::new();
+        let mut clients = Vec::new();
+        for vendor in &config.vendors {
+            let access = match &vendor.kind {
+                VendorKind::Sandbox { state, listen } => {
+                    let sandbox = start_sandbox(*listen, state.clone(), &clock).await?;
+                    let access = sandbox_access(&sandbox)?;
+                    sandboxes.push(sandbox);
+                    access
+                }
+                VendorKind::Akamai { .. } => akamai_access(vendor, env)
+                    .map_err(anyhow::Error::msg)?
+                    .with_context(|| format!("vendor `{}` has no credentials", vendor.name))?,
+            };
+            let client = Arc::new(client(vendor, access, &clock, &rng)?);
+            lanes.push(Arc::new(lane(vendor, client.clone())));
+            clients.push((vendor.name.clone(), client));
+        }
+        let playbook = Arc::new(playbook);
+        let wake = Arc::new(Notify::new());
+        let stop = CancellationToken::new();
+        let intake = Arc::new(Intake {
+            store: store.clone(),
+            playbook: playbook.clone(),
+            clock: clock.clone(),
+            rng: rng.clone(),
+            metrics: metrics.clone(),
+            wake: wake.clone(),
+        });
+        let sources = config.sources.iter().map(source).collect::<anyhow::Result<_>>()?;
+        let public = webhooks::router(Webhooks {
+            sources: Arc::new(sources),
+            accept: intake,
+            metrics: metrics.clone(),
+            clock: clock.clone(),
+            body_deadline: config.server.body_timeout,
+            budget: Budget::new(webhooks::BODY_BUDGET),
+        });
+        let private = admin::router(Admin {
+            metrics: metrics.clone(),
+            snapshot: snapshot_of(store.clone(), clock.clone()),
+            not_ready: not_ready(store.clone(), stop.clone()),
+        });
+        let (webhooks, first) =
+            listen(config.server.listen, public, limits(&config.server), &stop).await?;
+        let (admin, second) =
+            listen(config.server.admin_listen, private, limits(&config.server), &stop).await?;
+        let dispatcher = Arc::new(Dispatcher {
+            store: store.clone(),
+            lanes,
+            playbook,
+            clock,
+            rng,
+            metrics,
+            wake,
+        });
+        let dispatcher = tokio::spawn(dispatcher.run(stop.clone()));
+        info!(
+            %webhooks, %admin, millis = started.elapsed().as_millis(),
+            "ready: webhooks at http://{webhooks}/webhooks/, metrics and health at http://{admin}/",
+        );
+        let servers = vec![first, second];
+        Ok(Self { webhooks, admin, store, clients, sandboxes, stop, servers, dispatcher })
+    }
+
+    /// Stops taking webhooks, finishes what is under way, closes the store.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        let work = async {
+            for server in self.servers {
+                let _ = server.await;
+            }
+            let _ = self.dispatcher.await;
+        };
+        if tokio::time::timeout(SHUTDOWN_GRACE, work).await.is_err() {
+            warn!("something was still under way; it is looked for after the next start");
+        }
+        self.store.close().await;
+        for sandbox in self.sandboxes {
+            sandbox.stop().await;
+        }
+        info!("stopped");
+    }
+}
+
+async fn open_store(
+    path: &std::path::Path,
+    metrics: &Arc<Metrics>,
+    rng: &Rng,
+) -> anyhow::Result<Arc<dyn Store>> {
+    let observer = metrics.clone();
+    let options = sqlite::Options {
+        path: path.to_owned(),
+        on_commit: Some(Arc::new(move |took, _commands| observer.commit(took))),
+    };
+    Ok(Arc::new(SqliteStore::open(options, rng).await?))
+}
+
+async fn start_sandbox(
+    listen: Option<SocketAddr>,
+    state: Option<std::path::PathBuf>,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Sandbox> {
+    let default = sandbox::Options::default();
+    let options = sandbox::Options { listen: listen.unwrap_or(default.listen), state, ..default };
+    let sandbox = Sandbox::start(options, clock.clone()).await?;
+    warn!("cases go to a simulation at {}; no vendor hears of them", sandbox.base_url());
+    Ok(sandbox)
+}
+
+/// Who may talk to a simulation. Its credentials are no secret.
+///
+/// # Errors
+///
+/// None in practice: the simulation's own address and credentials are well-formed.
+pub fn sandbox_access(sandbox: &Sandbox) -> anyhow::Result<Access> {
+    let own = sandbox.credentials();
+    Ok(Access {
+        base: sandbox.base_url().parse()?,
+        credentials: crate::vendors::akamai::Credentials::new(
+            own.client_token.clone().into(),
+            own.client_secret.clone().into(),
+            own.access_token.clone().into(),
+        )?,
+    })
+}
+
+fn client(
+    vendor: &VendorConfig,
+    access: Access,
+    clock: &Arc<dyn Clock>,
+    rng: &Arc<Rng>,
+) -> anyhow::Result<Client> {
+    let list_scope = match &vendor.kind {
+        VendorKind::Akamai { list_scope, .. } => *list_scope,
+        VendorKind::Sandbox { .. } => ListScope::default(),
+    };
+    let settings = Settings::new(
+        vendor.name.clone(),
+        access.base,
+        access.credentials,
+        vendor.timeout,
+        list_scope,
+        vendor.rate,
+    )?;
+    Ok(Client::new(settings, clock.clone(), rng.clone())?)
+}
+
+fn lane(vendor: &VendorConfig, client: Arc<dyn Vendor>) -> Lane {
+    let settings = LaneSettings {
+        timeout: vendor.timeout,
+        retry: vendor.retry.clone(),
+        reconcile: vendor.reconcile,
+        concurrency: CONCURRENCY,
+    };
+    Lane::new(vendor.name.clone(), client, settings)
+}
+
+fn source(config: &SourceConfig) -> anyhow::Result<(SourceName, Arc<dyn Source>)> {
+    let name = config.name.clone();
+    let source: Arc<dyn Source> = match &config.kind {
+        SourceKind::Alertmanager { auth } => Arc::new(Alertmanager::new(name, accepted(auth)?)),
+        SourceKind::PagerDuty { secrets } => Arc::new(PagerDuty::new(name, secrets.clone())),
+    };
+    Ok((config.name.clone(), source))
+}
+
+fn accepted(auth: &config::Auth) -> anyhow::Result<Auth> {
+    let basic: Vec<Basic> = auth
+        .basic
+        .iter()
+        .map(|(user, password)| Basic { user: user.clone(), password: password.clone() })
+        .collect();
+    let headers = auth
+        .header
+        .iter()
+        .map(|(name, values)| Ok(SecretHeader { name: name.parse()?, values: values.clone() }))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(Auth::new(&auth.bearer, &basic, &headers))
+}
+
+/// What a scrape is told of the store.
+fn snapshot_of(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> admin::TakeSnapshot {
+    Arc::new(move || {
+        let (store, clock) = (store.clone(), clock.clone());
+        Box::pin(async move { store.census().await.ok().map(|census| tally(&census, clock.now())) })
+    })
+}
+
+/// Every state and kind gets a value, also where there is none: a gauge that is missing cannot be
+/// told from one that broke.
+fn tally(census: &Census, now: Timestamp) -> Snapshot {
+    let incidents = State::NAMES
+        .into_iter()
+        .map(|state| (state, census.incidents.get(state).copied().unwrap_or(0)))
+        .collect();
+    let mut actions = Vec::new();
+    for kind in ActionKind::NAMES {
+        for state in ActionState::ALL.map(ActionState::name) {
+            let key = (kind.to_owned(), state.to_owned());
+            actions.push((kind, state, census.actions.get(&key).copied().unwrap_or(0)));
+        }
+    }
+    Snapshot {
+        incidents,
+        actions,
+        outbox_depth: census.unfinished(),
+        outbox_oldest: census.oldest_due.map_or(Duration::ZERO, |due| between(due, now)),
+    }
+}
+
+fn not_ready(store: Arc<dyn Store>, stop: CancellationToken) -> admin::NotReady {
+    Arc::new(move || {
+        let (store, stop) = (store.clone(), stop.clone());
+        Box::pin(async move {
+            let mut reasons = Vec::new();
+            if stop.is_cancelled() {
+                reasons.push("the daemon is stopping".to_owned());
+            }
+            if let Err(error) = store.check().await {
+                reasons.push(error.to_string());
+            }
+            reasons
+        })
+    })
+}
+
+fn limits(server: &ServerConfig) -> Limits {
+    Limits {
+        connections: server.max_connections,
+        header_timeout: server.header_timeout,
+        ..Limits::default()
+    }
+}
+
+async fn listen(
+    address: SocketAddr,
+    router: axum::Router,
+    limits: Limits,
+    stop: &CancellationToken,
+) -> anyhow::Result<(SocketAddr, JoinHandle<()>)> {
+    let listener = TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}; is something else using it? Change `server.listen` or `server.admin_listen`")
+    })?;
+    let bound = listener.local_addr()?;
+    Ok((bound, tokio::spawn(serve(listener, router, limits, stop.clone()))))
+}

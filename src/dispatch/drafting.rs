@@ -1,0 +1,274 @@
+//! From an incident to what is sent: a draft for its case, texts for its comments.
+//!
+//! *Invariant:* a template never loses a case. A subject or description that does not render is
+//! replaced by the built-in plain one, which says so. Contacts that the vendor would refuse are
+//! left out. What remains wrong (a product that the vendor no longer has, say) is put off and
+//! tried again, because the remedy is a change of the rule or of the catalog, and is shown to a
+//! person meanwhile.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::domain::action::ActionKind;
+use crate::domain::catalog::Catalog;
+use crate::domain::draft::{
+    Choices, Contact, Draft, DraftProblem, fit_comment, fit_description, fit_subject,
+};
+use crate::domain::ids::{AccountId, RuleName};
+use crate::domain::incident::Incident;
+use crate::playbook::{Playbook, template_id};
+use crate::rules::{CaseRule, TextSource};
+use crate::store::Action;
+use crate::templates::{RenderContext, RenderProblem, fallback, notes};
+use crate::vendors::{CatalogError, Operation, Vendor};
+
+/// Why nothing can be sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unready {
+    /// Not now.
+    #[error("{why}")]
+    Later {
+        /// Why, and what to do about it.
+        why: String,
+        /// How long the vendor wants to be left alone, if that is why.
+        retry_after: Option<Duration>,
+        /// Whether the vendor did not accept who we are.
+        denied: bool,
+    },
+    /// Never.
+    #[error("{0}")]
+    Never(String),
+}
+
+impl Unready {
+    fn later(why: impl Into<String>) -> Self {
+        Self::Later { why: why.into(), retry_after: None, denied: false }
+    }
+}
+
+impl From<CatalogError> for Unready {
+    fn from(error: CatalogError) -> Self {
+        let why = format!("the vendor's catalog could not be read: {error}");
+        match error {
+            CatalogError::Refused(_) => Self::later(why),
+            CatalogError::Denied(_) => Self::Later { why, retry_after: None, denied: true },
+            CatalogError::Unavailable { retry_after, .. } => {
+                Self::Later { why, retry_after, denied: false }
+            }
+        }
+    }
+}
+
+/// A draft that may be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drafted {
+    /// The draft.
+    pub draft: Draft,
+    /// What had to be done to it that somebody should know of.
+    pub notes: Vec<String>,
+}
+
+/// A subject or description is rendered up to this size; what the vendor takes is cut from it.
+const RENDER_LIMIT: usize = 256 * 1024;
+
+/// The vendor takes so many UTF-16 units of description.
+const DESCRIPTION_LIMIT: usize = 32_000;
+
+/// Makes the draft of an incident's case.
+///
+/// # Errors
+///
+/// [`Unready::Later`] where the rule is gone, a field does not render, the catalog cannot be read,
+/// or the result is not what the vendor takes.
+pub async fn draft(
+    playbook: &Playbook,
+    incident: &Incident,
+    vendor: &dyn Vendor,
+    now: Timestamp,
+    fresh_catalog: bool,
+) -> Result<Drafted, Unready> {
+    let name = &incident.key.rule;
+    let rule = playbook.case_rule(name).ok_or_else(|| {
+        Unready::later(format!(
+            "rule `{name}` is not in the rule files any more; put it back, so that its case can be opened"
+        ))
+    })?;
+    let sheet =
+        Sheet { playbook, rule: name, context: RenderContext::new(incident, now), incident, now };
+    let account = AccountId::new(sheet.field("account", &rule.plan.account)?);
+    let choices = sheet.choices(rule)?;
+    let catalog = vendor.catalog(&account, rule.plan.category, fresh_catalog).await?;
+    sheet.finish(rule, account, choices, &catalog)
+}
+
+/// One draft in the making.
+struct Sheet<'a> {
+    playbook: &'a Playbook,
+    rule: &'a RuleName,
+    context: RenderContext,
+    incident: &'a Incident,
+    now: Timestamp,
+}
+
+impl Sheet<'_> {
+    fn render(&self, key: &str, text: &TextSource) -> Result<String, RenderProblem> {
+        if let Some(constant) = text.constant() {
+            return Ok(constant.to_owned());
+        }
+        let id = template_id(self.rule, key, text);
+        self.playbook.templates.render(&id, &self.context, RENDER_LIMIT)
+    }
+
+    /// As [`Self::render`], but a text that is not there is a problem as well.
+    fn render_text(&self, key: &str, text: &TextSource) -> Result<String, RenderProblem> {
+        let rendered = self.render(key, text)?;
+        if rendered.trim().is_empty() {
+            return Err(RenderProblem {
+                template: template_id(self.rule, key, text),
+                line: 1,
+                column: 1,
+                message: "it renders to nothing".to_owned(),
+            });
+        }
+        Ok(rendered)
+    }
+
+    /// A field that has no substitute.
+    fn field(&self, key: &str, text: &TextSource) -> Result<String, Unready> {
+        self.render(key, text)
+            .map(|text| text.trim().to_owned())
+            .map_err(|problem| Unready::later(format!("`{key}` does not render: {problem}")))
+    }
+
+    fn choices(&self, rule: &CaseRule) -> Result<Choices, Unready> {
+        let mut choices = Choices::default();
+        for (field, text) in &rule.plan.choices {
+            // An optional field whose template prints nothing is a field that is not sent.
+            *field.of_mut(&mut choices) =
+                Some(self.field(field.name(), text)?).filter(|value| !value.is_empty());
+        }
+        Ok(choices)
+    }
+
+    fn finish(
+        &self,
+        rule: &CaseRule,
+        account: AccountId,
+        choices: Choices,
+        catalog: &Catalog,
+    ) -> Result<Drafted, Unready> {
+        let plan = &rule.plan;
+        let mut notes = Vec::new();
+        let rank = self.incident.rank;
+        let severity = catalog.severity(plan.category, &choices, rank).ok_or_else(|| {
+            Unready::later(format!("the vendor offers no severities for {}", plan.category))
+        })?;
+        if severity.clamped {
+            notes.push(format!(
+                "severity rank {rank} does not exist for this product; `{}` is its last",
+                severity.name
+            ));
+        }
+        let severity = severity.name.to_owned();
+        let marker = self.incident.id.marker();
+        let subject = self.render_text("subject", &plan.subject).unwrap_or_else(|problem| {
+            notes.push(format!("the built-in subject stands in: {problem}"));
+            fallback::subject(self.incident)
+        });
+        let description =
+            self.render_text("description", &plan.description).unwrap_or_else(|problem| {
+                notes.push(format!("the built-in description stands in: {problem}"));
+                fallback::description(self.incident, &problem, self.now)
+            });
+        let fitted = fit_description(&description, DESCRIPTION_LIMIT);
+        if fitted.cut {
+            notes.push("the description was too long for the vendor and was cut".to_owned());
+        }
+        let mut draft = Draft {
+            subject: fit_subject(&subject, &marker).text,
+            marker,
+            account,
+            category: plan.category,
+            description: fitted.text,
+            severity,
+            choices,
+            also_notify: self.addresses(rule, &mut notes),
+            alternate_contact: self.contact(rule, &mut notes),
+        };
+        let people = |problem: &DraftProblem| problem.is_about_people();
+        let mut problems = draft.problems(Some(catalog));
+        if problems.iter().any(people) {
+            // A wrong address must not cost the case.
+            for problem in problems.iter().filter(|problem| people(problem)) {
+                notes.push(format!("left out: {problem}"));
+            }
+            draft.drop_wrong_people();
+            problems = draft.problems(Some(catalog));
+        }
+        if problems.is_empty() {
+            return Ok(Drafted { draft, notes });
+        }
+        let why: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Err(Unready::later(format!("the vendor would not take this case: {}", why.join("; "))))
+    }
+
+    fn addresses(&self, rule: &CaseRule, notes: &mut Vec<String>) -> Vec<String> {
+        let mut addresses = Vec::new();
+        for (index, text) in rule.plan.also_notify.iter().enumerate() {
+            match self.render(&format!("also_notify[{index}]"), text) {
+                Ok(address) => addresses.push(address.trim().to_owned()),
+                Err(problem) => notes.push(format!("left out of also_notify: {problem}")),
+            }
+        }
+        addresses.retain(|address| !address.is_empty());
+        addresses
+    }
+
+    fn contact(&self, rule: &CaseRule, notes: &mut Vec<String>) -> Option<Contact> {
+        let plan = rule.plan.alternate_contact.as_ref()?;
+        let mut part = |key: &str, text: Option<&TextSource>| {
+            let text = text?;
+            match self.render(&format!("alternate_contact.{key}"), text) {
+                Ok(value) => Some(value.trim().to_owned()).filter(|value| !value.is_empty()),
+                Err(problem) => {
+                    notes.push(format!("left out of alternate_contact: {problem}"));
+                    None
+                }
+            }
+        };
+        let contact = Contact {
+            name: part("name", plan.name.as_ref()),
+            company: part("company", plan.company.as_ref()),
+            email: part("email", plan.email.as_ref()),
+            phone: part("phone", plan.phone.as_ref()),
+        };
+        (contact != Contact::default()).then_some(contact)
+    }
+}
+
+/// The operation of an action on a case that exists: a comment or a closure request.
+///
+/// # Errors
+///
+/// [`Unready::Never`] if the incident has no case.
+pub fn operation_on_case(incident: &Incident, action: &Action) -> Result<Operation, Unready> {
+    let case = incident
+        .state
+        .case()
+        .cloned()
+        .ok_or_else(|| Unready::Never("the incident has no case".to_owned()))?;
+    let marker = incident.id.marker();
+    let token = marker.action_token(action.id.seq);
+    match &action.kind {
+        ActionKind::Open => Err(Unready::Never("an open action needs a draft".to_owned())),
+        ActionKind::Comment { note } => {
+            let text = fit_comment(&notes::comment(note), &token).text;
+            Ok(Operation::Comment { case, marker, token, text })
+        }
+        ActionKind::Close => {
+            let text = fit_comment(&notes::closure(incident), &token).text;
+            Ok(Operation::Close { case, marker, token, text })
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The loop: timers, claims, and waiting for the next thing that is due.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::lane::Lane;
+use crate::clock::Clock;
+use crate::domain::ids::IncidentId;
+use crate::domain::lifecycle::{Event, step};
+use crate::playbook::Playbook;
+use crate::rng::Rng;
+use crate::store::{Store, StoreError};
+use crate::telemetry::metrics::Metrics;
+use crate::time::between;
+
+/// Longest nap; everything that matters wakes the loop earlier.
+const LONGEST_NAP: Duration = Duration::from_secs(5);
+
+/// Nap when something is due but cannot be worked on: all slots taken, or the vendor paused.
+const BLOCKED_NAP: Duration = Duration::from_millis(250);
+
+/// How many timers are fired in one go.
+const TIMERS: u32 = 256;
+
+/// See the [module above](super).
+pub struct Dispatcher {
+    /// Where actions are claimed and outcomes recorded.
+    pub store: Arc<dyn Store>,
+    /// One lane per vendor.
+    pub lanes: Vec<Arc<Lane>>,
+    /// Rules and templates.
+    pub playbook: Arc<Playbook>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// For the jitter.
+    pub rng: Arc<Rng>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Notified when there may be new work.
+    pub wake: Arc<Notify>,
+}
+
+impl Dispatcher {
+    /// Works until `stop`, then finishes what it has begun.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let mut working = JoinSet::new();
+        while !stop.is_cancelled() {
+            // A wake-up that arrives between looking for work and waiting is kept as a permit, so
+            // it is not missed.
+            self.fire_timers().await;
+            let claimed = self.claim(&mut working).await;
+            while let Some(finished) = working.try_join_next() {
+                report(finished);
+            }
+            if claimed > 0 {
+                continue;
+            }
+            let nap = self.nap().await;
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.wake.notified() => {}
+                () = self.clock.sleep(nap) => {}
+                Some(finished) = working.join_next(), if !working.is_empty() => report(finished),
+            }
+        }
+        info!(unfinished = working.len(), "the dispatcher stops; it finishes what it has begun");
+        while let Some(finished) = working.join_next().await {
+            report(finished);
+        }
+    }
+
+    /// Claims what each lane has room for, and starts working on it.
+    async fn claim(self: &Arc<Self>, working: &mut JoinSet<()>) -> usize {
+        let mut claimed = 0;
+        for lane in &self.lanes {
+            let now = self.clock.now();
+            if lane.paused_until(now).is_some() {
+                continue;
+            }
+            let free = u32::try_from(lane.slots.available_permits()).unwrap_or(u32::MAX);
+            if free == 0 {
+                continue;
+            }
+            let vendors = std::slice::from_ref(&lane.name);
+            let claims = match self.store.claim(vendors, now, lane.lease(), free).await {
+                Ok(claims) => claims,
+                Err(error) => {
+                    self.trouble("claim", &error);
+                    continue;
+                }
+            };
+            for claim in claims {
+                // There are as many permits as were free, and only this loop takes them.
+                let Ok(slot) = lane.slots.clone().try_acquire_owned() else { break };
+                claimed += 1;
+                let (dispatcher, lane) = (self.clone(), lane.clone());
+                working.spawn(async move {
+                    dispatcher.work(&lane, claim).await;
+                    drop(slot);
+                });
+            }
+        }
+        claimed
+    }
+
+    /// Decides about the incidents whose timer has run out.
+    async fn fire_timers(&self) {
+        let due = match self.store.due_incidents(self.clock.now(), TIMERS).await {
+            Ok(due) => due,
+            Err(error) => return self.trouble("read timers", &error),
+        };
+        for id in due {
+            if let Err(error) = self.fire(&id).await {
+                self.trouble("fire a timer", &error);
+            }
+        }
+    }
+
+    async fn fire(&self, id: &IncidentId) -> Result<(), StoreError> {
+        let (playbook, now) = (self.playbook.clone(), self.clock.now());
+        let decide = Arc::new(move |incident: &crate::domain::incident::Incident| {
+            step(Some(incident), &Event::Timer, &playbook.policy(&incident.key.rule), now)
+        });
+        if let Some(step) = self.store.advance(id, decide).await?
+            && step.changed
+        {
+            info!(incident = %id, reason = %step.reason, "incident {id}: {}", step.reason);
+        }
+        Ok(())
+    }
+
+    async fn nap(&self) -> Duration {
+        match self.store.next_due().await {
+            Ok(Some(due)) => {
+                let wait = between(self.clock.now(), due);
+                if wait.is_zero() { BLOCKED_NAP } else { wait.min(LONGEST_NAP) }
+            }
+            Ok(None) => LONGEST_NAP,
+            Err(error) => {
+                self.trouble("ask what is due next", &error);
+                LONGEST_NAP
+            }
+        }
+    }
+
+    pub(super) fn trouble(&self, what: &str, error: &StoreError) {
+        self.metrics.alarm("store");
+        error!(%error, "the dispatcher could not {what}: {error}");
+    }
+}
+
+fn report(finished: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = finished {
+        // Its lease runs out, and the action comes back as one to look for.
+        warn!(%error, "work on an action ended early: {error}");
+    }
+}

@@ -1,0 +1,45 @@
+//! How patiently a vendor is treated: how fast it is asked, and how long and among whose cases a
+//! lost one is looked for.
+
+use std::time::Duration;
+
+/// How fast a vendor may be asked.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    /// Requests per second in the long run; above zero.
+    pub per_second: f64,
+    /// Requests that may go at once after a pause; at least one.
+    pub burst: u32,
+}
+
+impl Default for Rate {
+    /// Careful: the vendor's own limits are not published.
+    fn default() -> Self {
+        Self { per_second: 1.0, burst: 5 }
+    }
+}
+
+/// How long and how often to look for what may have been done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reconcile {
+    /// The vendor's lists may lag; not before this time has passed is "not there" believed.
+    pub window: Duration,
+    /// How many looks must have found nothing; at least one.
+    pub looks: u32,
+}
+
+impl Default for Reconcile {
+    fn default() -> Self {
+        Self { window: Duration::from_secs(120), looks: 3 }
+    }
+}
+
+/// Whose cases are listed when a lost one is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ListScope {
+    /// Those of the vendor's user behind the API client, who is the one that opens them.
+    #[default]
+    Mine,
+    /// All that the user may see: for API clients of several users.
+    All,
+}

@@ -1,0 +1,194 @@
+//! From the files that a person writes to what the daemon runs with: config, rules, templates,
+//! credentials. Every mistake in any of them is found in one go.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::source_file::{Holds, Place, Position, SourceFile, Span};
+use crate::config::{Config, Diagnostic, Diagnostics, Lookup, VendorConfig, VendorKind};
+use crate::domain::ids::RuleName;
+use crate::playbook::{Playbook, template_id};
+use crate::rules::{RuleSet, TextSource, Then};
+use crate::templates::{self, TemplateProblem, TemplateSet};
+use crate::vendors::akamai::edgerc::{self, Access};
+
+/// Everything that the files say, checked.
+#[derive(Debug)]
+pub struct Setup {
+    /// The daemon's own file.
+    pub config: Config,
+    /// Rules and templates.
+    pub playbook: Playbook,
+}
+
+/// Reads and checks everything. There is a setup only if there is no error.
+pub fn load(path: &Path, env: Lookup<'_>) -> (Option<Setup>, Diagnostics) {
+    let checked = Config::check(path, env);
+    let mut diagnostics = checked.diagnostics;
+    let (rules, wrong) = crate::rules::file::load(&checked.rules, env);
+    diagnostics.extend(wrong);
+    let mut templates = TemplateSet::builder();
+    let files = checked
+        .templates
+        .as_deref()
+        .map(|folder| read_templates(folder, &mut templates, &mut diagnostics));
+    if let Some(rules) = &rules {
+        add_inline(rules, &mut templates, &mut diagnostics);
+    }
+    let (templates, wrong) = templates.build();
+    if let Some(files) = &files {
+        for problem in &wrong {
+            report_in_file(files, problem, &mut diagnostics);
+        }
+        if let Some(rules) = &rules {
+            refuse_missing_files(rules, files, &mut diagnostics);
+        }
+    }
+    for vendor in checked.config.iter().flat_map(|config| &config.vendors) {
+        if let (Err(why), Some(place)) =
+            (akamai_access(vendor, env), checked.vendor_places.get(&vendor.name))
+        {
+            let message = format!("vendor `{}` cannot be used: {why}", vendor.name);
+            diagnostics.push(Diagnostic::error(place.clone(), message));
+        }
+    }
+    let setup = match (checked.config, rules) {
+        (Some(config), Some(rules)) if !diagnostics.has_errors() => {
+            Some(Setup { config, playbook: Playbook { rules, templates } })
+        }
+        _ => None,
+    };
+    (setup, diagnostics)
+}
+
+/// Where the credentials of an Akamai vendor are, and whether they can be read.
+///
+/// # Errors
+///
+/// What is wrong with them and what to do, in a sentence without any secret.
+pub fn akamai_access(vendor: &VendorConfig, env: Lookup<'_>) -> Result<Option<Access>, String> {
+    let VendorKind::Akamai { edgerc: file, section, base_url, credentials, .. } = &vendor.kind
+    else {
+        return Ok(None);
+    };
+    let mut access = match (credentials, base_url, file) {
+        (Some(given), Some(base), _) => Access {
+            base: base.clone(),
+            credentials: crate::vendors::akamai::Credentials::new(
+                given.client_token.clone(),
+                given.client_secret.clone(),
+                given.access_token.clone(),
+            )
+            .map_err(|error| error.to_string())?,
+        },
+        (Some(_), None, _) => {
+            return Err("`credentials` need a `base_url`: the https:// address of the API client's own host".to_owned());
+        }
+        (None, _, Some(file)) => {
+            edgerc::load(file, section, env).map_err(|error| error.to_string())?
+        }
+        (None, _, None) => edgerc::from_env(section, env)
+            .map_err(|error| error.to_string())?
+            .ok_or_else(|| "it has no credentials: name a file with `edgerc: ~/.edgerc`, or set AKAMAI_HOST, AKAMAI_CLIENT_TOKEN, AKAMAI_CLIENT_SECRET and AKAMAI_ACCESS_TOKEN".to_owned())?,
+    };
+    if let Some(base) = base_url {
+        access.base = base.clone();
+    }
+    Ok(Some(access))
+}
+
+/// A template file as it was read.
+struct TemplateFile {
+    name: String,
+    file: std::sync::Arc<SourceFile>,
+}
+
+/// Reads every `*.hbs` of the folder and of its subfolders.
+fn read_templates(
+    folder: &Path,
+    templates: &mut templates::Builder,
+    diagnostics: &mut Diagnostics,
+) -> Vec<TemplateFile> {
+    let mut files = Vec::new();
+    let pattern = format!("{}/**/*.hbs", glob::Pattern::escape(&folder.to_string_lossy()));
+    let mut paths: Vec<PathBuf> =
+        glob::glob(&pattern).map(|paths| paths.flatten().collect()).unwrap_or_default();
+    paths.sort();
+    for path in paths {
+        let Ok(relative) = path.strip_prefix(folder) else { continue };
+        let name = relative.to_string_lossy().into_owned();
+        match SourceFile::read(&path, Holds::NoSecrets) {
+            Ok(file) => files.push(TemplateFile { name, file }),
+            Err(diagnostic) => diagnostics.push(*diagnostic),
+        }
+    }
+    for index in 0..files.len() {
+        let Some(TemplateFile { name, file }) = files.get(index) else { continue };
+        for problem in templates.file(name, file.text()) {
+            report_in_file(&files, &problem, diagnostics);
+        }
+    }
+    files
+}
+
+fn report_in_file(files: &[TemplateFile], problem: &TemplateProblem, into: &mut Diagnostics) {
+    let Some(file) = files.iter().find(|file| file.name == problem.template) else { return };
+    let start = file.file.offset(Position { line: problem.line, column: problem.column });
+    let rest = file.file.text().get(start..).unwrap_or_default();
+    let length = rest.find('\n').unwrap_or(rest.len());
+    let span = Span { start, end: start.saturating_add(length) };
+    let place = Place { file: file.file.clone(), span };
+    into.push(told(place, problem));
+}
+
+fn told(place: Place, problem: &TemplateProblem) -> Diagnostic {
+    let diagnostic = Diagnostic::error(place, problem.message.clone());
+    match &problem.hint {
+        Some(hint) => diagnostic.hint(hint.clone()),
+        None => diagnostic,
+    }
+}
+
+/// Every text of every rule that is a template of its own.
+fn inline_texts(rules: &RuleSet) -> impl Iterator<Item = (&RuleName, String, &TextSource)> {
+    rules.rules.iter().flat_map(|rule| {
+        let texts = match &rule.then {
+            Then::Case(case) => case.plan.texts(),
+            Then::Ignore => Vec::new(),
+        };
+        texts.into_iter().map(|(key, text)| (&rule.name, key, text))
+    })
+}
+
+fn add_inline(rules: &RuleSet, templates: &mut templates::Builder, into: &mut Diagnostics) {
+    for (rule, key, text) in inline_texts(rules) {
+        if text.is_file || text.constant().is_some() {
+            continue;
+        }
+        for problem in templates.inline(&template_id(rule, &key, text), &text.text) {
+            let place = text.place.clone();
+            let problem = TemplateProblem {
+                message: format!(
+                    "{} (line {}, column {} of this template)",
+                    problem.message, problem.line, problem.column
+                ),
+                ..problem
+            };
+            into.push(told(place, &problem));
+        }
+    }
+}
+
+fn refuse_missing_files(rules: &RuleSet, files: &[TemplateFile], into: &mut Diagnostics) {
+    for (_, _, text) in inline_texts(rules) {
+        if !text.is_file || files.iter().any(|file| file.name == text.text) {
+            continue;
+        }
+        let message = format!("there is no template file `{}`", text.text);
+        let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+        let hint = match crate::config::suggest::nearest(&text.text, names.iter().copied()) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => format!("the folder of templates has: {}", names.join(", ")),
+        };
+        into.push(Diagnostic::error(text.place.clone(), message).hint(hint));
+    }
+}
