@@ -7,3 +7,6 @@ pub mod answer;
 pub mod body;
 pub mod server;
 pub mod webhooks;
+
+#[cfg(test)]
+mod tests;
