@@ -37,7 +37,7 @@ impl Budget {
 
 /// A body, and the memory that is held for it until this is dropped.
 #[derive(Debug)]
-pub struct Received {
+pub struct RawBody {
     /// The raw bytes, exactly as sent.
     pub bytes: Bytes,
     /// Keep it as long as the bytes.
@@ -70,7 +70,7 @@ pub async fn read(
     limit: usize,
     deadline: Duration,
     budget: &Budget,
-) -> Result<Received, BodyError> {
+) -> Result<RawBody, BodyError> {
     if !plain(request.headers()) {
         return Err(BodyError::Encoded);
     }
@@ -86,7 +86,7 @@ pub async fn read(
     }
 }
 
-async fn collect(mut body: Body, limit: usize, budget: &Budget) -> Result<Received, BodyError> {
+async fn collect(mut body: Body, limit: usize, budget: &Budget) -> Result<RawBody, BodyError> {
     let mut held = budget.take(1).ok_or(BodyError::NoRoom)?;
     let mut whole = Vec::new();
     let mut only: Option<Bytes> = None;
@@ -115,7 +115,7 @@ async fn collect(mut body: Body, limit: usize, budget: &Budget) -> Result<Receiv
         }
     }
     let bytes = only.unwrap_or_else(|| Bytes::from(whole));
-    Ok(Received { bytes, held })
+    Ok(RawBody { bytes, held })
 }
 
 /// Whether the body is sent as it is.
@@ -134,7 +134,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    async fn read_body(body: Body, limit: usize, budget: &Budget) -> Result<Received, BodyError> {
+    async fn read_body(body: Body, limit: usize, budget: &Budget) -> Result<RawBody, BodyError> {
         read(Request::new(body), limit, SECOND, budget).await
     }
 

@@ -8,3 +8,6 @@ pub mod body;
 mod engine;
 pub mod server;
 pub mod webhooks;
+
+#[cfg(test)]
+mod tests;

@@ -21,10 +21,10 @@ use http::{HeaderMap, Method, Request};
 use jiff::Timestamp;
 
 use super::answer::{self, Refusal};
-use super::body::{self, BodyError, Budget};
+use super::body::{self, BodyError, Budget, RawBody};
 use crate::clock::Clock;
 use crate::domain::ids::{DeliveryId, SourceName};
-use crate::sources::{Received, Source, Unauthentic};
+use crate::sources::{Received, Source, Unauthentic, Unusable};
 use crate::store::Fate;
 use crate::telemetry::metrics::{Metrics, Rejection};
 
@@ -96,6 +96,8 @@ pub struct Webhooks {
 
 /// What [`Webhooks::body_deadline`] should be where nobody says otherwise.
 pub const BODY_DEADLINE: Duration = Duration::from_secs(10);
+/// Bodies up to this size are parsed where they are: about half a millisecond.
+const PARSE_INLINE: usize = 256 * 1024;
 /// What [`Webhooks::budget`] should be where nobody says otherwise.
 pub const BODY_BUDGET: usize = 256 * 1024 * 1024;
 
@@ -166,7 +168,6 @@ async fn handle(
 
 impl Webhooks {
     async fn deliver(&self, name: &str, request: Request<Body>) -> Result<Response, Rejected> {
-        let received_at = self.clock.now();
         let source = self.sources.get(&SourceName::new(name)).cloned().ok_or_else(|| Rejected {
             answer: Refusal::not_found(),
             reason: Rejection::UnknownSource,
@@ -181,6 +182,7 @@ impl Webhooks {
         let body = body::read(request, limit, self.body_deadline, &self.budget)
             .await
             .map_err(|error| self.unread(error, limit))?;
+        let received_at = self.clock.now();
 
         // A 415 would make PagerDuty drop the event; its signature says all that matters.
         if !source.never_refuses() && !is_json(&headers) {
@@ -192,7 +194,7 @@ impl Webhooks {
         }
         source.authenticate(&headers, &body.bytes).map_err(|why| unauthentic(why, &*source))?;
 
-        match source.parse(&headers, &body.bytes) {
+        match parse(source.clone(), headers, body.bytes.clone()).await? {
             Ok(received) => self.accept(source, received_at, body, received).await,
             Err(unusable) if unusable.acknowledged => {
                 self.dead_letter(source, body, unusable.message).await
@@ -208,7 +210,7 @@ impl Webhooks {
         &self,
         source: Arc<dyn Source>,
         received_at: Timestamp,
-        body: body::Received,
+        body: RawBody,
         received: Received,
     ) -> Result<Response, Rejected> {
         let accept = self.accept.clone();
@@ -242,7 +244,7 @@ impl Webhooks {
     async fn dead_letter(
         &self,
         source: Arc<dyn Source>,
-        body: body::Received,
+        body: RawBody,
         why: String,
     ) -> Result<Response, Rejected> {
         let accept = self.accept.clone();
@@ -288,6 +290,21 @@ impl Webhooks {
         };
         Rejected { answer, reason }
     }
+}
+
+/// Parses, off the event loop if it may take long: eight megabytes are some tens of milliseconds,
+/// in which a health check would have to wait.
+async fn parse(
+    source: Arc<dyn Source>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Result<Received, Unusable>, Rejected> {
+    if body.len() <= PARSE_INLINE {
+        return Ok(source.parse(&headers, &body));
+    }
+    tokio::task::spawn_blocking(move || source.parse(&headers, &body))
+        .await
+        .map_err(|_panic| Rejected::internal())
 }
 
 fn unauthentic(why: Unauthentic, source: &dyn Source) -> Rejected {
