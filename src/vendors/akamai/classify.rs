@@ -38,6 +38,8 @@ pub enum Class {
     NotSent,
     /// Definitely not done: who we are was not accepted.
     Denied,
+    /// Definitely not done: the API, and not the gateway before it, forbids this very thing.
+    Forbidden,
     /// Definitely not done: our clock is not the edge's.
     WrongTime,
     /// Definitely not done: a pause is asked for.
@@ -79,6 +81,7 @@ pub fn classify(phase: Phase, response: &Response, now: Timestamp) -> Judged {
             if wrong_time { Class::WrongTime } else { Class::Denied }
         }
         200 | 201 => Class::Done,
+        403 if kind.contains("/error-types/") => Class::Forbidden,
         401 | 403 => Class::Denied,
         429 => Class::Throttled,
         400 | 404 | 405 | 406 | 410 | 411 | 413 | 414 | 415 | 422 => {
@@ -119,7 +122,7 @@ fn message(status: u16, class: Class, said: &str) -> String {
         (401, _) => {
             "Akamai did not accept the credentials: check whether the API client is active and belongs to this host, then replace its tokens"
         }
-        (403, _) => {
+        (403, _) | (_, Class::Forbidden) => {
             "Akamai forbids this: give the API client READ-WRITE access to Case Management, and its user the right to the account"
         }
         (_, Class::Denied) => {

@@ -434,6 +434,11 @@ impl Client {
         }
         let Exchanged { mut judged, .. } =
             self.write(self.url(&["cases", case.as_str(), segment], &[]), body).await;
+        if judged.class == Class::Forbidden {
+            // About this case only, such as a comment later than 14 days after its closure. It
+            // must not hold up the cases of others.
+            return Outcome::Refused(judged.evidence);
+        }
         if judged.class != Class::Done {
             return not_done(judged);
         }
@@ -473,7 +478,8 @@ fn not_done(judged: Judged) -> Outcome {
         // A 503 to the read that goes before a comment may name a pause, too.
         Class::NotSent if retry_after.is_some() => Outcome::Throttled { retry_after, evidence },
         Class::NotSent => Outcome::NotSent(evidence),
-        Class::Denied | Class::WrongTime => Outcome::Denied(evidence),
+        // Whoever may not open cases or read them may do nothing that matters.
+        Class::Denied | Class::Forbidden | Class::WrongTime => Outcome::Denied(evidence),
         Class::Throttled => Outcome::Throttled { retry_after, evidence },
         // A confirmed answer never gets here; if one did, nobody would know.
         Class::Unknown | Class::Done => Outcome::Unknown(evidence),
@@ -484,7 +490,7 @@ fn catalog_error(judged: Judged) -> CatalogError {
     let Judged { class, retry_after, evidence, .. } = judged;
     match class {
         Class::Refused => CatalogError::Refused(evidence),
-        Class::Denied | Class::WrongTime => CatalogError::Denied(evidence),
+        Class::Denied | Class::Forbidden | Class::WrongTime => CatalogError::Denied(evidence),
         Class::NotSent | Class::Throttled | Class::Unknown | Class::Done => {
             CatalogError::Unavailable { retry_after, evidence }
         }

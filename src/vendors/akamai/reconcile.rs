@@ -224,7 +224,7 @@ fn listed(cases: &[CaseId]) -> String {
 }
 
 fn failed(judged: Judged) -> Look {
-    let denied = matches!(judged.class, Class::Denied | Class::WrongTime);
+    let denied = matches!(judged.class, Class::Denied | Class::Forbidden | Class::WrongTime);
     Look::Failed { retry_after: judged.retry_after, denied, evidence: judged.evidence }
 }
 

@@ -616,6 +616,20 @@ async fn closing_a_closed_case_is_done() {
 }
 
 #[tokio::test]
+async fn what_the_api_forbids_on_one_case_does_not_pause_the_others() {
+    let of_the_api = json!({"type": "/case-management/v3/error-types/forbidden", "status": 403});
+    let of_the_gateway = json!({"type": "https://problems.example/-/pep-authz/deny"});
+    for (problem, name) in [(of_the_api.clone(), "refused"), (of_the_gateway, "denied")] {
+        let answers = [json_answer(200, own_case()), json_answer(403, problem)];
+        let server = Server::with(answers).await;
+        assert_eq!(bench(&server.base).client.send(&comment()).await.name(), name);
+    }
+    let server = Server::with([json_answer(403, of_the_api)]).await;
+    let opened = bench(&server.base).client.send(&Operation::Open(Box::new(draft()))).await;
+    assert_eq!(opened.name(), "denied", "who may not open one case may open none");
+}
+
+#[tokio::test]
 async fn a_lost_answer_to_a_comment_is_unknown() {
     let server = Server::with([json_answer(200, own_case()), text_answer(502, "<html>")]).await;
     assert_eq!(bench(&server.base).client.send(&comment()).await.name(), "unknown");
