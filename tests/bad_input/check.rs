@@ -54,8 +54,24 @@ rules:
   - name: matcher
     match: ['source = \"am\"']
     ignore: true
-  - name: tab
-\tmatch: []
+",
+    );
+    files.write("rules/30-third.yaml", "rules:\n  - name: tab\n\tmatch: []\n");
+    files.write(
+        "rules/40-fourth.yaml",
+        "\
+rules:
+  - name: good-but-for-its-texts
+    match: []
+    vendor: akamai
+    case:
+      account: A-CCT7890
+      category: TECHNICAL
+      product: Ion Premier
+      problem: Configuring/Managing Services
+      severity: 1
+      subject: '{{uper labels.property}}'
+      description: nowhere.md.hbs
 ",
     );
     files.write("templates/text.md.hbs", "fine\n{{#if labels.x}}\nnever closed\n");
@@ -68,7 +84,10 @@ fn every_mistake_of_every_file_is_shown_in_one_run_with_its_place() {
     let files = spoiled();
     let ended = files.run("check");
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
-    insta::assert_snapshot!("mistakes_text", files.plain(&format!("{}\n{}", ended.stderr, ended.stdout)));
+    insta::assert_snapshot!(
+        "mistakes_text",
+        files.plain(&format!("{}\n{}", ended.stderr, ended.stdout))
+    );
 }
 
 #[test]
@@ -88,8 +107,15 @@ fn every_mistake_is_in_the_output_for_scripts_too() {
     let of = |name: &str| {
         mistakes.iter().filter(|m| m["file"].as_str().is_some_and(|f| f.ends_with(name))).count()
     };
-    for file in ["casewright.yaml", "10-first.yaml", "20-second.yaml", "text.md.hbs", "cycle.md.hbs"]
-    {
+    for file in [
+        "casewright.yaml",
+        "10-first.yaml",
+        "20-second.yaml",
+        "30-third.yaml",
+        "40-fourth.yaml",
+        "text.md.hbs",
+        "cycle.md.hbs",
+    ] {
         assert!(of(file) > 0, "nothing about {file}: {mistakes:#?}");
     }
     insta::assert_snapshot!("mistakes_json", files.plain(&ended.stdout));
@@ -116,7 +142,11 @@ fn a_missing_config_is_named_with_what_to_do() {
     let files = Files::good();
     std::fs::remove_file(files.path("casewright.yaml")).expect("removed");
     for command in ["check", "serve"] {
-        files.run(command).says(&["casewright.yaml", "No such file", "--config"]);
+        files.run(command).says(&[
+            "casewright.yaml",
+            "there is no file",
+            "give another path, or create the file",
+        ]);
     }
 }
 

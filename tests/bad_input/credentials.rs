@@ -63,7 +63,8 @@ fn one_that_others_can_read_is_refused_with_the_remedy() {
 fn a_missing_or_empty_key_is_named_with_where_to_get_it() {
     let files = real_vendor();
     for key in ["host", "client_token", "client_secret", "access_token"] {
-        let without: Vec<_> = good().lines().filter(|l| !l.starts_with(key)).map(str::to_owned).collect();
+        let without: Vec<_> =
+            good().lines().filter(|l| !l.starts_with(key)).map(str::to_owned).collect();
         edgerc(&files, 0o600, &without.join("\n"));
         refused(&files, &[&format!("`{key}`"), "[default]", "Control Center"]);
     }
@@ -87,6 +88,7 @@ fn a_file_of_something_else_is_refused_without_showing_it() {
     refused(&files, &["larger than", "not an .edgerc"]);
     std::fs::remove_file(files.path("edgerc")).expect("removed");
     std::fs::create_dir(files.path("edgerc")).expect("a folder");
-    std::fs::set_permissions(files.path("edgerc"), std::fs::Permissions::from_mode(0o700)).expect("set");
+    std::fs::set_permissions(files.path("edgerc"), std::fs::Permissions::from_mode(0o700))
+        .expect("set");
     refused(&files, &["edgerc", "directory"]);
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use super::house::{Ended, Files, Served, firing, payload};
+use super::house::{Answer, Ended, Files, Served, TOKEN, firing, payload};
 
 async fn sqlite(path: &Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
@@ -224,31 +224,16 @@ async fn a_lock_while_webhooks_arrive_costs_none_that_was_acknowledged() {
     let mut other = sqlite(&files.database()).await;
     execute(&mut other, "BEGIN IMMEDIATE").await;
     let started = Instant::now();
-    let body =
-        |at: usize| payload(&[firing(&format!("Locked{at}"), &json!({}))]).to_string();
-    let posts = (0..SENDERS).map(|at| house.alertmanager(body(at)));
-    let answers = {
-        let mut tasks = Vec::new();
-        for post in posts {
-            tasks.push(Box::pin(post));
-        }
-        let mut answers = Vec::new();
-        // All at once, so that they wait together.
-        let mut all: tokio::task::JoinSet<super::house::Answer> = tokio::task::JoinSet::new();
-        drop(tasks);
-        for at in 0..SENDERS {
-            let (client, url, body) = (house.client.clone(), house.url("am"), body(at));
-            all.spawn(async move {
-                let request = client.post(url).bearer_auth(super::house::TOKEN);
-                let request = request.header("content-type", "application/json").body(body);
-                super::house::Answer::of(request.send().await.expect("an answer")).await
-            });
-        }
-        while let Some(answer) = all.join_next().await {
-            answers.push((answer.expect("no panic"), started.elapsed()));
-        }
-        answers
-    };
+    let body = |at: usize| payload(&[firing(&format!("Locked{at}"), &json!({}))]).to_string();
+    // All at once, so that they wait together.
+    let mut posts = tokio::task::JoinSet::new();
+    for at in 0..SENDERS {
+        let post = house.client.post(house.url("am")).bearer_auth(TOKEN).body(body(at));
+        posts.spawn(async move {
+            (Answer::of(post.send().await.expect("an answer")).await, started.elapsed())
+        });
+    }
+    let answers = posts.join_all().await;
     for (answer, took) in &answers {
         answer.refuses(503, "overloaded", &["store"]);
         assert!(answer.head.contains("retry-after"), "{answer:?}");
@@ -295,7 +280,7 @@ async fn the_real_binary_comes_back_from_a_lock_as_well() {
     execute(&mut other, "BEGIN IMMEDIATE").await;
     let post = async || {
         let request = reqwest::Client::new().post(format!("{}/webhooks/am", served.webhooks));
-        let request = request.bearer_auth(super::house::TOKEN);
+        let request = request.bearer_auth(TOKEN);
         let body = payload(&[firing("Real", &json!({}))]).to_string();
         request.body(body).send().await.expect("an answer").status().as_u16()
     };

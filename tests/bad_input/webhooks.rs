@@ -22,7 +22,8 @@ fn padded(bytes: usize) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread")]
 async fn malformed_json_is_refused_with_the_place() {
     let house = Files::good().start().await;
-    let cut = good().to_string().replace("]}", "]");
+    let mut cut = good().to_string();
+    cut.pop();
     for (body, place) in [
         ("{\"version\": \"4\",\n oops}", "line 2"),
         ("[1, 2, 3]", "line 1"),
@@ -124,7 +125,7 @@ async fn a_body_at_the_limit_is_taken_and_one_byte_more_is_not() {
     // A length that is announced is refused before a byte of the body is sent.
     let head = format!(
         "POST /webhooks/am HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-        u64::MAX
+        1u64 << 40
     );
     assert_eq!(house.raw(&head, b"").await.status, 413);
     house.still_works(1).await;
@@ -155,8 +156,7 @@ async fn ten_thousand_labels_are_refused_with_the_limit_and_the_place() {
         let labels = (0..count).map(|at| (format!("l{at}"), json!("v")));
         Value::Object(labels.collect())
     };
-    let answer =
-        house.alertmanager(payload(&[firing("Many", &labels(9_999))]).to_string()).await;
+    let answer = house.alertmanager(payload(&[firing("Many", &labels(9_999))]).to_string()).await;
     answer.refuses(400, "unusable", &["alerts[0]", "labels", "10000", "256"]);
     // One below and at the limit, with `alertname`; the reserved label `source` comes on top.
     for count in [254, 255] {
@@ -195,7 +195,7 @@ async fn invalid_utf8_is_refused_with_the_place() {
     }
     // Half a surrogate pair, as an escape.
     let body = text.replace("Z?rich", "Z\\ud800rich");
-    house.alertmanager(body).await.refuses(400, "unusable", &["surrogate"]);
+    house.alertmanager(body).await.refuses(400, "unusable", &["hex escape at line 1"]);
     house.still_works(0).await;
 }
 
@@ -216,7 +216,7 @@ async fn who_cannot_say_who_it_is_gets_in_nowhere() {
         &[("authorization", TOKEN)],
     ] {
         let answer = post("am", headers).await;
-        answer.refuses(401, "bad_credential", &["credential", "am"]);
+        answer.refuses(401, "bad_credential", &["credential", "Authorization", "`auth`"]);
         assert!(answer.head.contains("www-authenticate"), "{answer:?}");
     }
     post("am", &[]).await.refuses(401, "no_credential", &["credential", "Authorization"]);
