@@ -24,24 +24,21 @@ pub struct Setup {
 pub fn load(path: &Path, env: Lookup<'_>) -> (Option<Setup>, Diagnostics) {
     let checked = Config::check(path, env);
     let mut diagnostics = checked.diagnostics;
-    let (rules, wrong) = crate::rules::file::load(&checked.rules, env);
+    // A rule that cannot be read must not hide what is wrong in the texts of its neighbours.
+    let (rules, wrong) = crate::rules::file::read_all(&checked.rules, env);
     diagnostics.extend(wrong);
     let mut templates = TemplateSet::builder();
     let files = checked
         .templates
         .as_deref()
         .map(|folder| read_templates(folder, &mut templates, &mut diagnostics));
-    if let Some(rules) = &rules {
-        add_inline(rules, &mut templates, &mut diagnostics);
-    }
+    add_inline(&rules, &mut templates, &mut diagnostics);
     let (templates, wrong) = templates.build();
     if let Some(files) = &files {
         for problem in &wrong {
             report_in_file(files, problem, &mut diagnostics);
         }
-        if let Some(rules) = &rules {
-            refuse_missing_files(rules, files, &mut diagnostics);
-        }
+        refuse_missing_files(&rules, files, &mut diagnostics);
     }
     for vendor in checked.config.iter().flat_map(|config| &config.vendors) {
         if let (Err(why), Some(place)) =
@@ -51,12 +48,8 @@ pub fn load(path: &Path, env: Lookup<'_>) -> (Option<Setup>, Diagnostics) {
             diagnostics.push(Diagnostic::error(place.clone(), message));
         }
     }
-    let setup = match (checked.config, rules) {
-        (Some(config), Some(rules)) if !diagnostics.has_errors() => {
-            Some(Setup { config, playbook: Playbook { rules, templates } })
-        }
-        _ => None,
-    };
+    let config = checked.config.filter(|_| !diagnostics.has_errors());
+    let setup = config.map(|config| Setup { config, playbook: Playbook { rules, templates } });
     (setup, diagnostics)
 }
 

@@ -114,8 +114,14 @@ impl fmt::Debug for Webhooks {
 pub fn router(webhooks: Webhooks) -> Router {
     Router::new()
         .route("/webhooks/{source}", any(handle))
-        .fallback(|| async { Refusal::not_found() })
+        .fallback(|| async { unknown_address() })
         .with_state(webhooks)
+}
+
+fn unknown_address() -> Refusal {
+    Refusal::not_found().hint(
+        "webhooks go to POST /webhooks/{name}, with a name from `sources` in casewright's config",
+    )
 }
 
 /// A refusal and the reason that is counted for it.
@@ -169,7 +175,7 @@ async fn handle(
 impl Webhooks {
     async fn deliver(&self, name: &str, request: Request<Body>) -> Result<Response, Rejected> {
         let source = self.sources.get(&SourceName::new(name)).cloned().ok_or_else(|| Rejected {
-            answer: Refusal::not_found(),
+            answer: unknown_address(),
             reason: Rejection::UnknownSource,
         })?;
         if request.method() != Method::POST {
@@ -312,7 +318,8 @@ fn unauthentic(why: Unauthentic, source: &dyn Source) -> Rejected {
         Unauthentic::Missing => ("no_credential", Rejection::Unauthenticated),
         Unauthentic::Wrong => ("bad_credential", Rejection::WrongCredential),
     };
-    let answer = Refusal::unauthentic(code, why.to_string(), &source.challenges());
+    let answer = Refusal::unauthentic(code, why.to_string(), &source.challenges())
+        .hint(source.credential_hint());
     Rejected { answer, reason }
 }
 

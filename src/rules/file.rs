@@ -32,6 +32,13 @@ const INERT: &str = "it will be, without a change to this file";
 
 /// Reads all rule files, in order. There is a rule set only if there is no error.
 pub fn load(inputs: &RuleInputs, env: Lookup<'_>) -> (Option<RuleSet>, Diagnostics) {
+    let (rules, diagnostics) = read_all(inputs, env);
+    ((!diagnostics.has_errors()).then_some(rules), diagnostics)
+}
+
+/// As [`load`], but with the rules that could be read although others could not: for finding what
+/// else is wrong, never for running.
+pub fn read_all(inputs: &RuleInputs, env: Lookup<'_>) -> (RuleSet, Diagnostics) {
     let mut diagnostics = Diagnostics::default();
     let mut names = BTreeMap::new();
     let mut rules = Vec::new();
@@ -40,8 +47,7 @@ pub fn load(inputs: &RuleInputs, env: Lookup<'_>) -> (Option<RuleSet>, Diagnosti
         rules.extend(found);
         diagnostics.extend(wrong);
     }
-    let rules = (!diagnostics.has_errors()).then_some(RuleSet { rules });
-    (rules, diagnostics)
+    (RuleSet { rules }, diagnostics)
 }
 
 /// Where each name stands first.

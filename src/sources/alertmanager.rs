@@ -86,6 +86,11 @@ impl Source for Alertmanager {
     fn challenges(&self) -> Vec<&'static str> {
         self.auth.challenges()
     }
+
+    fn credential_hint(&self) -> &'static str {
+        "in Alertmanager, set http_config of the webhook so that the Authorization header (or the \
+         configured one) carries a credential that casewright's config lists in this source's `auth`"
+    }
 }
 
 impl Alertmanager {

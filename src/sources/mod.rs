@@ -39,6 +39,9 @@ pub trait Source: Send + Sync {
         Vec::new()
     }
 
+    /// What the person who runs the sender can do if authentication fails.
+    fn credential_hint(&self) -> &'static str;
+
     /// Whether an authentic delivery must never be answered with a 4xx, because the sender would
     /// drop it for good and, after a few, stop sending at all (PagerDuty).
     fn never_refuses(&self) -> bool {

@@ -109,6 +109,11 @@ impl Source for PagerDuty {
         Ok(Received { alerts, ids, truncated: false, note: None })
     }
 
+    fn credential_hint(&self) -> &'static str {
+        "the header X-PagerDuty-Signature must sign the raw body: put the webhook subscription's \
+         signing secret into this source's `secrets` in casewright's config"
+    }
+
     fn never_refuses(&self) -> bool {
         true
     }

@@ -9,7 +9,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, SqlitePool};
+use sqlx::{ConnectOptions, Connection as _, SqlitePool};
 
 use crate::domain::ids::InstallationId;
 use crate::rng::Rng;
@@ -77,8 +77,24 @@ pub enum OpenError {
         /// How one can tell.
         why: String,
     },
+    /// The path leads to something that cannot be a file.
+    #[error("{path} is a folder, not a file. Set store.sqlite to the path of a file in it.")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Its schema is not the one that its version number promises.
+    #[error("{path} cannot be used: {why}. Restore a backup, or start the version that wrote it.")]
+    Schema {
+        /// The database.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// Anything else.
-    #[error("cannot open {path}: {error}")]
+    #[error(
+        "cannot open {path}: {error}. Check the disk and the rights on it; if the file is damaged, restore a backup."
+    )]
     Other {
         /// The database.
         path: PathBuf,
@@ -100,11 +116,22 @@ pub(super) async fn open(path: &Path, rng: &Rng) -> Result<Opened, OpenError> {
             .map_err(|error| OpenError::Path { path: folder.to_owned(), error })?;
     }
     let explain = |error: sqlx::Error| explain(path, &error);
+    if path.is_dir() {
+        return Err(OpenError::Folder { path: path.to_owned() });
+    }
     let lock = lock(path)?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
-        .busy_timeout(BUSY_TIMEOUT)
+        .busy_timeout(BUSY_TIMEOUT);
+    let mut ours = false;
+    if path.exists() {
+        let visitor = options.clone().disable_statement_logging();
+        let mut visitor = visitor.connect().await.map_err(explain)?;
+        ours = refuse_others(path, &mut visitor).await?;
+        visitor.close().await.map_err(explain)?;
+    }
+    let options = options
         .foreign_keys(true)
         .pragma("trusted_schema", "OFF")
         .pragma("cell_size_check", "ON")
@@ -122,7 +149,11 @@ pub(super) async fn open(path: &Path, rng: &Rng) -> Result<Opened, OpenError> {
         .connect()
         .await
         .map_err(explain)?;
-    refuse_foreign(path, &mut writer).await?;
+    if !ours {
+        // 0x43575254, spelled out because a pragma takes no parameters.
+        let stamp = sqlx::query("PRAGMA application_id = 1129796180");
+        stamp.execute(&mut writer).await.map_err(explain)?;
+    }
     MIGRATIONS.run(&mut writer).await.map_err(|error| explain_migration(path, error))?;
     let installation = installation(&mut writer, rng).await.map_err(explain)?;
     // Nobody else has the file, so whoever held these leases is gone. An attempt that was being
@@ -160,24 +191,41 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-async fn refuse_foreign(path: &Path, db: &mut SqliteConnection) -> Result<(), OpenError> {
+/// Refuses what is not ours, or is of the future, on a connection without any of our settings:
+/// setting the journal mode alone would change the file. `false` if there is nothing in it yet.
+async fn refuse_others(path: &Path, db: &mut SqliteConnection) -> Result<bool, OpenError> {
     let explain = |error: sqlx::Error| explain(path, &error);
     let id: i32 =
         sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *db).await.map_err(explain)?;
-    if id == APPLICATION_ID {
-        return Ok(());
-    }
-    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
-        .fetch_one(&mut *db)
+    let tables: Vec<String> = sqlx::query_scalar("SELECT name FROM sqlite_schema")
+        .fetch_all(&mut *db)
         .await
         .map_err(explain)?;
-    if id != 0 || tables > 0 {
+    if id == 0 && tables.is_empty() {
+        return Ok(false); // New, or its making was cut off at the very start.
+    }
+    if id != APPLICATION_ID {
         let why = format!("it is the database of another program (application id {id:#x})");
         return Err(OpenError::Foreign { path: path.to_owned(), why });
     }
-    // 0x43575254, spelled out because a pragma takes no parameters.
-    sqlx::query("PRAGMA application_id = 1129796180").execute(db).await.map_err(explain)?;
-    Ok(())
+    if tables.iter().any(|name| name == "_sqlx_migrations") {
+        let newest: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
+            .fetch_one(&mut *db)
+            .await
+            .map_err(explain)?;
+        if let Some(version) = newest.filter(|version| *version > newest_known()) {
+            return Err(newer(path, version));
+        }
+    }
+    Ok(true)
+}
+
+fn newest_known() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
+fn newer(path: &Path, version: i64) -> OpenError {
+    OpenError::Newer { path: path.to_owned(), version, known: newest_known() }
 }
 
 async fn installation(db: &mut SqliteConnection, rng: &Rng) -> Result<InstallationId, sqlx::Error> {
@@ -206,10 +254,14 @@ fn explain(path: &Path, error: &sqlx::Error) -> OpenError {
 
 fn explain_migration(path: &Path, error: MigrateError) -> OpenError {
     match error {
-        MigrateError::VersionMissing(version) => OpenError::Newer {
+        MigrateError::VersionMissing(version) => newer(path, version),
+        MigrateError::VersionMismatch(version) => OpenError::Schema {
             path: path.to_owned(),
-            version,
-            known: MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0),
+            why: format!("its migration {version} differs from the one that this version knows"),
+        },
+        MigrateError::Dirty(version) => OpenError::Schema {
+            path: path.to_owned(),
+            why: format!("its migration {version} was applied only half"),
         },
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
             explain(path, &error)

@@ -152,17 +152,8 @@ async fn run(
                 }
                 answer_all(commands, receipts);
             }
-            // One bad command must not fail its neighbours: each gets a transaction of its own.
-            Err(_) if size > 1 => {
-                for command in commands {
-                    let mut alone = vec![command];
-                    match transact(&mut db, &mut alone).await {
-                        Ok(receipts) => answer_all(alone, receipts),
-                        Err(error) => fail_all(alone, &error),
-                    }
-                }
-            }
-            Err(error) => fail_all(commands, &error),
+            Err(Failure::Inside(_)) if size > 1 => one_by_one(&mut db, commands).await,
+            Err(Failure::Begin(error) | Failure::Inside(error)) => fail_all(commands, &error),
         }
         batch.reserve(BATCH);
     }
@@ -171,12 +162,38 @@ async fn run(
     }
 }
 
+/// One bad command must not fail its neighbours: each gets a transaction of its own.
+async fn one_by_one(db: &mut SqliteConnection, commands: Vec<Command>) {
+    let mut commands = commands.into_iter();
+    while let Some(command) = commands.next() {
+        let mut alone = vec![command];
+        match transact(db, &mut alone).await {
+            Ok(receipts) => answer_all(alone, receipts),
+            Err(Failure::Inside(error)) => fail_all(alone, &error),
+            Err(Failure::Begin(error)) => {
+                alone.extend(commands);
+                return fail_all(alone, &error);
+            }
+        }
+    }
+}
+
+/// Why a transaction did not happen.
+enum Failure {
+    /// It could not begin (somebody else holds the lock, say): no command is to blame, and trying
+    /// each alone would only make each wait as long as all together.
+    Begin(StoreError),
+    /// Something in it, or its commit, failed.
+    Inside(StoreError),
+}
+
 /// Applies all commands and commits. On an error nothing has been changed.
 async fn transact(
     db: &mut SqliteConnection,
     commands: &mut [Command],
-) -> Result<Vec<Receipt>, StoreError> {
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut *db).await.map_err(unavailable)?;
+) -> Result<Vec<Receipt>, Failure> {
+    let begun = sqlx::query("BEGIN IMMEDIATE").execute(&mut *db).await;
+    begun.map_err(|error| Failure::Begin(unavailable(error)))?;
     let result = apply_all(db, commands).await;
     let result = match result {
         Ok(receipts) => {
@@ -188,7 +205,7 @@ async fn transact(
         // After some errors SQLite has rolled back by itself; then this one fails, harmlessly.
         let _ = sqlx::query("ROLLBACK").execute(&mut *db).await;
     }
-    result
+    result.map_err(Failure::Inside)
 }
 
 async fn apply_all(
