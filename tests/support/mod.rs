@@ -1,5 +1,14 @@
 //! Builders that the integration tests share.
 #![allow(dead_code, reason = "no test uses all of them")]
+#![allow(clippy::print_stderr, reason = "where a failed test has left its files")]
+
+pub(crate) mod alertmanager;
+pub(crate) mod clock;
+pub(crate) mod files;
+pub(crate) mod house;
+pub(crate) mod pagerduty;
+pub(crate) mod process;
+pub(crate) mod sender;
 
 use std::sync::Arc;
 

@@ -1,0 +1,104 @@
+//! Incidents of PagerDuty: signed events, at least once, sometimes late.
+
+use crate::support::house::{House, assert_ended_once, assert_untouched};
+use crate::support::pagerduty::Event;
+
+fn triggered() -> Event {
+    Event::fixture("01-triggered-by-integration.json")
+}
+
+fn acknowledged() -> Event {
+    Event::fixture("03-acknowledged.json")
+}
+
+fn resolved() -> Event {
+    Event::fixture("18-resolved-by-integration.json")
+}
+
+fn merged() -> Event {
+    Event::fixture("19-resolved-merged.json")
+}
+
+#[tokio::test]
+async fn a_triggered_incident_opens_a_case_and_a_resolved_one_ends_it() {
+    let house = House::open().await;
+    house.hears_event(&triggered()).await;
+    let case = house.only_case().await;
+    assert!(case.filed.subject.contains("CdnEdge5xxRatioHigh"), "{case:#?}");
+    assert_eq!(case.filed.severity, "2-Moderate Impact");
+    assert_eq!(case.filed.product_name.as_deref(), Some("Adaptive Media Delivery"));
+    assert_untouched(&case);
+
+    house.hears_event(&acknowledged()).await;
+    assert_untouched(&house.only_case().await);
+
+    house.hears_event(&resolved()).await;
+    assert_ended_once(&house.only_case().await);
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_delivered_again_changes_nothing() {
+    let house = House::open().await;
+    house.hears_event(&triggered()).await;
+    house.settled().await;
+    assert_eq!(house.hears_event(&triggered()).await.fate, "redelivered");
+
+    // The same webhook, even if it claimed to carry another event.
+    let again = triggered().event_id("another");
+    assert_eq!(house.hears_event(&again).await.fate, "redelivered");
+    // The same event from a second subscription.
+    let again = triggered().webhook_id("another");
+    assert_eq!(house.hears_event(&again).await.fate, "redelivered");
+    assert_untouched(&house.only_case().await);
+}
+
+#[tokio::test]
+async fn a_redelivery_after_the_end_does_not_begin_it_again() {
+    let house = House::open().await;
+    house.hears_event(&triggered()).await;
+    house.settled().await;
+    house.hears_event(&resolved()).await;
+    assert_eq!(house.hears_event(&triggered()).await.fate, "redelivered");
+    assert_ended_once(&house.only_case().await);
+}
+
+#[tokio::test]
+async fn an_event_that_comes_late_changes_nothing() {
+    let house = House::open().await;
+    house.hears_event(&triggered()).await;
+    house.settled().await;
+    house.hears_event(&resolved()).await;
+    assert_eq!(house.hears_event(&acknowledged()).await.fate, "repeat");
+    assert_ended_once(&house.only_case().await);
+    assert_eq!(house.only_incident().await.state.name(), "closed");
+}
+
+#[tokio::test]
+async fn reopened_it_goes_on_with_its_case() {
+    let house = House::open().await;
+    house.hears_event(&triggered()).await;
+    house.settled().await;
+    house.hears_event(&resolved()).await;
+    house.hears_event(&Event::fixture("20-reopened.json")).await;
+    let case = house.only_case().await;
+    assert_eq!(case.comments.len(), 3, "the end, the request, the return: {case:#?}");
+    assert_eq!(house.only_incident().await.state.name(), "open");
+}
+
+#[tokio::test]
+async fn a_merged_incident_has_not_resolved() {
+    let house = House::open().await;
+    house.hears_event(&triggered()).await;
+    house.settled().await;
+    assert_eq!(house.hears_event(&merged()).await.fate, "noted");
+    assert_untouched(&house.only_case().await);
+    assert_eq!(house.only_incident().await.state.name(), "open");
+}
+
+#[tokio::test]
+async fn an_event_of_an_unknown_type_is_acknowledged_and_noted() {
+    let house = House::open().await;
+    let unknown = Event::fixture("25-unknown-future-event.json");
+    assert_eq!(house.hears_event(&unknown).await.fate, "noted");
+    house.no_case().await;
+}
