@@ -27,10 +27,14 @@ use casewright::rng::Rng;
 use casewright::rules::{Rule, RuleSet, Then};
 use casewright::sandbox::{Fault, Options, Sandbox};
 use casewright::setup::{self, Setup};
+use casewright::sources::Source as _;
+use casewright::sources::alertmanager::Alertmanager;
+use casewright::sources::credential::Auth;
 use casewright::store::sqlite::{self, SqliteStore};
 use casewright::store::{Fate, Store as _};
 use casewright::telemetry::metrics::{AlertResult, Metrics, Rejection, Snapshot};
 use casewright::templates::{RenderContext, TemplateSet};
+use http::HeaderMap;
 use regex::Regex;
 use serde_json::{Map, Value, json};
 use sqlx::ConnectOptions as _;
@@ -275,6 +279,19 @@ fn every_fault_in_the_pages_can_be_set() {
     });
 }
 
+#[test]
+fn the_alert_that_one_is_told_to_post_belongs_to_a_rule() {
+    let body = Regex::new(r"(?s)--data '(\s*\{.*?\})'\n").unwrap();
+    let body = &body.captures(README).unwrap()[1];
+    let source = Alertmanager::new("alertmanager".into(), Auth::open());
+    let received = source.parse(&HeaderMap::new(), body.as_bytes()).unwrap();
+    let path = root().join("config/casewright.yaml");
+    let setup = clean(setup::load(&path, &|_| None), "config/casewright.yaml");
+    let owners: Vec<_> =
+        setup.playbook.rules.route(&received.alerts[0]).iter().map(|rule| &rule.name).collect();
+    assert_eq!(owners, [&"edge-5xx".into()]);
+}
+
 // ---- tables
 
 /// What a deserialiser says that it would accept in place of nonsense.
@@ -325,6 +342,7 @@ fn metrics() -> String {
 /// Every metric by its name as one asks for it, with its type and labels.
 fn exported() -> BTreeMap<String, (String, BTreeSet<String>)> {
     let text = metrics();
+    let label = Regex::new(r#"(\w+)=""#).unwrap();
     let mut found = BTreeMap::new();
     for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
         let (family, kind) = line.split_once(' ').unwrap();
@@ -340,8 +358,7 @@ fn exported() -> BTreeMap<String, (String, BTreeSet<String>)> {
                 line.strip_prefix(&sample).is_some_and(|rest| rest.starts_with(['{', ' ']))
             })
             .unwrap_or_else(|| panic!("no sample of {sample} in\n{text}"));
-        let labels = Regex::new(r#"(\w+)=""#).unwrap();
-        let labels = labels.captures_iter(line).map(|label| label[1].to_owned()).collect();
+        let labels = label.captures_iter(line).map(|label| label[1].to_owned()).collect();
         found.insert(name, (kind.to_owned(), labels));
     }
     found
@@ -351,7 +368,9 @@ fn exported() -> BTreeMap<String, (String, BTreeSet<String>)> {
 fn the_table_of_metrics_is_what_is_exported() {
     let told: BTreeMap<_, _> = table("### Metrics", "name")
         .into_iter()
-        .map(|row| (quoted(&row[0]).remove(0), (row[1].clone(), quoted(&row[2]).into_iter().collect())))
+        .map(|row| {
+            (quoted(&row[0]).remove(0), (row[1].clone(), quoted(&row[2]).into_iter().collect()))
+        })
         .collect();
     assert_eq!(told, exported());
 }
@@ -391,7 +410,8 @@ fn every_command_in_the_pages_exists() {
         .collect();
     assert_eq!(told, real);
 
-    let call = Regex::new(r"(?:casewright|release --) (serve|check|demo|sandbox)\b([^`\n]*)").unwrap();
+    let call =
+        Regex::new(r"(?:casewright|release --) (serve|check|demo|sandbox)\b([^`\n]*)").unwrap();
     for found in call.captures_iter(README) {
         let help = help(&found[1]);
         for flag in found[2].split_whitespace().filter(|word| word.starts_with("--")) {
@@ -489,7 +509,11 @@ fn known_keys(tree: &Value, load: impl Fn(&str) -> Diagnostics) -> BTreeSet<Stri
             let hint = diagnostic.hint.as_deref().unwrap_or_default();
             let Some(keys) = hint.strip_prefix("known here: ") else { continue };
             for key in keys.split(", ") {
-                known.insert(if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") });
+                known.insert(if path.is_empty() {
+                    key.to_owned()
+                } else {
+                    format!("{path}.{key}")
+                });
             }
         }
     }
@@ -637,9 +661,8 @@ fn incident() -> Incident {
         group: Labels::new(),
     };
     let now = "2026-08-01T10:00:00Z".parse().unwrap();
-    let members = ["a", "b"].map(|name| {
-        (name.into(), Member { alert: alert(name), rank: Rank::WORST, since: now })
-    });
+    let members = ["a", "b"]
+        .map(|name| (name.into(), Member { alert: alert(name), rank: Rank::WORST, since: now }));
     let key = IncidentKey {
         rule: "edge-5xx".into(),
         identity: Identity::of(&labels(&[("alertname", "EdgeHigh5xxRatio")])),
@@ -701,12 +724,67 @@ fn the_table_of_template_keys_is_complete() {
     };
     assert_eq!(first_column("## Templates", "key"), keys(context.as_json()));
     for row in table("## Templates", "key") {
-        match row[0].as_str() {
-            name @ ("`alert`" | "`incident`") => {
-                let real = keys(&context.as_json()[name.trim_matches('`')]);
-                assert_eq!(quoted(&row[1]).into_iter().collect::<BTreeSet<_>>(), real);
-            }
-            _ => {}
+        if let name @ ("`alert`" | "`incident`") = row[0].as_str() {
+            let real = keys(&context.as_json()[name.trim_matches('`')]);
+            assert_eq!(quoted(&row[1]).into_iter().collect::<BTreeSet<_>>(), real);
         }
+    }
+}
+
+// ---- the layers
+
+/// The modules of this crate that a module of it names outside comments.
+fn uses(module: &str) -> BTreeSet<String> {
+    fn files(path: &Path, into: &mut Vec<PathBuf>) {
+        if path.is_dir() {
+            for entry in std::fs::read_dir(path).unwrap().map(Result::unwrap) {
+                files(&entry.path(), into);
+            }
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push(path.to_owned());
+        }
+    }
+    let mut found = Vec::new();
+    files(&root().join("src").join(module), &mut found);
+    files(&root().join(format!("src/{module}.rs")), &mut found);
+    let name = Regex::new(r"\bcrate::(?:\{([^}]+)\}|([a-z_]+))").unwrap();
+    let mut used = BTreeSet::new();
+    for path in found.iter().filter(|path| path.exists()) {
+        let text = std::fs::read_to_string(path).unwrap();
+        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            for found in name.captures_iter(line) {
+                let named = found.get(1).or(found.get(2)).unwrap().as_str();
+                let first = |piece: &str| piece.trim().split(':').next().unwrap().to_owned();
+                used.extend(named.split(',').map(first));
+            }
+        }
+    }
+    assert!(!used.is_empty(), "{module}");
+    used.remove(module);
+    used
+}
+
+#[test]
+fn modules_know_only_what_is_below_them() {
+    let below = "clock rng time telemetry domain";
+    let parts = "store vendors sources templates rules config";
+    for (module, may) in [
+        ("domain", "time".to_owned()),
+        ("sandbox", "clock rng time".to_owned()),
+        ("store", below.to_owned()),
+        ("vendors", below.to_owned()),
+        ("sources", below.to_owned()),
+        ("templates", below.to_owned()),
+        ("config", below.to_owned()),
+        ("rules", format!("{below} config")),
+        ("setup", format!("{below} {parts} playbook")),
+        ("playbook", format!("{below} {parts}")),
+        ("intake", format!("{below} {parts} playbook")),
+        ("dispatch", format!("{below} {parts} playbook")),
+        ("http", format!("{below} {parts} intake dispatch")),
+    ] {
+        let may: BTreeSet<String> = may.split(' ').map(str::to_owned).collect();
+        let more: Vec<String> = uses(module).difference(&may).cloned().collect();
+        assert!(more.is_empty(), "{module} may not know {more:?}");
     }
 }
