@@ -26,6 +26,8 @@ use crate::http::body::Budget;
 use crate::http::server::{Limits, serve};
 use crate::http::webhooks::{self, Webhooks};
 use crate::intake::Intake;
+use crate::playbook::Playbook;
+use crate::preflight;
 use crate::rng::Rng;
 use crate::sandbox::{self, Sandbox};
 use crate::setup::{Setup, akamai_access};
@@ -71,6 +73,7 @@ pub struct Daemon {
     stop: CancellationToken,
     servers: Vec<JoinHandle<()>>,
     dispatcher: JoinHandle<()>,
+    preflight: JoinHandle<()>,
 }
 
 impl Daemon {
@@ -139,24 +142,37 @@ impl Daemon {
         let dispatcher = Arc::new(Dispatcher {
             store: store.clone(),
             lanes,
-            playbook,
+            playbook: playbook.clone(),
             clock,
             rng,
-            metrics,
+            metrics: metrics.clone(),
             wake,
         });
         let dispatcher = tokio::spawn(dispatcher.run(stop.clone()));
+        let preflight = tokio::spawn(preflight_all(clients.clone(), playbook, metrics));
         info!(
             %webhooks, %admin, millis = started.elapsed().as_millis(),
             "ready: webhooks at http://{webhooks}/webhooks/, metrics and health at http://{admin}/",
         );
         let servers = vec![first, second];
-        Ok(Self { webhooks, admin, store, clients, sandboxes, stop, servers, dispatcher })
+        Ok(Self {
+            webhooks,
+            admin,
+            store,
+            clients,
+            sandboxes,
+            stop,
+            servers,
+            dispatcher,
+            preflight,
+        })
     }
 
     /// Stops taking webhooks, finishes what is under way, closes the store.
     pub async fn stop(self) {
         self.stop.cancel();
+        // It only reads.
+        self.preflight.abort();
         let work = async {
             for server in self.servers {
                 let _ = server.await;
@@ -171,6 +187,16 @@ impl Daemon {
             sandbox.stop().await;
         }
         info!("stopped");
+    }
+}
+
+async fn preflight_all(
+    clients: Vec<(VendorName, Arc<Client>)>,
+    playbook: Arc<Playbook>,
+    metrics: Arc<Metrics>,
+) {
+    for (vendor, client) in &clients {
+        preflight::check(vendor, client, &playbook, &metrics).await;
     }
 }
 

@@ -14,6 +14,7 @@ pub mod domain;
 pub mod http;
 pub mod intake;
 pub mod playbook;
+pub mod preflight;
 pub mod rng;
 pub mod rules;
 pub mod sandbox;

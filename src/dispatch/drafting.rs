@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use crate::domain::action::ActionKind;
 use crate::domain::catalog::Catalog;
 use crate::domain::draft::{
-    Choices, Contact, Draft, DraftProblem, fit_comment, fit_description, fit_subject,
+    Choices, Contact, Draft, DraftProblem, fit, fit_comment, fit_description, fit_subject,
 };
 use crate::domain::ids::{AccountId, RuleName};
 use crate::domain::incident::Incident;
@@ -71,9 +71,6 @@ pub struct Drafted {
 
 /// A subject or description is rendered up to this size; what the vendor takes is cut from it.
 const RENDER_LIMIT: usize = 256 * 1024;
-
-/// The vendor takes so many UTF-16 units of description.
-const DESCRIPTION_LIMIT: usize = 32_000;
 
 /// Makes the draft of an incident's case.
 ///
@@ -181,7 +178,7 @@ impl Sheet<'_> {
                 notes.push(format!("the built-in description stands in: {problem}"));
                 fallback::description(self.incident, &problem, self.now)
             });
-        let fitted = fit_description(&description, DESCRIPTION_LIMIT);
+        let fitted = fit_description(&description, fit::DESCRIPTION_LIMIT);
         if fitted.cut {
             notes.push("the description was too long for the vendor and was cut".to_owned());
         }

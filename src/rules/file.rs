@@ -6,8 +6,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use email_address::EmailAddress;
-
 use crate::config::daemon_config::RuleInputs;
 use crate::config::decode::{Decode, Field, Located, Section};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
@@ -15,6 +13,7 @@ use crate::config::document::Document;
 use crate::config::interpolate::Lookup;
 use crate::config::source_file::{Holds, Place};
 use crate::domain::catalog::Category;
+use crate::domain::draft::problems::is_address;
 use crate::domain::draft::{ChoiceField, forbidden_fields, required_fields};
 use crate::domain::ids::{RuleName, VendorName};
 use crate::domain::lifecycle::{Policy, ResolveAction};
@@ -312,7 +311,7 @@ fn read_contact(mut section: Section<'_>) -> Option<ContactPlan> {
 }
 
 fn check_email(section: &Section<'_>, text: &TextSource) {
-    if text.constant().is_some_and(|text| text.len() > 255 || !EmailAddress::is_valid(text)) {
+    if text.constant().is_some_and(|text| !is_address(text)) {
         section.error_at(text.place.clone(), "this is not an e-mail address", "");
     }
 }

@@ -488,7 +488,7 @@ mod tests {
     use crate::sources::fixtures;
 
     fn source() -> Alertmanager {
-        Alertmanager::new("am".into(), Auth::open())
+        Alertmanager::new("am".into(), Auth::default())
     }
 
     fn parse_bytes(body: &[u8]) -> Result<Received, Unusable> {

