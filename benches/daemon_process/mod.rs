@@ -1,0 +1,198 @@
+//! The daemon as a process: the real binary, a config and a store in a temporary folder.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use sqlx::{Connection as _, SqliteConnection};
+
+pub const TOKEN: &str = "bench-token";
+
+/// Longer than any start may take.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// A folder with a config and, after the first start, a store.
+pub struct Home {
+    folder: tempfile::TempDir,
+    webhooks: SocketAddr,
+    admin: SocketAddr,
+}
+
+impl Home {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (webhooks, admin) = free_addresses();
+        let templates = concat!(env!("CARGO_MANIFEST_DIR"), "/templates");
+        let config = CONFIG
+            .replace("@LISTEN@", &webhooks.to_string())
+            .replace("@ADMIN@", &admin.to_string())
+            .replace("@TEMPLATES@", templates)
+            .replace("@TOKEN@", TOKEN);
+        std::fs::write(folder.path().join("casewright.yaml"), config).expect("a config");
+        std::fs::write(folder.path().join("rules.yaml"), RULES).expect("rules");
+        Self { folder, webhooks, admin }
+    }
+
+    /// Starts the binary and waits until it is ready.
+    pub fn start(&self, binary: &Path) -> Process {
+        let begin = Instant::now();
+        let child = Command::new(binary)
+            .args(["serve", "--config"])
+            .arg(self.folder.path().join("casewright.yaml"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(self.log()).expect("a log"))
+            .spawn()
+            .expect("the binary starts");
+        let mut process =
+            Process { child, webhooks: self.webhooks, admin: self.admin, ready: begin.elapsed() };
+        loop {
+            if process.get("/-/ready").is_some_and(|answer| answer.starts_with("HTTP/1.1 200")) {
+                process.ready = begin.elapsed();
+                return process;
+            }
+            let gone = process.child.try_wait().expect("a child of ours").is_some();
+            if gone || begin.elapsed() > START_LIMIT {
+                let log = std::fs::read_to_string(self.log()).unwrap_or_default();
+                panic!("the daemon does not become ready:\n{log}");
+            }
+            std::thread::sleep(Duration::from_micros(500));
+        }
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    /// What the store holds, read after the daemon has ended.
+    pub async fn contents(&self) -> Contents {
+        let path = self.folder.path().join("store.db");
+        let size = |suffix: &str| {
+            let mut name = path.clone().into_os_string();
+            name.push(suffix);
+            std::fs::metadata(name).map_or(0, |found| found.len())
+        };
+        let bytes = size("") + size("-wal");
+        let address = format!("sqlite://{}", path.display());
+        let mut db = SqliteConnection::connect(&address).await.expect("the store opens");
+        let mut rows = [0_i64; 4];
+        let counts = [
+            "SELECT count(*) FROM deliveries",
+            "SELECT count(*) FROM incidents",
+            "SELECT count(*) FROM members",
+            "SELECT count(*) FROM actions",
+        ];
+        for (row, count) in rows.iter_mut().zip(counts) {
+            *row = sqlx::query_scalar(count).fetch_one(&mut db).await.expect("a count");
+        }
+        let [deliveries, incidents, members, actions] = rows;
+        Contents { bytes, deliveries, incidents, members, actions }
+    }
+}
+
+/// Rows and bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Contents {
+    pub bytes: u64,
+    pub deliveries: i64,
+    pub incidents: i64,
+    pub members: i64,
+    pub actions: i64,
+}
+
+/// A running daemon. Killed when dropped: what it has acknowledged is on disk.
+pub struct Process {
+    child: Child,
+    pub webhooks: SocketAddr,
+    admin: SocketAddr,
+    /// From the start of the process to the first 200 of `/-/ready`.
+    pub ready: Duration,
+}
+
+impl Process {
+    fn get(&self, path: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(self.admin).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: casewright\r\nconnection: close\r\n\r\n")
+            .ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer)
+    }
+
+    /// Waits until the dispatcher has nothing to do, for a limited time.
+    pub fn settle(&self, limit: Duration) {
+        let begin = Instant::now();
+        let idle = |page: String| {
+            page.lines().any(|line| {
+                line.strip_prefix("casewright_outbox_depth ")
+                    .is_some_and(|depth| depth.trim().parse::<f64>().is_ok_and(|depth| depth < 0.5))
+            })
+        };
+        while begin.elapsed() < limit && !self.get("/metrics").is_some_and(idle) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Resident memory, now and at most, in MiB.
+    pub fn memory(&self) -> (f64, f64) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
+            .unwrap_or_default();
+        let field = |name: &str| {
+            status
+                .lines()
+                .find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
+                .map_or(f64::NAN, |kib: f64| kib / 1024.0)
+        };
+        (field("VmRSS:"), field("VmHWM:"))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Two addresses that are free now.
+fn free_addresses() -> (SocketAddr, SocketAddr) {
+    let bind = || TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let (one, other) = (bind(), bind());
+    (one.local_addr().expect("bound"), other.local_addr().expect("bound"))
+}
+
+const CONFIG: &str = r#"
+server: { listen: "@LISTEN@", admin_listen: "@ADMIN@" }
+store: { sqlite: store.db }
+rules: [rules.yaml]
+templates: "@TEMPLATES@"
+sources:
+  - name: alertmanager
+    kind: alertmanager
+    auth: { bearer: ["@TOKEN@"] }
+vendors:
+  - name: akamai
+    kind: sandbox
+    rate: { per_second: 1000, burst: 1000 }
+"#;
+
+const RULES: &str = r#"
+rules:
+  - name: not-production
+    match: ['env =~ "staging|dev|test"']
+    ignore: true
+  - name: bench
+    match: ['alertname =~ "Bench.*"', 'env = "production"']
+    identity: [alertname, property]
+    case:
+      account: A-CCT7890
+      category: TECHNICAL
+      product: Akamai Connect
+      problem: Connected-Cache
+      severity: 1
+      subject: 'Edge errors for {{labels.property}}'
+      description: incident.md.hbs
+"#;
