@@ -42,7 +42,7 @@ pub enum Unready {
 }
 
 impl Unready {
-    fn later(why: impl Into<String>) -> Self {
+    pub(super) fn later(why: impl Into<String>) -> Self {
         Self::Later { why: why.into(), retry_after: None, denied: false }
     }
 }

@@ -43,16 +43,18 @@ impl Lane {
         Self { name, vendor, settings, slots, paused_until: Mutex::new(None) }
     }
 
-    /// How long one piece of work may take: several requests (a look reads many pages), each with
-    /// its own timeout. Work that is not done by then is given up.
+    /// How long one part of the work (drafting, sending, looking) may take: several requests (a
+    /// look reads many pages), each with its own timeout. A part that is not done by then is given
+    /// up.
     pub(super) fn deadline(&self) -> Duration {
         self.settings.timeout.saturating_mul(10)
     }
 
     /// How long a claim lasts. *Invariant:* longer than the work itself, so that no second party
-    /// starts while a request of the first may still be under way.
+    /// starts while a request of the first may still be under way: drafting, sending, and drafting
+    /// anew after a refusal.
     pub(super) fn lease(&self) -> Duration {
-        self.deadline().saturating_add(Duration::from_secs(60))
+        self.deadline().saturating_mul(3).saturating_add(Duration::from_secs(60))
     }
 
     /// Leaves the vendor alone until `until`; never shortens an earlier pause.

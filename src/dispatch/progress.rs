@@ -96,8 +96,11 @@ impl Judge<'_> {
                 if looks >= self.reconcile.looks && settled {
                     return self.next(Phase::Send, self.now);
                 }
-                // A window that is longer than the looks need is waited for all the same.
-                let due = next_look(self.reconcile, unknown_since, looks).max(self.now);
+                // A window that is longer than the looks need is waited for all the same, and a
+                // clock that was set forward must not make all looks fall into one moment.
+                let planned = next_look(self.reconcile, unknown_since, looks);
+                let before = next_look(self.reconcile, unknown_since, looks.saturating_sub(1));
+                let due = planned.max(later(self.now, between(before, planned)));
                 self.next(Phase::Look { looks, unknown_since }, due)
             }
             Look::Several { .. } => self.dead("several_cases"),
@@ -281,6 +284,27 @@ mod tests {
         };
         assert_eq!(looked_at, [13, 53, 120]);
         assert_eq!(sent_at, at(120));
+    }
+
+    #[test]
+    fn a_clock_that_jumps_forward_does_not_make_all_looks_fall_into_one_moment() {
+        let (retry, reconcile) = (Retry::default(), Reconcile::default());
+        let action = action(ActionKind::Open);
+        let absent = Look::Absent(Evidence::default());
+        let mut judge = judge(&action, &retry, &reconcile);
+        judge.now = at(3600); // Unknown since T0, an hour ago by a clock that has just been set.
+        let mut dues = Vec::new();
+        for looks in 0..2 {
+            let judgement = judge.looked(looks, T0, &absent);
+            let Progress::Next { phase: Phase::Look { .. }, due } = judgement.progress else {
+                panic!("{judgement:?}");
+            };
+            judge.now = due;
+            dues.push(due.duration_since(at(3600)).as_secs());
+        }
+        assert_eq!(dues, [40, 106]);
+        let last = judge.looked(2, T0, &absent).progress;
+        assert!(matches!(last, Progress::Next { phase: Phase::Send, .. }));
     }
 
     #[test]

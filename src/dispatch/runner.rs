@@ -49,6 +49,7 @@ impl Dispatcher {
     /// Works until `stop`, then finishes what it has begun.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let mut working = JoinSet::new();
+        self.miss_vendors().await;
         while !stop.is_cancelled() {
             // A wake-up that arrives between looking for work and waiting is kept as a permit, so
             // it is not missed.
@@ -71,6 +72,23 @@ impl Dispatcher {
         info!(unfinished = working.len(), "the dispatcher stops; it finishes what it has begun");
         while let Some(finished) = working.join_next().await {
             report(finished);
+        }
+    }
+
+    /// Tells of work that nobody will do, because its vendor is not in the config any more.
+    async fn miss_vendors(&self) {
+        let waiting = match self.store.census().await {
+            Ok(census) => census.waiting,
+            Err(error) => return self.trouble("count what waits", &error),
+        };
+        for (vendor, count) in waiting {
+            if self.lanes.iter().all(|lane| lane.name != vendor) {
+                self.metrics.alarm("vendor_gone");
+                error!(
+                    %vendor, count,
+                    "{count} actions wait for vendor `{vendor}`, which is not in the config; put it back so that they can be done",
+                );
+            }
         }
     }
 

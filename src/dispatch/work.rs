@@ -122,8 +122,10 @@ impl Dispatcher {
             return operation_on_case(&claim.incident, &claim.action);
         }
         let now = self.clock.now();
-        let drafted =
-            draft(&self.playbook, &claim.incident, &*lane.vendor, now, fresh_catalog).await?;
+        let drafting = draft(&self.playbook, &claim.incident, &*lane.vendor, now, fresh_catalog);
+        let drafted = self.bounded(lane, drafting).await.unwrap_or_else(|| {
+            Err(Unready::later("the vendor's catalog did not come in time; nothing was sent"))
+        })?;
         for note in &drafted.notes {
             self.metrics.template_failure(&claim.incident.key.rule);
             warn!(rule = %claim.incident.key.rule, "draft: {note}");

@@ -34,13 +34,16 @@ impl Retry {
     ///
     /// Full jitter: uniform between zero and the exponential bound, which spreads the actions
     /// that failed together. With `retry_after`, never earlier than the vendor asks (capped at an
-    /// hour), with the jitter on top so that not everyone comes back in the same instant.
+    /// hour), with the jitter on top so that not everyone comes back in the same instant, and so
+    /// that a vendor who says "at once" again and again is asked ever less often.
     pub fn delay(&self, attempts: u32, retry_after: Option<Duration>, unit: f64) -> Duration {
         let doublings = attempts.saturating_sub(1).min(31);
         let bound = self.initial.saturating_mul(1 << doublings).min(self.max);
         let jitter = bound.mul_f64(unit.clamp(0.0, 1.0));
         match retry_after {
             None => jitter,
+            // No wish at all.
+            Some(asked) if asked < Duration::from_secs(1) => jitter.max(asked),
             Some(asked) => {
                 let jitter = jitter.min(Duration::from_secs(5)).min(asked);
                 asked.min(MAX_RETRY_AFTER).saturating_add(jitter)
@@ -71,6 +74,16 @@ mod tests {
         assert!(retry.delay(9, Some(30 * SECOND), 1.0) <= 35 * SECOND);
         let absurd = Duration::from_secs(10_000_000);
         assert!(retry.delay(1, Some(absurd), 1.0) <= MAX_RETRY_AFTER + 5 * SECOND);
+    }
+
+    #[test]
+    fn a_vendor_that_says_at_once_for_ever_is_asked_ever_less_often() {
+        // `X-RateLimit-Next` in the past, on every answer.
+        let retry = Retry::default();
+        let waits: Vec<_> = [1, 4, 8, 12]
+            .map(|attempts| retry.delay(attempts, Some(Duration::ZERO), 1.0).as_secs())
+            .to_vec();
+        assert_eq!(waits, [1, 8, 128, 900]);
     }
 
     proptest! {

@@ -371,6 +371,8 @@ pub struct Census {
     pub incidents: HashMap<String, u64>,
     /// Actions by kind and state.
     pub actions: HashMap<(String, String), u64>,
+    /// Unfinished actions by vendor.
+    pub waiting: HashMap<VendorName, u64>,
     /// When the oldest unfinished action was due.
     pub oldest_due: Option<Timestamp>,
 }

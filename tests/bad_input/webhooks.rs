@@ -101,9 +101,6 @@ async fn a_body_at_the_limit_is_taken_and_one_byte_more_is_not() {
     let house = Files::good().start().await;
     assert_eq!(house.alertmanager(padded(LIMIT - 1)).await.fate(), "accepted");
     assert_eq!(house.alertmanager(padded(LIMIT)).await.fate(), "repeat");
-    let answer = house.alertmanager(padded(LIMIT + 1)).await;
-    answer.refuses(413, "body_too_large", &[&LIMIT.to_string(), "max_alerts"]);
-
     // Nothing is announced, so the limit is met while reading.
     let head = format!(
         "POST /webhooks/am HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n\
@@ -123,11 +120,13 @@ async fn a_body_at_the_limit_is_taken_and_one_byte_more_is_not() {
     let answer = house.raw(&head, &chunked(LIMIT + 1)).await;
     assert_eq!(answer.status, 413, "{answer:?}");
     // A length that is announced is refused before a byte of the body is sent.
-    let head = format!(
-        "POST /webhooks/am HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-        1u64 << 40
-    );
-    assert_eq!(house.raw(&head, b"").await.status, 413);
+    for bytes in [LIMIT + 1, 1 << 40] {
+        let head = format!(
+            "POST /webhooks/am HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {bytes}\r\n\r\n"
+        );
+        let answer = house.raw(&head, b"").await;
+        answer.refuses(413, "body_too_large", &[&LIMIT.to_string(), "max_alerts"]);
+    }
     house.still_works(1).await;
 }
 
@@ -225,7 +224,7 @@ async fn who_cannot_say_who_it_is_gets_in_nowhere() {
     let truncated = &sign(unsigned.as_bytes())[..40];
     for signature in [of_another.as_str(), truncated, "v1=", "v2=00", "", SECRET] {
         let answer = post("pd", &[("x-pagerduty-signature", signature)]).await;
-        answer.refuses(401, "bad_credential", &["signature", "secret"]);
+        answer.refuses(401, "bad_credential", &["X-PagerDuty-Signature", "`secrets`"]);
     }
     post("pd", &[]).await.refuses(401, "no_credential", &["X-PagerDuty-Signature"]);
     assert!(house.daemon.store.deliveries(10).await.expect("read").is_empty());

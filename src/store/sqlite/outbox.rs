@@ -3,16 +3,17 @@
 //! *Invariant:* everything that the holder of a lease writes carries `lease = token`. Zero rows
 //! mean that the lease was lost, and then nothing else is written either.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteConnection;
+use tracing::error;
 
 use super::rows::{Reader, json, micros};
 use super::steps;
 use super::writer::unavailable;
 use crate::domain::ids::{IncidentId, VendorName};
+use crate::domain::incident::Incident;
 use crate::store::{
     Action, ActionState, AttemptEnd, Claim, Lease, NewAttempt, Phase, Progress, Settlement,
     StoreError,
@@ -46,26 +47,55 @@ pub(super) async fn claim(
     .map_err(unavailable)?;
     let mut claims = Vec::with_capacity(rows.len());
     for row in &rows {
-        let action = Reader(row).action()?;
-        claims.push(lease_out(db, action, now, lease).await?);
+        // Reading goes first: what makes no sense must neither be leased nor hold up the rest.
+        let read = match Reader(row).action() {
+            Ok(action) => with_incident(db, action).await,
+            Err(error) => Err(error),
+        };
+        match read {
+            Ok((action, incident)) => {
+                let (lease, action) = lease_out(db, action, now, lease).await?;
+                claims.push(Claim { lease, action, incident });
+            }
+            Err(StoreError::Corrupt(why)) => bury(db, &Reader(row), now, &why).await?,
+            Err(error) => return Err(error),
+        }
     }
-    let mut incidents = HashMap::new();
-    for (lease, action) in &claims {
-        let id = &lease.action.incident;
-        let incident = steps::load(db, id)
-            .await?
-            .ok_or_else(|| StoreError::Corrupt(format!("action {} has no incident", action.id)))?;
-        incidents.insert(id.clone(), incident);
-    }
-    claims
-        .into_iter()
-        .map(|(lease, action)| {
-            let incident = incidents
-                .remove(&lease.action.incident)
-                .ok_or_else(|| StoreError::Corrupt("an incident was claimed twice".to_owned()))?;
-            Ok(Claim { lease, action, incident })
-        })
-        .collect()
+    Ok(claims)
+}
+
+async fn with_incident(
+    db: &mut SqliteConnection,
+    action: Action,
+) -> Result<(Action, Incident), StoreError> {
+    let incident = steps::load(db, &action.id.incident)
+        .await?
+        .ok_or_else(|| StoreError::Corrupt(format!("action {} has no incident", action.id)))?;
+    Ok((action, incident))
+}
+
+/// Makes an action that cannot be read a dead letter: it would be the first of every claim.
+async fn bury(
+    db: &mut SqliteConnection,
+    row: &Reader<'_>,
+    now: Timestamp,
+    why: &str,
+) -> Result<(), StoreError> {
+    let (incident, seq) = (row.text("incident")?, row.int("seq")?);
+    error!(incident, seq, why, "action {incident}/{seq} cannot be read, a person must act: {why}");
+    sqlx::query(
+        "UPDATE actions SET state = 'dead', lease = NULL, lease_until = NULL, finished_at = ?3,
+             message = ?4
+         WHERE incident = ?1 AND seq = ?2",
+    )
+    .bind(incident)
+    .bind(seq)
+    .bind(micros(now))
+    .bind(format!("cannot be read: {why}"))
+    .execute(db)
+    .await
+    .map_err(unavailable)?;
+    Ok(())
 }
 
 async fn lease_out(

@@ -10,7 +10,7 @@ use sqlx::sqlite::Sqlite;
 use super::rows::{Reader, micros};
 use super::steps;
 use super::writer::unavailable;
-use crate::domain::ids::IncidentId;
+use crate::domain::ids::{IncidentId, VendorName};
 use crate::domain::incident::Incident;
 use crate::store::{Action, Attempt, Census, DeliveryRecord, StoreError};
 
@@ -136,6 +136,16 @@ pub(super) async fn census(readers: &SqlitePool) -> Result<Census, StoreError> {
     for row in &rows {
         let reader = Reader(row);
         census.actions.insert((reader.text("kind")?, reader.text("state")?), count(row)?);
+    }
+    let rows = sqlx::query(
+        "SELECT vendor, count(*) AS n FROM actions WHERE state IN ('ready', 'leased')
+         GROUP BY vendor",
+    )
+    .fetch_all(readers)
+    .await
+    .map_err(unavailable)?;
+    for row in &rows {
+        census.waiting.insert(VendorName::new(Reader(row).text("vendor")?), count(row)?);
     }
     let row =
         sqlx::query("SELECT min(due_at) AS due FROM actions WHERE state IN ('ready', 'leased')")
