@@ -82,8 +82,12 @@ async fn api(State(vendor): State<Arc<Vendor>>, request: Request) -> Response {
     let arrived = Arrived {
         endpoint,
         method: parts.method,
-        // A bare `?` is not signed: no signer of the vendor's keeps it.
-        target: target.strip_suffix('?').unwrap_or(target).to_owned(),
+        // A bare `?` is not signed: no signer of the vendor's keeps it. One that ends a query is.
+        target: target
+            .strip_suffix('?')
+            .filter(|path| !path.contains('?'))
+            .unwrap_or(target)
+            .to_owned(),
         host: header_text(&parts.headers, &header::HOST).unwrap_or_default().to_owned(),
         ends: parts.extensions.get::<Ends>().copied(),
         headers: parts.headers,
