@@ -283,7 +283,7 @@ fn every_fault_in_the_pages_can_be_set() {
 fn the_alert_that_one_is_told_to_post_belongs_to_a_rule() {
     let body = Regex::new(r"(?s)--data '(\s*\{.*?\})'\n").unwrap();
     let body = &body.captures(README).unwrap()[1];
-    let source = Alertmanager::new("alertmanager".into(), Auth::open());
+    let source = Alertmanager::new("alertmanager".into(), Auth::default());
     let received = source.parse(&HeaderMap::new(), body.as_bytes()).unwrap();
     let path = root().join("config/casewright.yaml");
     let setup = clean(setup::load(&path, &|_| None), "config/casewright.yaml");
