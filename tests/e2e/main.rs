@@ -6,6 +6,7 @@ mod ambiguous_answers;
 mod drafts;
 mod firing;
 mod holding_down;
+mod kill;
 mod pagerduty;
 mod resolving;
 mod restart;

@@ -7,6 +7,7 @@ pub(crate) mod clock;
 pub(crate) mod files;
 pub(crate) mod house;
 pub(crate) mod pagerduty;
+pub(crate) mod process;
 pub(crate) mod sender;
 
 use std::sync::Arc;

@@ -1,0 +1,234 @@
+//! The daemon is killed at any instant: what it has acknowledged is neither lost nor doubled.
+//!
+//! Senders behave as Alertmanager does: they post until it is acknowledged. The vendor loses every
+//! fifth answer on top of it. `CASEWRIGHT_KILL_SEED` repeats the instants of a run.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use casewright::domain::incident::State;
+use casewright::rng::Rng;
+use casewright::sandbox::Case;
+use casewright::store::Store as _;
+use casewright::store::sqlite::{self, SqliteStore};
+use serde_json::{Value, json};
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::SqliteConnectOptions;
+use tokio::task::JoinSet;
+
+use crate::support::alertmanager::{Payload, edge};
+use crate::support::files::{Files, Layout};
+use crate::support::house::{assert_ended_once, assert_untouched, eventually};
+use crate::support::process::{Process, free_port};
+use crate::support::sender::Sender;
+
+const KILLS: usize = 20;
+const SENDERS: usize = 12;
+
+/// A daemon and a vendor as processes, and what is needed to talk to them.
+struct Street {
+    files: Files,
+    webhooks: String,
+    admin: String,
+    vendor: String,
+    http: reqwest::Client,
+    // Killed with the test.
+    _sandbox: Process,
+}
+
+impl Street {
+    async fn open(seed: u64) -> Self {
+        let [webhooks, admin, vendor] = [(); 3].map(|()| format!("127.0.0.1:{}", free_port()));
+        let files = Files::write(&Layout {
+            listen: webhooks.clone(),
+            admin_listen: admin.clone(),
+            vendor: format!("http://{vendor}"),
+            // A busy machine may let a request of a killed daemon wait.
+            window: "1500ms",
+        });
+        let arguments = ["sandbox", "--listen", &vendor, "--seed", &seed.to_string()];
+        let sandbox = Process::run(&arguments, &files.path("sandbox.log"));
+        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let street = Self { files, webhooks, admin, vendor, http, _sandbox: sandbox };
+        eventually("a vendor", || async { street.cases().await.ok_or("nobody answers") }).await;
+        street
+    }
+
+    fn daemon(&self) -> Process {
+        let config = self.files.config();
+        let config = config.to_str().expect("a plain path");
+        Process::run(&["serve", "--config", config], &self.files.path("daemon.log"))
+    }
+
+    async fn get(&self, url: &str) -> Option<String> {
+        let response = self.http.get(url).send().await.ok()?;
+        response.error_for_status().ok()?.text().await.ok()
+    }
+
+    async fn is_ready(&self) -> Result<(), &'static str> {
+        let ready = self.get(&format!("http://{}/-/ready", self.admin)).await;
+        ready.map(drop).ok_or("not ready")
+    }
+
+    async fn cases(&self) -> Option<Vec<Case>> {
+        let body = self.get(&format!("http://{}/sandbox/cases", self.vendor)).await?;
+        let mut body: Value = serde_json::from_str(&body).ok()?;
+        serde_json::from_value(body["cases"].take()).ok()
+    }
+
+    async fn set_faults(&self, faults: Value) {
+        let request = self.http.put(format!("http://{}/sandbox/faults", self.vendor));
+        let body = json!({ "faults": faults }).to_string();
+        let response = request.body(body).send().await.expect("an answer");
+        assert!(response.status().is_success(), "{response:?}");
+    }
+
+    /// How many actions wait or are under way.
+    async fn outbox_depth(&self) -> Option<f64> {
+        let metrics = self.get(&format!("http://{}/metrics", self.admin)).await?;
+        let line = metrics.lines().find(|line| {
+            line.split(' ').next().is_some_and(|name| name.ends_with("outbox_depth"))
+        })?;
+        line.split(' ').nth(1)?.parse().ok()
+    }
+}
+
+/// Posts until it is acknowledged, as Alertmanager does on a 5xx and on a broken connection.
+async fn post_until_acknowledged(sender: &Sender, payload: &Payload, retries: &AtomicUsize) {
+    loop {
+        match sender.try_alertmanager(payload).await {
+            Ok(reply) if reply.status == 202 => return,
+            Ok(reply) => assert!(reply.status >= 500, "{reply:?}"),
+            Err(_) => {}
+        }
+        retries.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// One incident after the other: fires, is repeated, and mostly resolves. What is returned was
+/// acknowledged: the properties, and whether each has resolved.
+async fn send_until(
+    stop: Arc<AtomicBool>,
+    sender: Sender,
+    number: usize,
+    rng: Arc<Rng>,
+    retries: Arc<AtomicUsize>,
+) -> Vec<(String, bool)> {
+    let mut acknowledged = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let property = format!("shop-{number}-{}", acknowledged.len());
+        let alert = edge(&property);
+        let resolves = rng.unit() < 0.8;
+        let mut story = vec![Payload::from(alert.clone()); 2];
+        if resolves {
+            story.extend([alert.clone().resolved().into(), alert.resolved().into()]);
+        }
+        for payload in story {
+            post_until_acknowledged(&sender, &payload, &retries).await;
+            let pause = Duration::from_millis(60).mul_f64(rng.unit());
+            tokio::time::sleep(pause).await;
+        }
+        acknowledged.push((property, resolves));
+    }
+    acknowledged
+}
+
+#[tokio::test]
+async fn killed_twenty_times_at_any_instant_nothing_acknowledged_is_lost_or_doubled() {
+    let seed = std::env::var("CASEWRIGHT_KILL_SEED").map_or_else(
+        |_| u64::from_be_bytes(*Rng::from_os().bytes().first_chunk().expect("16 bytes")),
+        |seed| seed.parse().expect("a number"),
+    );
+    println!("to repeat: CASEWRIGHT_KILL_SEED={seed}");
+    let rng = Arc::new(Rng::seeded(seed));
+    let street = Street::open(seed).await;
+    let lose_every_fifth_answer = json!([
+        { "kind": "drop_after_commit", "on": "create", "share": 0.2 },
+        { "kind": "drop_after_commit", "on": "comment", "share": 0.2 },
+        { "kind": "drop_after_commit", "on": "close", "share": 0.2 },
+    ]);
+    street.set_faults(lose_every_fifth_answer).await;
+
+    let (stop, retries) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let mut senders = JoinSet::new();
+    for number in 0..SENDERS {
+        let sender = Sender::to(&street.webhooks);
+        let (stop, rng, retries) = (stop.clone(), rng.clone(), retries.clone());
+        senders.spawn(send_until(stop, sender, number, rng, retries));
+    }
+    for _ in 0..KILLS {
+        let mut daemon = street.daemon();
+        // Mostly at work, sometimes while it starts.
+        if rng.unit() < 0.8 {
+            eventually("a daemon that is ready", || street.is_ready()).await;
+        }
+        tokio::time::sleep(Duration::from_millis(500).mul_f64(rng.unit())).await;
+        assert!(!daemon.has_ended(), "the daemon ended by itself");
+        drop(daemon);
+    }
+    let last = street.daemon();
+    stop.store(true, Ordering::Relaxed);
+    let acknowledged: Vec<_> = senders.join_all().await.into_iter().flatten().collect();
+    street.set_faults(json!([])).await;
+    eventually("an empty outbox", || async {
+        match street.outbox_depth().await {
+            Some(0.0) => Ok(()),
+            depth => Err(depth),
+        }
+    })
+    .await;
+    let cases = street.cases().await.expect("the cases");
+    drop(last);
+
+    println!(
+        "{} incidents, {} posts again, {} cases",
+        acknowledged.len(),
+        retries.load(Ordering::Relaxed),
+        cases.len()
+    );
+    assert!(acknowledged.len() >= KILLS, "too little happened: {}", acknowledged.len());
+    for (property, resolved) in &acknowledged {
+        let about = format!("{property}: ");
+        let mut own = cases.iter().filter(|case| case.filed.subject.starts_with(&about));
+        let case = own.next().unwrap_or_else(|| panic!("{property} was lost"));
+        assert_eq!(own.next(), None, "{property} has two cases");
+        if *resolved { assert_ended_once(case) } else { assert_untouched(case) }
+    }
+    assert_eq!(cases.len(), acknowledged.len(), "a case of nothing");
+    let interrupted = check_store(&street.files, &cases).await;
+    println!("{interrupted} attempts were cut short");
+    assert!(interrupted > 0, "no kill struck while the vendor was being asked");
+}
+
+/// The files that were killed over and over are whole, and agree with the vendor. Returns how
+/// many attempts were cut short.
+async fn check_store(files: &Files, cases: &[Case]) -> i64 {
+    let path = files.store();
+    let options = sqlite::Options { path: path.clone(), on_commit: None };
+    let store = SqliteStore::open(options, &Rng::from_os()).await.expect("it opens again");
+    let known: BTreeSet<String> = store
+        .incidents(100_000)
+        .await
+        .expect("incidents")
+        .into_iter()
+        .map(|incident| match incident.state {
+            State::Open { case } | State::Closed { case, .. } => case.as_str().to_owned(),
+            other => panic!("{} is {other:?}", incident.id),
+        })
+        .collect();
+    let filed: BTreeSet<String> = cases.iter().map(|case| case.case_id.clone()).collect();
+    assert_eq!(known, filed);
+    store.close().await;
+
+    let mut db = SqliteConnectOptions::new().filename(path).connect().await.expect("a connection");
+    let verdict: String =
+        sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut db).await.expect("a check");
+    assert_eq!(verdict, "ok");
+    sqlx::query_scalar("SELECT count(*) FROM attempts WHERE message LIKE 'interrupted%'")
+        .fetch_one(&mut db)
+        .await
+        .expect("a count")
+}
