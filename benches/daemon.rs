@@ -109,6 +109,9 @@ struct Run {
     outcome: Outcome,
     contents: Contents,
     memory: (f64, f64),
+    /// Processor time of the daemon per webhook in microseconds, the work at the vendor included.
+    /// It depends less on what else the machine does than the rest.
+    processor: f64,
 }
 
 impl Bench {
@@ -254,7 +257,10 @@ impl Bench {
             assert_eq!(status.expect("an answer"), 202);
         }
         process.settle(Duration::from_secs(5));
+        let before = process.processor_time();
         let outcome = load(process.webhooks);
+        let used = process.processor_time() - before;
+        let processor = used * 1e6 / outcome.accepted.max(1) as f64;
         let memory = process.memory();
         drop(process);
         let contents = self.runtime.block_on(home.contents());
@@ -264,13 +270,13 @@ impl Bench {
             "{acknowledged} deliveries were acknowledged, {} are on disk",
             contents.deliveries
         );
-        Run { outcome, contents, memory }
+        Run { outcome, contents, memory, processor }
     }
 }
 
 fn heading(title: &str) {
     println!(
-        "\n{title:<46}binary     min  median     max |  p50 ms  p99 ms  max ms |   2xx % | RSS MiB | store after the median run"
+        "\n{title:<46}binary     min  median     max |  p50 ms  p99 ms  max ms |  cpu us |   2xx % | RSS MiB | store after the median run"
     );
 }
 
@@ -281,11 +287,12 @@ fn print_runs(what: &str, runs: Vec<Vec<Run>>) {
         let median = &runs[runs.len() / 2];
         let outcome = &median.outcome;
         println!(
-            "{what:<46}{nth:>6}{min:>8.0}{:>8.0}{max:>8.0} |{:>8.2}{:>8.2}{:>8.2} |{:>8.2} |{:>8.1} | {}",
+            "{what:<46}{nth:>6}{min:>8.0}{:>8.0}{max:>8.0} |{:>8.2}{:>8.2}{:>8.2} |{:>8.0} |{:>8.2} |{:>8.1} | {}",
             outcome.per_second(),
             outcome.percentile(0.5),
             outcome.percentile(0.99),
             outcome.percentile(1.0),
+            median.processor,
             outcome.share_accepted() * 100.0,
             median.memory.0,
             describe(median.contents),
