@@ -2,7 +2,7 @@
 //!
 //! | state     | firing news                          | all resolved        | timer due      | case opened | open failed |
 //! |-----------|--------------------------------------|---------------------|----------------|-------------|-------------|
-//! | (none)    | pending, or opening at once          | ignored             |                |             |             |
+//! | (none)    | pending, or opening at once          | ignored; dropped if the sender orders its events |                |             |             |
 //! | pending   | stays                                | dropped             | opening        |             |             |
 //! | opening   | stays                                | stays (see below)   |                | open        | failed      |
 //! | open      | stays                                | resolving or closed |                |             |             |
@@ -333,6 +333,10 @@ fn begin(
         .iter()
         .filter(|news| news.alert.status == AlertStatus::Firing)
         .min_by_key(|news| news.rank);
+    // An end may overtake its beginning. Senders that order their events let us tell: the end is
+    // kept, so that the beginning opens nothing when it comes.
+    let overtaken = origin.is_none();
+    let origin = origin.or_else(|| alerts.iter().find(|news| news.alert.occurred_at.is_some()));
     let Some(origin) = origin else {
         let effects = alerts
             .iter()
@@ -359,6 +363,9 @@ fn begin(
     });
     for news in alerts {
         work.hear(news);
+    }
+    if overtaken {
+        return work.enter(State::Dropped { at: now }).end(Reason::NothingToResolve);
     }
     if !policy.open_after.is_zero() {
         return work.end(Reason::WaitsToOpen(later(now, policy.open_after)));

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::alert::Labels;
 use crate::domain::ids::Identity;
-use crate::domain::testing::{T0, alert, at};
+use crate::domain::testing::{T0, alert, at, event};
 
 fn birth() -> Birth {
     Birth {
@@ -103,6 +103,19 @@ fn a_resolved_alert_that_never_fired_opens_nothing() {
     let mut life = Life::under(closing());
     assert_eq!(life.hear(&resolved(&["a"], T0), T0).reason, Reason::NothingToResolve);
     assert_eq!(life.state(), "none");
+}
+
+#[test]
+fn an_end_that_overtakes_its_beginning_leaves_nothing_to_open() {
+    let fired = || vec![ranked(event("q", 0).build())];
+    let over = vec![ranked(event("q", 60).resolved(at(60)).build())];
+    let mut life = Life::under(closing());
+    life.hear(&over, at(61));
+    assert_eq!(life.state(), "dropped");
+    life.hear(&fired(), at(62));
+    assert_eq!(life.state(), "dropped", "the beginning is older than its end");
+    life.hear(&[ranked(event("q", 120).build())], at(121));
+    assert_eq!(life.state(), "opening", "a later beginning is another matter");
 }
 
 #[test]
