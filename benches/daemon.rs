@@ -17,7 +17,7 @@
 mod daemon_process;
 mod load;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use daemon_process::{Contents, Home, TOKEN};
@@ -57,6 +57,9 @@ fn main() {
     bench.part("open", Bench::open);
     bench.part("members", Bench::members);
 }
+
+/// Resident memory idle and after the load, each now and at most, in MiB.
+type Footprints = ((f64, f64), (f64, f64));
 
 struct Options {
     binaries: Vec<PathBuf>,
@@ -124,7 +127,7 @@ impl Bench {
 
     /// For each binary the results of all runs. The binaries take turns, so that a disturbance of
     /// the machine hits them all.
-    fn turns<T>(&self, runs: usize, run: impl Fn(&PathBuf) -> T) -> Vec<Vec<T>> {
+    fn turns<T>(&self, runs: usize, run: impl Fn(&Path) -> T) -> Vec<Vec<T>> {
         let mut results: Vec<Vec<T>> = self.options.binaries.iter().map(|_| Vec::new()).collect();
         for _ in 0..runs {
             for (binary, results) in self.options.binaries.iter().zip(&mut results) {
@@ -177,9 +180,7 @@ impl Bench {
             (idle, process.memory())
         });
         for (nth, runs) in runs.into_iter().enumerate() {
-            let median = |pick: fn(&((f64, f64), (f64, f64))) -> f64| {
-                spread(runs.iter().map(pick).collect())[1]
-            };
+            let median = |pick: fn(&Footprints) -> f64| spread(runs.iter().map(pick).collect())[1];
             let (now, most) = (median(|run| run.0.0), median(|run| run.0.1));
             println!("{:<36}{nth:>6}{now:>8.1}{most:>8.1}", "idle after the start");
             let (now, most) = (median(|run| run.1.0), median(|run| run.1.1));
@@ -244,7 +245,7 @@ impl Bench {
     /// A fresh daemon whose incident 0 has so many members, under load.
     fn run(
         &self,
-        binary: &PathBuf,
+        binary: &Path,
         members: usize,
         load: impl FnOnce(std::net::SocketAddr) -> Outcome,
     ) -> Run {
