@@ -21,7 +21,9 @@ use crate::playbook::Playbook;
 use crate::rng::Rng;
 use crate::rules::{CaseRule, Then};
 use crate::sources::Received;
-use crate::store::{self, Decision, Delivery, Fate, Known, Receipt, Store, StoreError, Verdict};
+use crate::store::{
+    self, Decision, Delivery, Fate, Known, Receipt, Store, StoreError, Verdict, Wanted,
+};
 use crate::telemetry::metrics::{AlertResult, Metrics};
 
 /// See the [module](self).
@@ -67,9 +69,9 @@ impl Intake {
             ids: plan.ids.clone(),
             body,
         };
-        let keys = plan.shares.iter().map(|share| share.key.clone()).collect();
+        let wanted = plan.shares.iter().map(Share::wanted).collect();
         let decide = Arc::new(move |known: &Known| plan.decide(known));
-        let receipt = self.store.ingest(store::Intake { delivery, keys, decide }).await?;
+        let receipt = self.store.ingest(store::Intake { delivery, wanted, decide }).await?;
         if receipt.work {
             self.wake.notify_one();
         }
@@ -113,7 +115,7 @@ impl Intake {
             verdicts: Vec::new(),
             steps: Vec::new(),
         });
-        self.store.ingest(store::Intake { delivery, keys: Vec::new(), decide }).await?;
+        self.store.ingest(store::Intake { delivery, wanted: Vec::new(), decide }).await?;
         Ok(id)
     }
 
@@ -253,6 +255,11 @@ impl Share {
         let vendor: VendorName = rule.vendor.clone();
         let birth = Birth { installation, key: key.clone(), vendor, delivery };
         Self { key, policy: rule.policy.clone(), birth, alerts: Vec::new() }
+    }
+
+    fn wanted(&self) -> Wanted {
+        let members = self.alerts.iter().map(|news| news.alert.fingerprint.clone()).collect();
+        Wanted { key: self.key.clone(), members }
     }
 }
 

@@ -45,6 +45,8 @@ CREATE TABLE incidents (
     created_at    INTEGER NOT NULL,
     updated_at    INTEGER NOT NULL,
     last_seq      INTEGER NOT NULL CHECK (last_seq >= 0),
+    firing        INTEGER NOT NULL CHECK (firing >= 0),     -- members that fire,
+    resolved      INTEGER NOT NULL CHECK (resolved >= 0),   -- and that have resolved
     UNIQUE (rule, identity, generation),
     CHECK ((state IN ('open', 'resolving', 'closed')) = (case_id IS NOT NULL)),
     CHECK ((state IN ('pending', 'resolving')) = (due_at IS NOT NULL)),

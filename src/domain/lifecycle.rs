@@ -29,7 +29,7 @@ use super::alert::{Alert, AlertStatus};
 use super::ids::{
     CaseId, DeliveryId, Fingerprint, IncidentId, IncidentKey, InstallationId, VendorName,
 };
-use super::incident::{Incident, State};
+use super::incident::{Incident, State, Tally};
 use super::member::{Observation, observe};
 use super::severity::Rank;
 use crate::time::later;
@@ -355,6 +355,7 @@ fn begin(
         rank: origin.rank,
         state: State::Pending { due: later(now, policy.open_after) },
         members: std::collections::BTreeMap::new(),
+        tally: Tally::default(),
         origin: origin.alert.clone(),
         delivery: birth.delivery.clone(),
         created_at: now,
@@ -451,7 +452,7 @@ impl Work {
         {
             self.incident.rank = self.incident.rank.min(member.rank);
         }
-        self.incident.members.insert(fingerprint.clone(), member);
+        self.incident.admit(member);
         self.members.push(fingerprint.clone());
         self.changed = true;
     }
@@ -486,7 +487,7 @@ impl Work {
 
     fn finish(mut self, case: CaseId, policy: &Policy) -> Step {
         if policy.resolve_action != ResolveAction::None {
-            let note = Note::Resolved { at: self.now, alerts: self.incident.members.len() };
+            let note = Note::Resolved { at: self.now, alerts: self.incident.tally.total() };
             self.act(ActionKind::Comment { note }, false);
         }
         if policy.resolve_action == ResolveAction::Close {
