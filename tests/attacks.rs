@@ -292,7 +292,6 @@ async fn an_event_that_comes_after_its_own_end_opens_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "known gap: the end of an event is routed by the labels that it has at its end"]
 async fn an_event_whose_labels_have_changed_still_ends_its_incident() {
     let files = house::Files::good();
     let rules = std::fs::read_to_string(files.path("rules/any.yaml")).expect("a rule");

@@ -66,6 +66,9 @@ CREATE TABLE members (
     PRIMARY KEY (incident, fingerprint)
 ) STRICT, WITHOUT ROWID;
 
+-- For the end of an alert whose labels no longer lead to its incident.
+CREATE INDEX members_firing ON members (fingerprint) WHERE status = 'firing';
+
 -- The outbox.
 CREATE TABLE actions (
     incident    TEXT NOT NULL REFERENCES incidents (id),

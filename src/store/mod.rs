@@ -133,6 +133,9 @@ pub struct Intake {
     pub delivery: Delivery,
     /// What the decision wants to see.
     pub wanted: Vec<Wanted>,
+    /// Alerts of the delivery that have ended. The incidents whose firing members they are, are
+    /// wanted as well: rules may have led there by labels that the alerts no longer have.
+    pub ended: Vec<Fingerprint>,
     /// Decides; pure, may be called more than once, sees the newest generation of each key.
     pub decide: Arc<dyn Fn(&Known) -> Decision + Send + Sync>,
 }

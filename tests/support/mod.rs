@@ -126,6 +126,7 @@ impl News {
                 ids: self.ids,
                 body: b"{}".to_vec(),
             },
+            ended: Vec::new(),
             wanted: vec![wanted],
             decide: Arc::new(move |known: &Known| {
                 let event = Event::Alerts { alerts: &alerts, truncated: false, birth: &birth };

@@ -70,7 +70,8 @@ async fn load_known(db: &mut SqliteConnection, intakes: &[&Intake]) -> Result<Kn
     for ask in intakes.iter().flat_map(|intake| &intake.wanted) {
         wanted.entry(&ask.key).or_default().extend(&ask.members);
     }
-    if wanted.is_empty() {
+    let followed = load_followed(db, intakes).await?;
+    if wanted.is_empty() && followed.is_empty() {
         return Ok(Known::new());
     }
     let keys: Vec<_> =
@@ -90,13 +91,16 @@ async fn load_known(db: &mut SqliteConnection, intakes: &[&Intake]) -> Result<Kn
         let incident = Reader(row).incident()?;
         found.insert(incident.id.clone(), incident);
     }
-    let members: Vec<_> = found
-        .values()
-        .flat_map(|incident| {
-            let of_it = wanted.get(&incident.key).into_iter().flatten();
-            of_it.map(|fingerprint| (incident.id.as_str(), fingerprint.as_str()))
-        })
-        .collect();
+    let mut members: BTreeSet<(String, String)> = BTreeSet::new();
+    for incident in found.values() {
+        for fingerprint in wanted.get(&incident.key).into_iter().flatten() {
+            members.insert((incident.id.to_string(), fingerprint.to_string()));
+        }
+    }
+    for (incident, fingerprint) in followed {
+        members.insert((incident.id.to_string(), fingerprint));
+        found.entry(incident.id.clone()).or_insert(incident);
+    }
     if !members.is_empty() {
         let rows = sqlx::query(
             "SELECT m.* FROM json_each(?1) wanted
@@ -110,6 +114,34 @@ async fn load_known(db: &mut SqliteConnection, intakes: &[&Intake]) -> Result<Kn
         add_members(&mut found, &rows)?;
     }
     Ok(found.into_values().map(|incident| (incident.key.clone(), incident)).collect())
+}
+
+/// The incidents of which alerts that have ended are firing members, each with that alert.
+async fn load_followed(
+    db: &mut SqliteConnection,
+    intakes: &[&Intake],
+) -> Result<Vec<(Incident, String)>, StoreError> {
+    let ended: Vec<(&str, &str)> = intakes
+        .iter()
+        .flat_map(|intake| {
+            let source = intake.delivery.source.as_str();
+            intake.ended.iter().map(move |fingerprint| (source, fingerprint.as_str()))
+        })
+        .collect();
+    if ended.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query(
+        "SELECT i.*, m.fingerprint FROM json_each(?1) ended
+         CROSS JOIN members m ON m.fingerprint = ended.value->>1 AND m.status = 'firing'
+             AND m.alert->>'source' = ended.value->>0
+         CROSS JOIN incidents i ON i.id = m.incident",
+    )
+    .bind(json(&ended)?)
+    .fetch_all(db)
+    .await
+    .map_err(unavailable)?;
+    rows.iter().map(|row| Ok((Reader(row).incident()?, Reader(row).text("fingerprint")?))).collect()
 }
 
 /// Those of the batch's delivery ids that are known.
