@@ -17,7 +17,7 @@
 mod daemon_process;
 mod load;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use daemon_process::{Contents, Home, TOKEN};
@@ -57,6 +57,9 @@ fn main() {
     bench.part("open", Bench::open);
     bench.part("members", Bench::members);
 }
+
+/// Resident memory idle and after the load, each now and at most, in MiB.
+type Footprints = ((f64, f64), (f64, f64));
 
 struct Options {
     binaries: Vec<PathBuf>,
@@ -109,6 +112,9 @@ struct Run {
     outcome: Outcome,
     contents: Contents,
     memory: (f64, f64),
+    /// Processor time of the daemon per webhook in microseconds, the work at the vendor included.
+    /// It depends less on what else the machine does than the rest.
+    processor: f64,
 }
 
 impl Bench {
@@ -121,7 +127,7 @@ impl Bench {
 
     /// For each binary the results of all runs. The binaries take turns, so that a disturbance of
     /// the machine hits them all.
-    fn turns<T>(&self, runs: usize, run: impl Fn(&PathBuf) -> T) -> Vec<Vec<T>> {
+    fn turns<T>(&self, runs: usize, run: impl Fn(&Path) -> T) -> Vec<Vec<T>> {
         let mut results: Vec<Vec<T>> = self.options.binaries.iter().map(|_| Vec::new()).collect();
         for _ in 0..runs {
             for (binary, results) in self.options.binaries.iter().zip(&mut results) {
@@ -174,9 +180,7 @@ impl Bench {
             (idle, process.memory())
         });
         for (nth, runs) in runs.into_iter().enumerate() {
-            let median = |pick: fn(&((f64, f64), (f64, f64))) -> f64| {
-                spread(runs.iter().map(pick).collect())[1]
-            };
+            let median = |pick: fn(&Footprints) -> f64| spread(runs.iter().map(pick).collect())[1];
             let (now, most) = (median(|run| run.0.0), median(|run| run.0.1));
             println!("{:<36}{nth:>6}{now:>8.1}{most:>8.1}", "idle after the start");
             let (now, most) = (median(|run| run.1.0), median(|run| run.1.1));
@@ -241,7 +245,7 @@ impl Bench {
     /// A fresh daemon whose incident 0 has so many members, under load.
     fn run(
         &self,
-        binary: &PathBuf,
+        binary: &Path,
         members: usize,
         load: impl FnOnce(std::net::SocketAddr) -> Outcome,
     ) -> Run {
@@ -254,7 +258,10 @@ impl Bench {
             assert_eq!(status.expect("an answer"), 202);
         }
         process.settle(Duration::from_secs(5));
+        let before = process.processor_time();
         let outcome = load(process.webhooks);
+        let used = process.processor_time() - before;
+        let processor = used * 1e6 / outcome.accepted.max(1) as f64;
         let memory = process.memory();
         drop(process);
         let contents = self.runtime.block_on(home.contents());
@@ -264,13 +271,13 @@ impl Bench {
             "{acknowledged} deliveries were acknowledged, {} are on disk",
             contents.deliveries
         );
-        Run { outcome, contents, memory }
+        Run { outcome, contents, memory, processor }
     }
 }
 
 fn heading(title: &str) {
     println!(
-        "\n{title:<46}binary     min  median     max |  p50 ms  p99 ms  max ms |   2xx % | RSS MiB | store after the median run"
+        "\n{title:<46}binary     min  median     max |  p50 ms  p99 ms  max ms |  cpu us |   2xx % | RSS MiB | store after the median run"
     );
 }
 
@@ -281,11 +288,12 @@ fn print_runs(what: &str, runs: Vec<Vec<Run>>) {
         let median = &runs[runs.len() / 2];
         let outcome = &median.outcome;
         println!(
-            "{what:<46}{nth:>6}{min:>8.0}{:>8.0}{max:>8.0} |{:>8.2}{:>8.2}{:>8.2} |{:>8.2} |{:>8.1} | {}",
+            "{what:<46}{nth:>6}{min:>8.0}{:>8.0}{max:>8.0} |{:>8.2}{:>8.2}{:>8.2} |{:>8.0} |{:>8.2} |{:>8.1} | {}",
             outcome.per_second(),
             outcome.percentile(0.5),
             outcome.percentile(0.99),
             outcome.percentile(1.0),
+            median.processor,
             outcome.share_accepted() * 100.0,
             median.memory.0,
             describe(median.contents),

@@ -4,7 +4,7 @@
 //! *Promise:* [`Intake::accept`] returns a receipt only after the delivery and everything that
 //! follows from it is durable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -12,16 +12,19 @@ use tokio::sync::Notify;
 use tracing::debug;
 
 use crate::clock::Clock;
-use crate::domain::alert::{Alert, Labels};
+use crate::domain::alert::{Alert, AlertStatus, Labels};
 use crate::domain::ids::{
     DeliveryId, Identity, IncidentKey, InstallationId, RuleName, SourceName, VendorName,
 };
+use crate::domain::incident::Incident;
 use crate::domain::lifecycle::{Birth, Event, Policy, RankedAlert, Step, step};
 use crate::playbook::Playbook;
 use crate::rng::Rng;
 use crate::rules::{CaseRule, Then};
 use crate::sources::Received;
-use crate::store::{self, Decision, Delivery, Fate, Known, Receipt, Store, StoreError, Verdict};
+use crate::store::{
+    self, Decision, Delivery, Fate, Known, Receipt, Store, StoreError, Verdict, Wanted,
+};
 use crate::telemetry::metrics::{AlertResult, Metrics};
 
 /// See the [module](self).
@@ -59,7 +62,8 @@ impl Intake {
         received: Received,
     ) -> Result<(DeliveryId, Receipt), StoreError> {
         let id = self.delivery_id(now);
-        let plan = Plan::make(&self.playbook, self.store.installation(), &id, received, now);
+        let installation = self.store.installation();
+        let plan = Plan::make(self.playbook.clone(), installation, &id, received, now);
         let delivery = Delivery {
             id: id.clone(),
             source: source.clone(),
@@ -67,9 +71,11 @@ impl Intake {
             ids: plan.ids.clone(),
             body,
         };
-        let keys = plan.shares.iter().map(|share| share.key.clone()).collect();
+        let wanted = plan.shares.iter().map(Share::wanted).collect();
+        let ended = plan.ended.iter().map(|alert| alert.fingerprint.clone()).collect();
         let decide = Arc::new(move |known: &Known| plan.decide(known));
-        let receipt = self.store.ingest(store::Intake { delivery, keys, decide }).await?;
+        let intake = store::Intake { delivery, wanted, ended, decide };
+        let receipt = self.store.ingest(intake).await?;
         if receipt.work {
             self.wake.notify_one();
         }
@@ -113,7 +119,8 @@ impl Intake {
             verdicts: Vec::new(),
             steps: Vec::new(),
         });
-        self.store.ingest(store::Intake { delivery, keys: Vec::new(), decide }).await?;
+        let (wanted, ended) = (Vec::new(), Vec::new());
+        self.store.ingest(store::Intake { delivery, wanted, ended, decide }).await?;
         Ok(id)
     }
 
@@ -148,8 +155,13 @@ struct Plan {
     note: Option<String>,
     truncated: bool,
     shares: Vec<Share>,
-    /// Alerts that no incident gets.
+    /// Alerts that no rule gives to an incident.
     leftovers: Vec<Verdict>,
+    /// Alerts that have ended, whoever owns them.
+    ended: Vec<Alert>,
+    playbook: Arc<Playbook>,
+    installation: InstallationId,
+    delivery: DeliveryId,
     now: Timestamp,
 }
 
@@ -163,7 +175,7 @@ struct Share {
 
 impl Plan {
     fn make(
-        playbook: &Playbook,
+        playbook: Arc<Playbook>,
         installation: &InstallationId,
         delivery: &DeliveryId,
         received: Received,
@@ -171,7 +183,11 @@ impl Plan {
     ) -> Self {
         let mut shares: BTreeMap<IncidentKey, Share> = BTreeMap::new();
         let mut leftovers = Vec::new();
+        let mut ended = Vec::new();
         for alert in received.alerts {
+            if alert.status == AlertStatus::Resolved {
+                ended.push(alert.clone());
+            }
             let owners = playbook.rules.route(&alert);
             if owners.is_empty() {
                 leftovers.push(leftover(&alert, None, UNMATCHED));
@@ -198,6 +214,10 @@ impl Plan {
             truncated: received.truncated,
             shares: shares.into_values().collect(),
             leftovers,
+            ended,
+            playbook,
+            installation: installation.clone(),
+            delivery: delivery.clone(),
             now,
         }
     }
@@ -206,26 +226,88 @@ impl Plan {
     fn decide(&self, known: &Known) -> Decision {
         let mut verdicts = Vec::new();
         let mut steps: Vec<Step> = Vec::new();
+        let mut strays = self.strays(known);
+        let followed: BTreeSet<String> = strays
+            .values()
+            .flat_map(|share| &share.alerts)
+            .map(|news| news.alert.fingerprint.to_string())
+            .collect();
         for share in &self.shares {
-            let event = Event::Alerts {
-                alerts: &share.alerts,
-                truncated: self.truncated,
-                birth: &share.birth,
-            };
-            let step = step(known.get(&share.key), &event, &share.policy, self.now);
-            let incident = step.incident.as_ref().map(|incident| incident.id.clone());
-            for (news, effect) in share.alerts.iter().zip(&step.effects) {
-                verdicts.push(Verdict {
-                    rule: Some(share.key.rule.clone()),
-                    incident: incident.clone(),
-                    ..leftover(&news.alert, None, &format!("{effect}; {}", step.reason))
-                });
+            match strays.remove(&share.key) {
+                None => self.decide_share(share, known, &mut steps, &mut verdicts),
+                Some(mut more) => {
+                    more.alerts.splice(0..0, share.alerts.iter().cloned());
+                    self.decide_share(&more, known, &mut steps, &mut verdicts);
+                }
             }
-            steps.push(step);
+        }
+        for share in strays.values() {
+            self.decide_share(share, known, &mut steps, &mut verdicts);
         }
         let fate = self.fate(&steps);
-        verdicts.extend(self.leftovers.iter().cloned());
+        let unowned = self.leftovers.iter();
+        verdicts
+            .extend(unowned.filter(|verdict| !followed.contains(&verdict.fingerprint)).cloned());
         Decision { fate, note: self.note.clone(), verdicts, steps }
+    }
+
+    fn decide_share(
+        &self,
+        share: &Share,
+        known: &Known,
+        steps: &mut Vec<Step>,
+        verdicts: &mut Vec<Verdict>,
+    ) {
+        let event =
+            Event::Alerts { alerts: &share.alerts, truncated: self.truncated, birth: &share.birth };
+        let step = step(known.get(&share.key), &event, &share.policy, self.now);
+        let incident = step.incident.as_ref().map(|incident| incident.id.clone());
+        for (news, effect) in share.alerts.iter().zip(&step.effects) {
+            verdicts.push(Verdict {
+                rule: Some(share.key.rule.clone()),
+                incident: incident.clone(),
+                ..leftover(&news.alert, None, &format!("{effect}; {}", step.reason))
+            });
+        }
+        steps.push(step);
+    }
+
+    /// Ends of alerts that are firing members of incidents to which rules do not lead any more:
+    /// PagerDuty changes urgency and priority as it goes, and people change rules.
+    fn strays(&self, known: &Known) -> BTreeMap<IncidentKey, Share> {
+        let mut strays: BTreeMap<IncidentKey, Share> = BTreeMap::new();
+        for alert in &self.ended {
+            for incident in known.values() {
+                let Some(member) = incident.members.get(&alert.fingerprint).filter(|member| {
+                    member.alert.status == AlertStatus::Firing
+                        && member.alert.source == alert.source
+                }) else {
+                    continue;
+                };
+                let led_there = self.shares.iter().any(|share| {
+                    share.key == incident.key
+                        && share.alerts.iter().any(|n| n.alert.fingerprint == alert.fingerprint)
+                });
+                if !led_there {
+                    let share = strays
+                        .entry(incident.key.clone())
+                        .or_insert_with(|| self.share_of(incident));
+                    share.alerts.push(RankedAlert { alert: alert.clone(), rank: member.rank });
+                }
+            }
+        }
+        strays
+    }
+
+    fn share_of(&self, incident: &Incident) -> Share {
+        let birth = Birth {
+            installation: self.installation.clone(),
+            key: incident.key.clone(),
+            vendor: incident.vendor.clone(),
+            delivery: self.delivery.clone(),
+        };
+        let policy = self.playbook.policy(&incident.key.rule);
+        Share { key: incident.key.clone(), policy, birth, alerts: Vec::new() }
     }
 
     fn fate(&self, steps: &[Step]) -> Fate {
@@ -253,6 +335,11 @@ impl Share {
         let vendor: VendorName = rule.vendor.clone();
         let birth = Birth { installation, key: key.clone(), vendor, delivery };
         Self { key, policy: rule.policy.clone(), birth, alerts: Vec::new() }
+    }
+
+    fn wanted(&self) -> Wanted {
+        let members = self.alerts.iter().map(|news| news.alert.fingerprint.clone()).collect();
+        Wanted { key: self.key.clone(), members }
     }
 }
 

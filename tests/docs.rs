@@ -20,7 +20,7 @@ use casewright::config::yaml::{self, Node, Value as Yaml};
 use casewright::config::{Config, Diagnostics};
 use casewright::domain::alert::{Alert, AlertStatus, Labels};
 use casewright::domain::ids::{Identity, IncidentId, IncidentKey, InstallationId};
-use casewright::domain::incident::{Incident, State};
+use casewright::domain::incident::{Incident, State, Tally};
 use casewright::domain::member::Member;
 use casewright::domain::severity::Rank;
 use casewright::rng::Rng;
@@ -676,6 +676,7 @@ fn incident() -> Incident {
         rank: Rank::WORST,
         state: State::Opening { seq: 1 },
         members: members.into(),
+        tally: Tally { firing: 2, resolved: 0 },
         origin: alert("a"),
         delivery: "d-1".into(),
         created_at: now,

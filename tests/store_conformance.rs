@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use casewright::domain::ids::{CaseId, IncidentId, VendorName};
-use casewright::domain::incident::Incident;
+use casewright::domain::incident::{Incident, Tally};
 use casewright::domain::lifecycle::{Event, Policy, step};
 use casewright::rng::Rng;
 use casewright::store::sqlite::{Options, SqliteStore};
@@ -131,6 +131,18 @@ async fn a_delivery_opens_one_incident_and_its_repeats_open_nothing(bench: Bench
     }
     assert_eq!(bench.only_incident().await.members.len(), 2);
     assert_eq!(bench.claim(10).await.len(), 1);
+}
+
+async fn alerts_that_a_delivery_does_not_speak_of_still_count(bench: Bench) {
+    bench.hear(bench.news("a", &["x", "y", "z"])).await;
+    bench.hear(bench.over("a", &["x"], 1)).await;
+    bench.hear(bench.over("a", &["y"], 2)).await;
+    let incident = bench.only_incident().await;
+    assert!(incident.is_firing(), "z still fires");
+    assert_eq!(incident.tally, Tally { firing: 1, resolved: 2 });
+    assert_eq!(incident.members.len(), 3);
+    bench.hear(bench.over("a", &["z"], 3)).await;
+    assert!(!bench.only_incident().await.is_firing());
 }
 
 async fn what_was_taken_in_survives_a_restart_unchanged(mut bench: Bench) {
@@ -385,6 +397,7 @@ macro_rules! every_promise {
             $module,
             $bench,
             a_delivery_opens_one_incident_and_its_repeats_open_nothing,
+            alerts_that_a_delivery_does_not_speak_of_still_count,
             what_was_taken_in_survives_a_restart_unchanged,
             a_redelivery_is_known_by_any_of_its_ids,
             many_senders_of_the_same_news_at_once_get_one_open_action,

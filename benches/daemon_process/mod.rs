@@ -8,20 +8,20 @@ use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, SqliteConnection};
 
-pub const TOKEN: &str = "bench-token";
+pub(crate) const TOKEN: &str = "bench-token";
 
 /// Longer than any start may take.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// A folder with a config and, after the first start, a store.
-pub struct Home {
+pub(crate) struct Home {
     folder: tempfile::TempDir,
     webhooks: SocketAddr,
     admin: SocketAddr,
 }
 
 impl Home {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (webhooks, admin) = free_addresses();
         let templates = concat!(env!("CARGO_MANIFEST_DIR"), "/templates");
@@ -36,7 +36,7 @@ impl Home {
     }
 
     /// Starts the binary and waits until it is ready.
-    pub fn start(&self, binary: &Path) -> Process {
+    pub(crate) fn start(&self, binary: &Path) -> Process {
         let begin = Instant::now();
         let child = Command::new(binary)
             .args(["serve", "--config"])
@@ -67,7 +67,7 @@ impl Home {
     }
 
     /// What the store holds, read after the daemon has ended.
-    pub async fn contents(&self) -> Contents {
+    pub(crate) async fn contents(&self) -> Contents {
         let path = self.folder.path().join("store.db");
         let size = |suffix: &str| {
             let mut name = path.clone().into_os_string();
@@ -94,21 +94,21 @@ impl Home {
 
 /// Rows and bytes.
 #[derive(Debug, Clone, Copy)]
-pub struct Contents {
-    pub bytes: u64,
-    pub deliveries: i64,
-    pub incidents: i64,
-    pub members: i64,
-    pub actions: i64,
+pub(crate) struct Contents {
+    pub(crate) bytes: u64,
+    pub(crate) deliveries: i64,
+    pub(crate) incidents: i64,
+    pub(crate) members: i64,
+    pub(crate) actions: i64,
 }
 
 /// A running daemon. Killed when dropped: what it has acknowledged is on disk.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
-    pub webhooks: SocketAddr,
+    pub(crate) webhooks: SocketAddr,
     admin: SocketAddr,
     /// From the start of the process to the first 200 of `/-/ready`.
-    pub ready: Duration,
+    pub(crate) ready: Duration,
 }
 
 impl Process {
@@ -123,7 +123,7 @@ impl Process {
     }
 
     /// Waits until the dispatcher has nothing to do, for a limited time.
-    pub fn settle(&self, limit: Duration) {
+    pub(crate) fn settle(&self, limit: Duration) {
         let begin = Instant::now();
         let idle = |page: String| {
             page.lines().any(|line| {
@@ -136,8 +136,18 @@ impl Process {
         }
     }
 
+    /// Processor time that it has used, of all threads, in seconds.
+    pub(crate) fn processor_time(&self) -> f64 {
+        // Linux counts in hundredths of a second here, whatever the kernel's own tick.
+        let stat =
+            std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+        let ticks = after_name.split_whitespace().skip(11).take(2);
+        ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+    }
+
     /// Resident memory, now and at most, in MiB.
-    pub fn memory(&self) -> (f64, f64) {
+    pub(crate) fn memory(&self) -> (f64, f64) {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
             .unwrap_or_default();
         let field = |name: &str| {

@@ -19,7 +19,7 @@ const SLOT: &[u8] = b"##########";
 
 /// What is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Traffic {
+pub(crate) enum Traffic {
     /// One group, again and again: what Alertmanager's `repeat_interval` makes.
     Repeats,
     /// Nineteen repeats, then a new incident.
@@ -29,9 +29,9 @@ pub enum Traffic {
 }
 
 impl Traffic {
-    pub const ALL: [Self; 3] = [Self::Repeats, Self::Mixed, Self::New];
+    pub(crate) const ALL: [Self; 3] = [Self::Repeats, Self::Mixed, Self::New];
 
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Repeats => "repeats",
             Self::Mixed => "95 % repeats",
@@ -51,14 +51,14 @@ impl Traffic {
 
 /// A whole request, in which only the incident's number changes.
 #[derive(Clone)]
-pub struct Request {
+pub(crate) struct Request {
     bytes: Vec<u8>,
     slots: Vec<usize>,
 }
 
 impl Request {
     /// `alerts` of one group, each with its own fingerprint; about 2.5 kB if it is one.
-    pub fn alertmanager(first: usize, alerts: usize, token: &str) -> Self {
+    pub(crate) fn alertmanager(first: usize, alerts: usize, token: &str) -> Self {
         let items: Vec<String> = (first..first + alerts).map(alert).collect();
         let body = PAYLOAD.replace("@ALERTS@", &items.join(","));
         let head = format!(
@@ -74,7 +74,7 @@ impl Request {
         request
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
 
@@ -90,33 +90,33 @@ fn alert(member: usize) -> String {
     ALERT.replace("@MEMBER@", &format!("{member:06x}"))
 }
 
-const ALERT: &str = r#"{"status":"firing","labels":{"alertname":"BenchEdge5xxRatioHigh","cdn_vendor":"akamai","env":"production","host":"edge-@MEMBER@.fra.example.net","job":"edge-exporter","pop":"FRA","property":"video-##########.example.net","region":"eu-central","service":"vod-delivery","severity":"critical","team":"edge-platform"},"annotations":{"description":"Edge POP FRA answered 7.31 % of requests with 5xx over 5m while origin 5xx stayed below 0.1 %. Origin is healthy, shield hit ratio unchanged.","runbook_url":"https://runbooks.example.net/cdn/edge-5xx","summary":"5xx ratio at FRA is 7.31 % (limit 2 %)","value":"7.31"},"startsAt":"2026-10-12T08:14:30.512Z","endsAt":"0001-01-01T00:00:00Z","generatorURL":"http://prom-eu-1.example.net:9090/graph?g0.expr=cdn%3Aedge_5xx%3Aratio5m+%3E+0.02&g0.tab=1","fingerprint":"@MEMBER@##########"}"#;
+const ALERT: &str = r#"{"status":"firing","labels":{"alertname":"BenchEdge5xxRatioHigh","cdn_vendor":"akamai","env":"production","host":"edge-@MEMBER@.fra.example.net","job":"edge-exporter","pop":"FRA","property":"video-##########.example.net","region":"eu-central","service":"vod-delivery","severity":"critical","team":"edge-platform"},"annotations":{"description":"Edge POP FRA answered 7.31 % of requests with 5xx over 5m while origin 5xx stayed below 0.1 %. Origin is healthy, shield hit ratio unchanged. Started after the 08:12 UTC rollout of the property; first seen at the parents in FRA and AMS, then at the children. Compare with the neighbouring POPs, then ask the vendor for the state of the edge servers and of the parent tier.","runbook_url":"https://runbooks.example.net/cdn/edge-5xx","summary":"5xx ratio at FRA is 7.31 % (limit 2 %)","value":"7.31"},"startsAt":"2026-10-12T08:14:30.512Z","endsAt":"0001-01-01T00:00:00Z","generatorURL":"http://prom-eu-1.example.net:9090/graph?g0.expr=cdn%3Aedge_5xx%3Aratio5m+%3E+0.02&g0.tab=1","fingerprint":"@MEMBER@##########"}"#;
 
-const PAYLOAD: &str = r#"{"receiver":"vendor-cases/edge\\.eu","status":"firing","alerts":[@ALERTS@],"groupLabels":{"alertname":"BenchEdge5xxRatioHigh","cdn_vendor":"akamai","property":"video-##########.example.net"},"commonLabels":{"alertname":"BenchEdge5xxRatioHigh","cdn_vendor":"akamai","env":"production","job":"edge-exporter","pop":"FRA","property":"video-##########.example.net","region":"eu-central","service":"vod-delivery","severity":"critical","team":"edge-platform"},"commonAnnotations":{"description":"Edge POP FRA answered 7.31 % of requests with 5xx over 5m while origin 5xx stayed below 0.1 %. Origin is healthy, shield hit ratio unchanged.","runbook_url":"https://runbooks.example.net/cdn/edge-5xx","summary":"5xx ratio at FRA is 7.31 % (limit 2 %)","value":"7.31"},"externalURL":"http://am-1.example.net:9093","version":"4","groupKey":"{}/{team=\"edge-platform\"}/{cdn_vendor=~\"fastly|akamai\",severity=\"critical\"}:{alertname=\"BenchEdge5xxRatioHigh\", cdn_vendor=\"akamai\", property=\"video-##########.example.net\"}","truncatedAlerts":0}"#;
+const PAYLOAD: &str = r#"{"receiver":"vendor-cases/edge\\.eu","status":"firing","alerts":[@ALERTS@],"groupLabels":{"alertname":"BenchEdge5xxRatioHigh","cdn_vendor":"akamai","property":"video-##########.example.net"},"commonLabels":{"alertname":"BenchEdge5xxRatioHigh","cdn_vendor":"akamai","env":"production","job":"edge-exporter","pop":"FRA","property":"video-##########.example.net","region":"eu-central","service":"vod-delivery","severity":"critical","team":"edge-platform"},"commonAnnotations":{"description":"Edge POP FRA answered 7.31 % of requests with 5xx over 5m while origin 5xx stayed below 0.1 %. Origin is healthy, shield hit ratio unchanged. Started after the 08:12 UTC rollout of the property; first seen at the parents in FRA and AMS, then at the children. Compare with the neighbouring POPs, then ask the vendor for the state of the edge servers and of the parent tier.","runbook_url":"https://runbooks.example.net/cdn/edge-5xx","summary":"5xx ratio at FRA is 7.31 % (limit 2 %)","value":"7.31"},"externalURL":"http://am-1.example.net:9093","version":"4","groupKey":"{}/{team=\"edge-platform\"}/{cdn_vendor=~\"fastly|akamai\",severity=\"critical\"}:{alertname=\"BenchEdge5xxRatioHigh\", cdn_vendor=\"akamai\", property=\"video-##########.example.net\"}","truncatedAlerts":0}"#;
 
 /// What came of a run.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Requests that were answered with 2xx.
-    pub accepted: usize,
+    pub(crate) accepted: usize,
     /// Requests that were answered otherwise, or not at all.
-    pub refused: usize,
-    pub elapsed: Duration,
+    pub(crate) refused: usize,
+    pub(crate) elapsed: Duration,
     /// Microseconds, sorted.
     latencies: Vec<u32>,
 }
 
 impl Outcome {
-    pub fn per_second(&self) -> f64 {
+    pub(crate) fn per_second(&self) -> f64 {
         self.accepted as f64 / self.elapsed.as_secs_f64()
     }
 
-    pub fn share_accepted(&self) -> f64 {
+    pub(crate) fn share_accepted(&self) -> f64 {
         self.accepted as f64 / (self.accepted + self.refused).max(1) as f64
     }
 
     /// In milliseconds; `share` 1.0 is the worst.
-    pub fn percentile(&self, share: f64) -> f64 {
+    pub(crate) fn percentile(&self, share: f64) -> f64 {
         let last = self.latencies.len().saturating_sub(1);
         let micros = self.latencies.get((last as f64 * share).round() as usize).copied();
         f64::from(micros.unwrap_or(0)) / 1e3
@@ -139,7 +139,7 @@ impl Outcome {
 }
 
 /// Each connection sends as soon as it has its answer: how much goes through at most.
-pub async fn closed(
+pub(crate) async fn closed(
     address: SocketAddr,
     request: &Request,
     traffic: Traffic,
@@ -168,7 +168,7 @@ pub async fn closed(
 
 /// Requests are due at fixed times, whether the daemon keeps up or not; a latency counts from the
 /// time at which its request was due, so that waiting for a free connection is part of it.
-pub async fn open(
+pub(crate) async fn open(
     address: SocketAddr,
     request: &Request,
     traffic: Traffic,
@@ -223,7 +223,7 @@ async fn gather(mut tasks: JoinSet<Outcome>, start: Instant, time: Duration) -> 
 }
 
 /// Sends one request on a connection of its own.
-pub async fn once(address: SocketAddr, request: &Request) -> std::io::Result<u16> {
+pub(crate) async fn once(address: SocketAddr, request: &Request) -> std::io::Result<u16> {
     Connection::new(address).send(request).await
 }
 

@@ -45,6 +45,8 @@ CREATE TABLE incidents (
     created_at    INTEGER NOT NULL,
     updated_at    INTEGER NOT NULL,
     last_seq      INTEGER NOT NULL CHECK (last_seq >= 0),
+    firing        INTEGER NOT NULL CHECK (firing >= 0),     -- members that fire,
+    resolved      INTEGER NOT NULL CHECK (resolved >= 0),   -- and that have resolved
     UNIQUE (rule, identity, generation),
     CHECK ((state IN ('open', 'resolving', 'closed')) = (case_id IS NOT NULL)),
     CHECK ((state IN ('pending', 'resolving')) = (due_at IS NOT NULL)),
@@ -63,6 +65,9 @@ CREATE TABLE members (
     alert       TEXT NOT NULL,          -- JSON: what the sender last said
     PRIMARY KEY (incident, fingerprint)
 ) STRICT, WITHOUT ROWID;
+
+-- For the end of an alert whose labels no longer lead to its incident.
+CREATE INDEX members_firing ON members (fingerprint) WHERE status = 'firing';
 
 -- The outbox.
 CREATE TABLE actions (

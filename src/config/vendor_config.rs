@@ -138,7 +138,7 @@ fn read_reconcile(mut section: Section<'_>) -> Reconcile {
 
 fn read_rate(mut section: Section<'_>) -> Rate {
     let default = Rate::default();
-    let per_second = section.within("per_second", default.per_second, 0.01..=1000.0);
+    let per_second = section.within("per_second", default.per_second, 0.2..=1000.0);
     let burst = section.within("burst", default.burst, 1..=1000);
     section.finish();
     Rate { per_second, burst }

@@ -67,6 +67,8 @@ pub struct Drafted {
     pub draft: Draft,
     /// What had to be done to it that somebody should know of.
     pub notes: Vec<String>,
+    /// How many texts the built-in ones stand in for.
+    pub failed_templates: usize,
 }
 
 /// A subject or description is rendered up to this size; what the vendor takes is cut from it.
@@ -157,6 +159,7 @@ impl Sheet<'_> {
     ) -> Result<Drafted, Unready> {
         let plan = &rule.plan;
         let mut notes = Vec::new();
+        let mut failed_templates = 0;
         let rank = self.incident.rank;
         let severity = catalog.severity(plan.category, &choices, rank).ok_or_else(|| {
             Unready::later(format!("the vendor offers no severities for {}", plan.category))
@@ -170,11 +173,13 @@ impl Sheet<'_> {
         let severity = severity.name.to_owned();
         let marker = self.incident.id.marker();
         let subject = self.render_text("subject", &plan.subject).unwrap_or_else(|problem| {
+            failed_templates += 1;
             notes.push(format!("the built-in subject stands in: {problem}"));
             fallback::subject(self.incident)
         });
         let description =
             self.render_text("description", &plan.description).unwrap_or_else(|problem| {
+                failed_templates += 1;
                 notes.push(format!("the built-in description stands in: {problem}"));
                 fallback::description(self.incident, &problem, self.now)
             });
@@ -204,7 +209,7 @@ impl Sheet<'_> {
             problems = draft.problems(Some(catalog));
         }
         if problems.is_empty() {
-            return Ok(Drafted { draft, notes });
+            return Ok(Drafted { draft, notes, failed_templates });
         }
         let why: Vec<String> = problems.iter().map(ToString::to_string).collect();
         Err(Unready::later(format!("the vendor would not take this case: {}", why.join("; "))))

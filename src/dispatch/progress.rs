@@ -114,7 +114,7 @@ impl Judge<'_> {
                     self.next(phase, due)
                 };
                 let pause_until = wait.is_some().then_some(due);
-                let alarm = if *denied { Some("denied") } else { judgement.alarm };
+                let alarm = judgement.alarm.or(denied.then_some("denied"));
                 Judgement { pause_until, alarm, ..judgement }
             }
         }
@@ -126,7 +126,8 @@ impl Judge<'_> {
             return self.denied();
         }
         let due = self.patient(self.action.created_at, retry_after);
-        Judgement { alarm: Some("unprepared"), ..self.again(due) }
+        let judgement = self.again(due);
+        Judgement { alarm: judgement.alarm.or(Some("unprepared")), ..judgement }
     }
 
     /// Judges an action that can never be sent.
@@ -157,7 +158,9 @@ impl Judge<'_> {
 
     fn denied(&self) -> Judgement {
         let due = self.backoff(Some(DENIED_PAUSE));
-        Judgement { pause_until: Some(due), alarm: Some("denied"), ..self.again(due) }
+        let judgement = self.again(due);
+        let alarm = judgement.alarm.or(Some("denied"));
+        Judgement { pause_until: Some(due), alarm, ..judgement }
     }
 
     /// Sends again at `due`, unless the action is then too old.

@@ -126,8 +126,10 @@ impl Dispatcher {
         let drafted = self.bounded(lane, drafting).await.unwrap_or_else(|| {
             Err(Unready::later("the vendor's catalog did not come in time; nothing was sent"))
         })?;
-        for note in &drafted.notes {
+        for _ in 0..drafted.failed_templates {
             self.metrics.template_failure(&claim.incident.key.rule);
+        }
+        for note in &drafted.notes {
             warn!(rule = %claim.incident.key.rule, "draft: {note}");
         }
         Ok(Operation::Open(Box::new(drafted.draft)))
@@ -295,11 +297,11 @@ fn log_outcome(claim: &Claim, outcome: &Outcome) {
     let status = evidence.status;
     match outcome {
         Outcome::Done { case, .. } => {
-            info!(%case, outcome = name, ?status, "{kind}: done, case {case}");
+            info!(%case, outcome = name, status, "{kind}: done, case {case}");
         }
         _ => warn!(
             outcome = name,
-            ?status,
+            status,
             reference = evidence.reference.as_deref(),
             "{kind}: {name}: {}",
             evidence.message

@@ -12,7 +12,7 @@ pub enum Note {
         /// When the incident was seen to be over.
         at: Timestamp,
         /// How many member alerts it had.
-        alerts: usize,
+        alerts: u32,
     },
     /// It fires again after it was over.
     Refired {

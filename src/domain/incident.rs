@@ -108,8 +108,10 @@ pub struct Incident {
     pub rank: Rank,
     /// Where it stands.
     pub state: State,
-    /// Its alerts, firing or resolved.
+    /// Its alerts, firing or resolved: all of them, or those that a delivery speaks of.
     pub members: BTreeMap<Fingerprint, Member>,
+    /// How all of its alerts stand, also those that `members` leaves out.
+    pub tally: Tally,
     /// The alert that began it, as it was then. Subject and description are rendered from it.
     pub origin: Alert,
     /// The delivery that began it.
@@ -122,9 +124,46 @@ pub struct Incident {
     pub last_seq: u32,
 }
 
+/// How many alerts fire, and how many have resolved.
+///
+/// Kept beside the members, so that a decision about a few alerts of an incident need not see the
+/// thousands of others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Alerts that fire.
+    pub firing: u32,
+    /// Alerts that have resolved.
+    pub resolved: u32,
+}
+
+impl Tally {
+    /// All alerts.
+    pub fn total(self) -> u32 {
+        self.firing.saturating_add(self.resolved)
+    }
+
+    fn of(&mut self, status: AlertStatus) -> &mut u32 {
+        match status {
+            AlertStatus::Firing => &mut self.firing,
+            AlertStatus::Resolved => &mut self.resolved,
+        }
+    }
+}
+
 impl Incident {
     /// An incident fires while any of its member alerts does.
     pub fn is_firing(&self) -> bool {
-        self.members.values().any(|member| member.alert.status == AlertStatus::Firing)
+        self.tally.firing > 0
+    }
+
+    /// Takes a member in, in place of what was known of the same alert. That must be among
+    /// `members` if the alert is a member at all.
+    pub fn admit(&mut self, member: Member) {
+        let now = self.tally.of(member.alert.status);
+        *now = now.saturating_add(1);
+        if let Some(before) = self.members.insert(member.alert.fingerprint.clone(), member) {
+            let then = self.tally.of(before.alert.status);
+            *then = then.saturating_sub(1);
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! | state     | firing news                          | all resolved        | timer due      | case opened | open failed |
 //! |-----------|--------------------------------------|---------------------|----------------|-------------|-------------|
-//! | (none)    | pending, or opening at once          | ignored             |                |             |             |
+//! | (none)    | pending, or opening at once          | ignored; dropped if the sender orders its events |                |             |             |
 //! | pending   | stays                                | dropped             | opening        |             |             |
 //! | opening   | stays                                | stays (see below)   |                | open        | failed      |
 //! | open      | stays                                | resolving or closed |                |             |             |
@@ -29,7 +29,7 @@ use super::alert::{Alert, AlertStatus};
 use super::ids::{
     CaseId, DeliveryId, Fingerprint, IncidentId, IncidentKey, InstallationId, VendorName,
 };
-use super::incident::{Incident, State};
+use super::incident::{Incident, State, Tally};
 use super::member::{Observation, observe};
 use super::severity::Rank;
 use crate::time::later;
@@ -333,6 +333,10 @@ fn begin(
         .iter()
         .filter(|news| news.alert.status == AlertStatus::Firing)
         .min_by_key(|news| news.rank);
+    // An end may overtake its beginning. Senders that order their events let us tell: the end is
+    // kept, so that the beginning opens nothing when it comes.
+    let overtaken = origin.is_none();
+    let origin = origin.or_else(|| alerts.iter().find(|news| news.alert.occurred_at.is_some()));
     let Some(origin) = origin else {
         let effects = alerts
             .iter()
@@ -351,6 +355,7 @@ fn begin(
         rank: origin.rank,
         state: State::Pending { due: later(now, policy.open_after) },
         members: std::collections::BTreeMap::new(),
+        tally: Tally::default(),
         origin: origin.alert.clone(),
         delivery: birth.delivery.clone(),
         created_at: now,
@@ -359,6 +364,9 @@ fn begin(
     });
     for news in alerts {
         work.hear(news);
+    }
+    if overtaken {
+        return work.enter(State::Dropped { at: now }).end(Reason::NothingToResolve);
     }
     if !policy.open_after.is_zero() {
         return work.end(Reason::WaitsToOpen(later(now, policy.open_after)));
@@ -444,7 +452,7 @@ impl Work {
         {
             self.incident.rank = self.incident.rank.min(member.rank);
         }
-        self.incident.members.insert(fingerprint.clone(), member);
+        self.incident.admit(member);
         self.members.push(fingerprint.clone());
         self.changed = true;
     }
@@ -479,7 +487,7 @@ impl Work {
 
     fn finish(mut self, case: CaseId, policy: &Policy) -> Step {
         if policy.resolve_action != ResolveAction::None {
-            let note = Note::Resolved { at: self.now, alerts: self.incident.members.len() };
+            let note = Note::Resolved { at: self.now, alerts: self.incident.tally.total() };
             self.act(ActionKind::Comment { note }, false);
         }
         if policy.resolve_action == ResolveAction::Close {

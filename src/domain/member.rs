@@ -48,6 +48,10 @@ pub fn observe(known: Option<&Member>, alert: &Alert, rank: Rank, now: Timestamp
     let Some(known) = known else {
         return match alert.status {
             AlertStatus::Firing => Observation::Fired(heard(now)),
+            // The beginning may still be under way; when it comes, it is known to be older.
+            AlertStatus::Resolved if alert.occurred_at.is_some() => {
+                Observation::Resolved(heard(now))
+            }
             // Alertmanager mentions alerts that began and ended between two notifications.
             AlertStatus::Resolved => Observation::Ignored("resolved, and was never seen firing"),
         };

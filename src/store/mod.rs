@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::action::ActionKind;
 use crate::domain::ids::{
-    ActionId, DeliveryId, IncidentId, IncidentKey, InstallationId, RuleName, SourceName, VendorName,
+    ActionId, DeliveryId, Fingerprint, IncidentId, IncidentKey, InstallationId, RuleName,
+    SourceName, VendorName,
 };
 use crate::domain::incident::Incident;
 use crate::domain::lifecycle::Step;
@@ -130,13 +131,27 @@ pub struct Delivery {
 pub struct Intake {
     /// The request.
     pub delivery: Delivery,
-    /// The incidents that the decision wants to see.
-    pub keys: Vec<IncidentKey>,
+    /// What the decision wants to see.
+    pub wanted: Vec<Wanted>,
+    /// Alerts of the delivery that have ended. The incidents whose firing members they are, are
+    /// wanted as well: rules may have led there by labels that the alerts no longer have.
+    pub ended: Vec<Fingerprint>,
     /// Decides; pure, may be called more than once, sees the newest generation of each key.
     pub decide: Arc<dyn Fn(&Known) -> Decision + Send + Sync>,
 }
 
-/// The newest generation of each incident that was asked for and exists.
+/// An incident that a decision wants to see. What a delivery costs must not depend on how many
+/// alerts its incident has, so only those members are shown that the delivery speaks of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The incident.
+    pub key: IncidentKey,
+    /// The alerts.
+    pub members: Vec<Fingerprint>,
+}
+
+/// The newest generation of each incident that was asked for and exists, with at least those of
+/// its members that were asked for and exist.
 pub type Known = HashMap<IncidentKey, Incident>;
 
 /// What a decision changes.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::domain::alert::{Alert, AlertStatus, Labels, Link};
 use crate::domain::ids::{CaseId, Identity, IncidentId, IncidentKey, InstallationId};
-use crate::domain::incident::{Incident, State};
+use crate::domain::incident::{Incident, State, Tally};
 use crate::domain::member::Member;
 use crate::domain::severity::Rank;
 
@@ -63,11 +63,7 @@ pub(super) fn incident() -> Incident {
     third.status = AlertStatus::Resolved;
     third.starts_at = Some("2026-08-01T09:40:00Z".parse().unwrap());
     third.ends_at = Some("2026-08-01T09:58:30Z".parse().unwrap());
-    let members: BTreeMap<_, _> = [origin.clone(), second, third]
-        .into_iter()
-        .map(|alert| (alert.fingerprint.clone(), member(alert)))
-        .collect();
-    Incident {
+    let mut incident = Incident {
         id: IncidentId::derive(&InstallationId::new("test"), &key, 2),
         key,
         generation: 2,
@@ -75,11 +71,16 @@ pub(super) fn incident() -> Incident {
         vendor: "akamai".into(),
         rank: Rank::WORST,
         state: State::Opening { seq: 1 },
-        members,
-        origin,
+        members: BTreeMap::new(),
+        tally: Tally::default(),
+        origin: origin.clone(),
         delivery: "d-1".into(),
         created_at: "2026-08-01T09:51:00Z".parse().unwrap(),
         updated_at: "2026-08-01T09:59:00Z".parse().unwrap(),
         last_seq: 1,
+    };
+    for alert in [origin, second, third] {
+        incident.admit(member(alert));
     }
+    incident
 }

@@ -16,7 +16,7 @@ use casewright::domain::alert::{Alert, AlertStatus, Labels};
 use casewright::domain::ids::{DeliveryId, Fingerprint, Identity, IncidentKey, InstallationId};
 use casewright::domain::lifecycle::{Birth, Event, Policy, RankedAlert, ResolveAction, step};
 use casewright::domain::severity::Rank;
-use casewright::store::{Decision, Delivery, Fate, Intake, Known};
+use casewright::store::{Decision, Delivery, Fate, Intake, Known, Wanted};
 use jiff::{SignedDuration, Timestamp};
 
 /// 2026-01-01T00:00:00Z.
@@ -109,6 +109,8 @@ impl News {
         let rank = Rank::new(self.rank).expect("1 to 9");
         let alerts: Vec<RankedAlert> =
             self.alerts.into_iter().map(|alert| RankedAlert { alert, rank }).collect();
+        let members = alerts.iter().map(|news| news.alert.fingerprint.clone()).collect();
+        let wanted = Wanted { key: self.key.clone(), members };
         let birth = Birth {
             installation: self.installation,
             key: self.key.clone(),
@@ -124,7 +126,8 @@ impl News {
                 ids: self.ids,
                 body: b"{}".to_vec(),
             },
-            keys: vec![self.key],
+            ended: Vec::new(),
+            wanted: vec![wanted],
             decide: Arc::new(move |known: &Known| {
                 let event = Event::Alerts { alerts: &alerts, truncated: false, birth: &birth };
                 let step = step(known.get(&key), &event, &policy, now);

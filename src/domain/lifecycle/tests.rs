@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::alert::Labels;
 use crate::domain::ids::Identity;
-use crate::domain::testing::{T0, alert, at};
+use crate::domain::testing::{T0, alert, at, event};
 
 fn birth() -> Birth {
     Birth {
@@ -103,6 +103,19 @@ fn a_resolved_alert_that_never_fired_opens_nothing() {
     let mut life = Life::under(closing());
     assert_eq!(life.hear(&resolved(&["a"], T0), T0).reason, Reason::NothingToResolve);
     assert_eq!(life.state(), "none");
+}
+
+#[test]
+fn an_end_that_overtakes_its_beginning_leaves_nothing_to_open() {
+    let fired = || vec![ranked(event("q", 0).build())];
+    let over = vec![ranked(event("q", 60).resolved(at(60)).build())];
+    let mut life = Life::under(closing());
+    life.hear(&over, at(61));
+    assert_eq!(life.state(), "dropped");
+    life.hear(&fired(), at(62));
+    assert_eq!(life.state(), "dropped", "the beginning is older than its end");
+    life.hear(&[ranked(event("q", 120).build())], at(121));
+    assert_eq!(life.state(), "opening", "a later beginning is another matter");
 }
 
 #[test]
@@ -327,7 +340,24 @@ proptest! {
                         let built = alert(&name.to_string()).starts(now);
                         ranked(if *fires { built.build() } else { built.resolved(now).build() })
                     }).collect();
-                    if *truncated { life.hear_truncated(&alerts, now) } else { life.hear(&alerts, now) }
+                    // What the delivery does not speak of need not be seen.
+                    let thin = before.clone().map(|mut incident| {
+                        incident.members.retain(|known, _| {
+                            alerts.iter().any(|news| news.alert.fingerprint == *known)
+                        });
+                        incident
+                    });
+                    let event = Event::Alerts { alerts: &alerts, truncated: *truncated, birth: &birth() };
+                    let blind = step(thin.as_ref(), &event, &life.policy, now);
+                    let seeing = life.step(&event, now);
+                    prop_assert_eq!(&blind.actions, &seeing.actions);
+                    prop_assert_eq!(&blind.members, &seeing.members);
+                    prop_assert_eq!(&blind.effects, &seeing.effects);
+                    prop_assert_eq!((blind.changed, &blind.reason), (seeing.changed, &seeing.reason));
+                    let head = |step: &Step| step.incident.as_ref()
+                        .map(|incident| (incident.id.clone(), incident.state.clone(), incident.tally));
+                    prop_assert_eq!(head(&blind), head(&seeing));
+                    seeing
                 }
                 Move::Timer => life.step(&Event::Timer, now),
                 // The dispatcher reports an outcome only for an action that exists.
@@ -339,6 +369,10 @@ proptest! {
                 }
             };
             let Some(incident) = &step.incident else { continue };
+            let firing = incident.members.values()
+                .filter(|member| member.alert.status == AlertStatus::Firing).count();
+            prop_assert_eq!(incident.tally.firing as usize, firing);
+            prop_assert_eq!(incident.tally.total() as usize, incident.members.len());
             seen.insert(incident.id.clone());
             for action in &step.actions {
                 if action.kind == ActionKind::Open {

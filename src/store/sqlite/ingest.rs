@@ -1,15 +1,15 @@
 //! Taking deliveries in: all that wait, as one unit of work. What they need to know is read once,
 //! each is decided in turn over what the ones before it changed, and what changed is written once.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
 
 use super::rows::{Reader, json, micros};
-use super::steps::{Changes, fill_members};
+use super::steps::{Changes, add_members};
 use super::writer::unavailable;
-use crate::domain::ids::{IncidentId, IncidentKey};
+use crate::domain::ids::{Fingerprint, IncidentId, IncidentKey};
 use crate::domain::incident::Incident;
 use crate::store::{Decision, Delivery, Fate, Intake, Known, Receipt, StoreError};
 
@@ -63,21 +63,26 @@ fn id_key((source, id): (&str, &str)) -> (String, String) {
     (source.to_owned(), id.to_owned())
 }
 
-/// The newest generation of every incident that the batch asks for.
+/// The newest generation of every incident that the batch asks for, with the members that it asks
+/// for.
 async fn load_known(db: &mut SqliteConnection, intakes: &[&Intake]) -> Result<Known, StoreError> {
-    let keys: BTreeSet<&IncidentKey> = intakes.iter().flat_map(|intake| &intake.keys).collect();
-    if keys.is_empty() {
+    let mut wanted: BTreeMap<&IncidentKey, BTreeSet<&Fingerprint>> = BTreeMap::new();
+    for ask in intakes.iter().flat_map(|intake| &intake.wanted) {
+        wanted.entry(&ask.key).or_default().extend(&ask.members);
+    }
+    let followed = load_followed(db, intakes).await?;
+    if wanted.is_empty() && followed.is_empty() {
         return Ok(Known::new());
     }
-    let wanted: Vec<_> =
-        keys.iter().map(|key| (key.rule.as_str(), key.identity.as_str())).collect();
+    let keys: Vec<_> =
+        wanted.keys().map(|key| (key.rule.as_str(), key.identity.as_str())).collect();
     let rows = sqlx::query(
         "SELECT i.* FROM json_each(?1) wanted
          CROSS JOIN incidents i ON i.rule = wanted.value->>0 AND i.identity = wanted.value->>1
          WHERE i.generation = (SELECT max(generation) FROM incidents
              WHERE rule = i.rule AND identity = i.identity)",
     )
-    .bind(json(&wanted)?)
+    .bind(json(&keys)?)
     .fetch_all(&mut *db)
     .await
     .map_err(unavailable)?;
@@ -86,10 +91,57 @@ async fn load_known(db: &mut SqliteConnection, intakes: &[&Intake]) -> Result<Kn
         let incident = Reader(row).incident()?;
         found.insert(incident.id.clone(), incident);
     }
-    if !found.is_empty() {
-        fill_members(db, &mut found).await?;
+    let mut members: BTreeSet<(String, String)> = BTreeSet::new();
+    for incident in found.values() {
+        for fingerprint in wanted.get(&incident.key).into_iter().flatten() {
+            members.insert((incident.id.to_string(), fingerprint.to_string()));
+        }
+    }
+    for (incident, fingerprint) in followed {
+        members.insert((incident.id.to_string(), fingerprint));
+        found.entry(incident.id.clone()).or_insert(incident);
+    }
+    if !members.is_empty() {
+        let rows = sqlx::query(
+            "SELECT m.* FROM json_each(?1) wanted
+             CROSS JOIN members m
+             ON m.incident = wanted.value->>0 AND m.fingerprint = wanted.value->>1",
+        )
+        .bind(json(&members)?)
+        .fetch_all(db)
+        .await
+        .map_err(unavailable)?;
+        add_members(&mut found, &rows)?;
     }
     Ok(found.into_values().map(|incident| (incident.key.clone(), incident)).collect())
+}
+
+/// The incidents of which alerts that have ended are firing members, each with that alert.
+async fn load_followed(
+    db: &mut SqliteConnection,
+    intakes: &[&Intake],
+) -> Result<Vec<(Incident, String)>, StoreError> {
+    let ended: Vec<(&str, &str)> = intakes
+        .iter()
+        .flat_map(|intake| {
+            let source = intake.delivery.source.as_str();
+            intake.ended.iter().map(move |fingerprint| (source, fingerprint.as_str()))
+        })
+        .collect();
+    if ended.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query(
+        "SELECT i.*, m.fingerprint FROM json_each(?1) ended
+         CROSS JOIN members m ON m.fingerprint = ended.value->>1 AND m.status = 'firing'
+             AND m.alert->>'source' = ended.value->>0
+         CROSS JOIN incidents i ON i.id = m.incident",
+    )
+    .bind(json(&ended)?)
+    .fetch_all(db)
+    .await
+    .map_err(unavailable)?;
+    rows.iter().map(|row| Ok((Reader(row).incident()?, Reader(row).text("fingerprint")?))).collect()
 }
 
 /// Those of the batch's delivery ids that are known.

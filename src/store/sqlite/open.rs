@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -120,17 +121,15 @@ pub(super) async fn open(path: &Path, rng: &Rng) -> Result<Opened, OpenError> {
         return Err(OpenError::Folder { path: path.to_owned() });
     }
     let lock = lock(path)?;
+    make_private(path)?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
         .busy_timeout(BUSY_TIMEOUT);
-    let mut ours = false;
-    if path.exists() {
-        let visitor = options.clone().disable_statement_logging();
-        let mut visitor = visitor.connect().await.map_err(explain)?;
-        ours = refuse_others(path, &mut visitor).await?;
-        visitor.close().await.map_err(explain)?;
-    }
+    let visitor = options.clone().disable_statement_logging();
+    let mut visitor = visitor.connect().await.map_err(explain)?;
+    let ours = refuse_others(path, &mut visitor).await?;
+    visitor.close().await.map_err(explain)?;
     let options = options
         .foreign_keys(true)
         .pragma("trusted_schema", "OFF")
@@ -172,6 +171,16 @@ pub(super) async fn open(path: &Path, rng: &Rng) -> Result<Opened, OpenError> {
         .await
         .map_err(explain)?;
     Ok(Opened { installation, writer, readers, lock })
+}
+
+/// Makes a new database readable by its owner only: it holds what senders wrote. SQLite gives its
+/// other files the mode of the database.
+fn make_private(path: &Path) -> Result<(), OpenError> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(OpenError::Path { path: path.to_owned(), error }),
+    }
 }
 
 fn lock(path: &Path) -> Result<File, OpenError> {

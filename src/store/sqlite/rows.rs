@@ -14,7 +14,7 @@ use crate::domain::ids::{
     ActionId, CaseId, DeliveryId, Fingerprint, Identity, IncidentId, IncidentKey, RuleName,
     SourceName, VendorName,
 };
-use crate::domain::incident::{Incident, State};
+use crate::domain::incident::{Incident, State, Tally};
 use crate::domain::member::Member;
 use crate::domain::severity::Rank;
 use crate::store::{Action, ActionState, Attempt, DeliveryRecord, Fate, Phase, StoreError};
@@ -110,6 +110,7 @@ impl Reader<'_> {
             rank: self.rank()?,
             state: self.state()?,
             members: BTreeMap::new(),
+            tally: Tally { firing: self.small("firing")?, resolved: self.small("resolved")? },
             origin: self.json("origin")?,
             delivery: DeliveryId::new(self.text("delivery")?),
             created_at: self.time("created_at")?,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::rows::{Reader, json, micros};
 use super::writer::unavailable;
@@ -86,17 +86,18 @@ async fn execute(
 
 const UPSERT_INCIDENTS: &str = "
     INSERT INTO incidents (id, rule, identity, generation, previous_case, vendor, rank, state,
-        case_id, due_at, ended_at, open_seq, origin, delivery, created_at, updated_at, last_seq)
+        case_id, due_at, ended_at, open_seq, origin, delivery, created_at, updated_at, last_seq,
+        firing, resolved)
     SELECT value->>'id', value->>'rule', value->>'identity', value->>'generation',
         value->>'previous_case', value->>'vendor', value->>'rank', value->>'state',
         value->>'case_id', value->>'due_at', value->>'ended_at', value->>'open_seq',
         value->>'origin', value->>'delivery', value->>'created_at', value->>'updated_at',
-        value->>'last_seq'
+        value->>'last_seq', value->>'firing', value->>'resolved'
     FROM json_each(?1) WHERE true
     ON CONFLICT (id) DO UPDATE SET rank = excluded.rank, state = excluded.state,
         case_id = excluded.case_id, due_at = excluded.due_at, ended_at = excluded.ended_at,
         open_seq = excluded.open_seq, updated_at = excluded.updated_at,
-        last_seq = excluded.last_seq";
+        last_seq = excluded.last_seq, firing = excluded.firing, resolved = excluded.resolved";
 
 const UPSERT_MEMBERS: &str = "
     INSERT INTO members (incident, fingerprint, status, rank, since, alert)
@@ -133,6 +134,8 @@ struct IncidentRow<'a> {
     created_at: i64,
     updated_at: i64,
     last_seq: u32,
+    firing: u32,
+    resolved: u32,
 }
 
 impl<'a> IncidentRow<'a> {
@@ -163,6 +166,8 @@ impl<'a> IncidentRow<'a> {
             created_at: micros(incident.created_at),
             updated_at: micros(incident.updated_at),
             last_seq: incident.last_seq,
+            firing: incident.tally.firing,
+            resolved: incident.tally.resolved,
         })
     }
 }
@@ -231,7 +236,15 @@ pub(super) async fn fill_members(
     .fetch_all(db)
     .await
     .map_err(unavailable)?;
-    for row in &rows {
+    add_members(incidents, &rows)
+}
+
+/// Adds members to their incidents.
+pub(super) fn add_members(
+    incidents: &mut HashMap<IncidentId, Incident>,
+    rows: &[SqliteRow],
+) -> Result<(), StoreError> {
+    for row in rows {
         let (incident, fingerprint, member) = Reader(row).member()?;
         if let Some(incident) = incidents.get_mut(&incident) {
             incident.members.insert(fingerprint, member);
