@@ -183,6 +183,22 @@ async fn many_senders_of_the_same_news_at_once_get_one_open_action(bench: Bench)
     assert_eq!(bench.claim(10).await.len(), 1);
 }
 
+async fn a_decision_that_panics_costs_only_its_own_delivery(bench: Bench) {
+    let mut senders = tokio::task::JoinSet::new();
+    for n in 0..32 {
+        let store = bench.store().clone();
+        let mut intake = bench.news(&format!("p{n}"), &["x"]).intake();
+        if n == 7 {
+            intake.decide = Arc::new(|_| panic!("a planted defect"));
+        }
+        senders.spawn(async move { store.ingest(intake).await.is_ok() });
+    }
+    let taken = senders.join_all().await.into_iter().filter(|taken| *taken).count();
+    assert_eq!(taken, 31);
+    assert_eq!(bench.store().incidents(100).await.expect("read").len(), 31);
+    assert_eq!(bench.hear(bench.news("p7", &["x"])).await, Fate::Accepted);
+}
+
 async fn an_action_is_claimed_by_one_party_at_a_time(bench: Bench) {
     bench.hear(bench.news("a", &["x"])).await;
     let (first, second) = tokio::join!(bench.claim(1), bench.claim(1));
@@ -401,6 +417,7 @@ macro_rules! every_promise {
             what_was_taken_in_survives_a_restart_unchanged,
             a_redelivery_is_known_by_any_of_its_ids,
             many_senders_of_the_same_news_at_once_get_one_open_action,
+            a_decision_that_panics_costs_only_its_own_delivery,
             an_action_is_claimed_by_one_party_at_a_time,
             whoever_lost_its_lease_may_write_nothing,
             a_send_without_an_outcome_comes_back_as_a_look,

@@ -136,7 +136,8 @@ pub struct Intake {
     /// Alerts of the delivery that have ended. The incidents whose firing members they are, are
     /// wanted as well: rules may have led there by labels that the alerts no longer have.
     pub ended: Vec<Fingerprint>,
-    /// Decides; pure, may be called more than once, sees the newest generation of each key.
+    /// Decides; pure, may be called more than once, sees the newest generation of each key. If it
+    /// panics, this delivery is refused and no other.
     pub decide: Arc<dyn Fn(&Known) -> Decision + Send + Sync>,
 }
 

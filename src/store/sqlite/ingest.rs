@@ -7,7 +7,7 @@ use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
 
 use super::rows::{Reader, json, micros};
-use super::steps::{Changes, add_members};
+use super::steps::{Changes, add_members, guarded};
 use super::writer::unavailable;
 use crate::domain::ids::{Fingerprint, IncidentId, IncidentKey};
 use crate::domain::incident::Incident;
@@ -30,7 +30,7 @@ pub(super) async fn ingest(
         let decision = if ids().any(|id| seen.contains(&id_key(id))) {
             redelivered()
         } else {
-            (intake.decide)(&known)
+            guarded(|| (intake.decide)(&known))?
         };
         for id in ids() {
             seen.insert(id_key(id));

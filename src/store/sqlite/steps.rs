@@ -269,6 +269,14 @@ pub(super) async fn load(
     Ok(found.remove(id))
 }
 
+/// Decides. A decision that panics is a defect, but one that must cost only its own command: a
+/// panic in the writer would end all intake.
+pub(super) fn guarded<T>(decide: impl FnOnce() -> T) -> Result<T, StoreError> {
+    // Decisions are pure: nothing that they could leave half-changed outlives them.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(decide))
+        .map_err(|_panic| StoreError::Corrupt("a decision panicked: this is a defect".to_owned()))
+}
+
 /// Decides about one incident and writes the result.
 pub(super) async fn advance(
     db: &mut SqliteConnection,
@@ -276,7 +284,7 @@ pub(super) async fn advance(
     decide: &(dyn Fn(&Incident) -> Step + Send + Sync),
 ) -> Result<Option<Step>, StoreError> {
     let Some(incident) = load(db, id).await? else { return Ok(None) };
-    let step = decide(&incident);
+    let step = guarded(|| decide(&incident))?;
     let mut changes = Changes::default();
     changes.add(&step);
     changes.write(db).await?;
