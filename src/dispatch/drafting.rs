@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use crate::domain::action::ActionKind;
 use crate::domain::catalog::Catalog;
+use crate::domain::draft::problems::choice_problems;
 use crate::domain::draft::{
     Choices, Contact, Draft, DraftProblem, fit, fit_comment, fit_description, fit_subject,
 };
@@ -161,6 +162,13 @@ impl Sheet<'_> {
         let mut notes = Vec::new();
         let mut failed_templates = 0;
         let rank = self.incident.rank;
+        // Names first: a product that the vendor does not know has no severities either, and that
+        // would say nothing of what is wrong.
+        let mut wrong = Vec::new();
+        choice_problems(plan.category, &choices, Some(catalog), &mut wrong);
+        if !wrong.is_empty() {
+            return Err(refused(&wrong));
+        }
         let severity = catalog.severity(plan.category, &choices, rank).ok_or_else(|| {
             Unready::later(format!("the vendor offers no severities for {}", plan.category))
         })?;
@@ -211,8 +219,7 @@ impl Sheet<'_> {
         if problems.is_empty() {
             return Ok(Drafted { draft, notes, failed_templates });
         }
-        let why: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        Err(Unready::later(format!("the vendor would not take this case: {}", why.join("; "))))
+        Err(refused(&problems))
     }
 
     fn addresses(&self, rule: &CaseRule, notes: &mut Vec<String>) -> Vec<String> {
@@ -247,6 +254,12 @@ impl Sheet<'_> {
         };
         (contact != Contact::default()).then_some(contact)
     }
+}
+
+/// What the vendor would not take, all of it.
+fn refused(problems: &[DraftProblem]) -> Unready {
+    let why: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    Unready::later(format!("the vendor would not take this case: {}", why.join("; ")))
 }
 
 /// The operation of an action on a case that exists: a comment or a closure request.

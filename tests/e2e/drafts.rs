@@ -58,6 +58,15 @@ async fn a_template_that_fails_costs_the_words_and_not_the_case() {
 }
 
 #[tokio::test]
+async fn a_misspelt_product_is_named_with_the_one_that_was_meant() {
+    let house = House::open().await;
+    house.hears(Item::firing("Misspelt").label("property", "shop")).await;
+    let action = house.action_says("did you mean \"Edge DNS\"?").await;
+    assert_ne!(action.state, ActionState::Dead);
+    assert_eq!(house.requests("POST /cases"), 0);
+}
+
+#[tokio::test]
 async fn a_rule_that_names_what_the_vendor_does_not_offer_is_kept_and_says_so() {
     let house = House::open().await;
     house.hears(Item::firing("Outdated").label("property", "shop")).await;

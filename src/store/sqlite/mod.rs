@@ -176,7 +176,30 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
-        self.writer.stop().await;
+        // The writer goes last: SQLite folds the WAL into the database when its last connection
+        // closes, and only one that may write can do it. Whoever copies the file of a stopped
+        // daemon must get all of it, or the newest cases would be opened again.
         self.readers.close().await;
+        self.writer.stop().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_closed_store_is_whole_in_its_one_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("casewright.db");
+        let options = Options { path: path.clone(), on_commit: None };
+        let store = SqliteStore::open(options, &Rng::seeded(1)).await.unwrap();
+        store.check().await.unwrap();
+        store.census().await.unwrap();
+        store.close().await;
+        for leftover in ["-wal", "-shm"] {
+            let leftover = folder.path().join(format!("casewright.db{leftover}"));
+            assert!(!leftover.exists(), "{} is left", leftover.display());
+        }
     }
 }
