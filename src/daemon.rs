@@ -107,7 +107,7 @@ impl Daemon {
                     .with_context(|| format!("vendor `{}` has no credentials", vendor.name))?,
             };
             let client = Arc::new(client(vendor, access, &clock, &rng)?);
-            lanes.push(Arc::new(lane(vendor, client.clone())));
+            lanes.push(Arc::new(lane(vendor, client.clone(), clock.now())));
             clients.push((vendor.name.clone(), client));
         }
         let playbook = Arc::new(playbook);
@@ -263,14 +263,16 @@ fn client(
     Ok(Client::new(settings, clock.clone(), rng.clone())?)
 }
 
-fn lane(vendor: &VendorConfig, client: Arc<dyn Vendor>) -> Lane {
+fn lane(vendor: &VendorConfig, client: Arc<dyn Vendor>, now: Timestamp) -> Lane {
     let settings = LaneSettings {
         timeout: vendor.timeout,
         retry: vendor.retry.clone(),
         reconcile: vendor.reconcile,
+        breaker: vendor.breaker,
+        retries_per_second: vendor.rate.per_second * vendor.retry_share,
         concurrency: CONCURRENCY,
     };
-    Lane::new(vendor.name.clone(), client, settings)
+    Lane::new(vendor.name.clone(), client, settings, now)
 }
 
 fn source(config: &SourceConfig) -> anyhow::Result<(SourceName, Arc<dyn Source>)> {

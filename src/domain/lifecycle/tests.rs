@@ -65,7 +65,7 @@ impl Life {
     }
 
     fn case_opened(&mut self, now: Timestamp) -> Step {
-        self.step(&Event::CaseOpened { case: &"F-CS-1".into() }, now)
+        self.step(&Event::CaseOpened(&OpenedCase::only("F-CS-1".into())), now)
     }
 
     fn state(&self) -> &'static str {
