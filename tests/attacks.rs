@@ -20,7 +20,7 @@ use casewright::setup;
 use casewright::store::sqlite::{Options, SqliteStore};
 use casewright::store::{ActionState, Fate, Store};
 use casewright::telemetry::metrics::{Metrics, Snapshot};
-use casewright::vendors::{CatalogError, Look, Operation, Outcome, Vendor};
+use casewright::vendors::{CatalogError, Look, Operation, Outcome, Probe, Vendor};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -144,6 +144,10 @@ impl Vendor for Silent {
     }
 
     async fn catalog(&self, _: &AccountId, _: Category, _: bool) -> Result<Catalog, CatalogError> {
+        std::future::pending().await
+    }
+
+    async fn probe(&self) -> Probe {
         std::future::pending().await
     }
 }

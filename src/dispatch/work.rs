@@ -278,6 +278,19 @@ fn request_of(operation: &Operation) -> Option<String> {
         Operation::Comment { case, text, .. } | Operation::Close { case, text, .. } => {
             serde_json::to_string(&serde_json::json!({ "case": case, "text": text }))
         }
+        Operation::Attach { case, file_name, content, .. } => {
+            let text = String::from_utf8_lossy(content);
+            serde_json::to_string(
+                &serde_json::json!({ "case": case, "file_name": file_name, "text": text }),
+            )
+        }
+        Operation::Contacts { case, also_notify, alternate_contact, .. } => {
+            serde_json::to_string(&serde_json::json!({
+                "case": case,
+                "also_notify": also_notify,
+                "alternate_contact": alternate_contact,
+            }))
+        }
     };
     json.ok()
 }

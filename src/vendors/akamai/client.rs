@@ -29,7 +29,7 @@ use crate::domain::draft::Draft;
 use crate::domain::ids::{AccountId, CaseId, Marker};
 use crate::rng::Rng;
 use crate::vendors::limiter::TokenBucket;
-use crate::vendors::{CatalogError, Evidence, Look, Operation, Outcome, Vendor};
+use crate::vendors::{CatalogError, Evidence, Look, Operation, Outcome, Probe, Vendor};
 
 /// How much of an answer is read: 1 MiB.
 const READ_AT_MOST: usize = 1024 * 1024;
@@ -497,6 +497,17 @@ fn catalog_error(judged: Judged) -> CatalogError {
     }
 }
 
+fn probed(judged: Judged) -> Probe {
+    let Judged { class, retry_after, evidence, .. } = judged;
+    match class {
+        Class::Denied | Class::Forbidden | Class::WrongTime => Probe::Denied(evidence),
+        Class::Throttled => Probe::Throttled { retry_after, evidence },
+        // A 503 may name a pause, too.
+        _ if retry_after.is_some() => Probe::Throttled { retry_after, evidence },
+        Class::Refused | Class::NotSent | Class::Unknown | Class::Done => Probe::Down(evidence),
+    }
+}
+
 #[async_trait]
 impl Vendor for Client {
     async fn send(&self, operation: &Operation) -> Outcome {
@@ -507,6 +518,9 @@ impl Vendor for Client {
             }
             Operation::Close { case, marker, text, .. } => {
                 self.annotate(case, marker, Kind::Closure, text).await
+            }
+            Operation::Attach { .. } | Operation::Contacts { .. } => {
+                refused("attachments and contacts are not sent yet".to_owned())
             }
         }
     }
@@ -519,6 +533,9 @@ impl Vendor for Client {
             }
             Operation::Close { case, marker, token, .. } => {
                 self.look_for_text(case, marker, token, Kind::Closure, since).await
+            }
+            Operation::Attach { .. } | Operation::Contacts { .. } => {
+                Look::Absent(Evidence::default())
             }
         }
     }
@@ -548,6 +565,14 @@ impl Vendor for Client {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(key, (now, catalog.clone()));
         Ok(catalog)
+    }
+
+    async fn probe(&self) -> Probe {
+        let url = self.url(&["accounts-with-categories"], &[]);
+        match self.read::<Vec<AccountWithCategories>>(url, READ_AT_MOST).await {
+            Ok(_) => Probe::Up,
+            Err(judged) => probed(*judged),
+        }
     }
 }
 
