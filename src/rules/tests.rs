@@ -120,6 +120,7 @@ fn the_documented_rule_is_read() {
             resolve_after: Duration::from_secs(900),
             resolve_action: ResolveAction::Close,
             reopen_within: Duration::from_secs(86_400),
+            names_contacts: true,
         }
     );
     let plan = &case.plan;

@@ -500,6 +500,7 @@ mod tests {
             account: "A-CCT7890".into(),
             category,
             description: "What happened".to_owned(),
+            whole_description: None,
             severity: "1-Major Impact".to_owned(),
             choices: Choices::default(),
             also_notify: strings(&["noc@example.com"]),

@@ -204,6 +204,7 @@ fn draft() -> Draft {
         account: "A-CCT7890".into(),
         category: Category::Technical,
         description: "Ärger".to_owned(),
+        whole_description: None,
         severity: "1-Major Impact".to_owned(),
         choices: Choices {
             product: Some("Ion Premier".to_owned()),
