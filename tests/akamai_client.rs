@@ -108,6 +108,7 @@ fn open(marker: &Marker) -> Operation {
         account: "A-CCT7890".into(),
         category: Category::Technical,
         description: "5xx ratio above 5 %".to_owned(),
+        whole_description: None,
         severity: "2-Moderate Impact".to_owned(),
         choices: Choices {
             product: Some("Ion Premier".to_owned()),

@@ -13,8 +13,8 @@ use crate::domain::action::{ActionKind, Note};
 use crate::domain::catalog::Catalog;
 use crate::domain::draft::problems::choice_problems;
 use crate::domain::draft::{
-    Choices, Contact, Draft, DraftProblem, drop_wrong_people, fit, fit_comment, fit_description,
-    fit_subject,
+    Choices, Contact, Draft, DraftProblem, drop_wrong_people, fit, fit_attachment, fit_comment,
+    fit_description, fit_subject,
 };
 use crate::domain::ids::{AccountId, RuleName};
 use crate::domain::incident::Incident;
@@ -318,7 +318,7 @@ pub fn operation_on_case(
         }
         ActionKind::Attach { name, text } => {
             let file_name = format!("{name}-{}.txt", token.trim_matches(['[', ']']));
-            let content = text.clone().into_bytes();
+            let content = fit_attachment(text).text.into_bytes();
             Ok(Operation::Attach { case, marker, token, file_name, content })
         }
         ActionKind::Contacts => {

@@ -190,10 +190,7 @@ fn read_case_rule(section: &mut Section<'_>, inputs: &RuleInputs) -> Option<Case
     for key in ["update", "limits", "stale_after"] {
         section.accept_inert(key, format!("`{key}` is not acted on by this version"), INERT);
     }
-    let when_not_found = section
-        .has("when_not_found")
-        .then(|| section.one_of("when_not_found", &WHEN_NOT_FOUND))
-        .flatten();
+    let when_not_found = section.optional_one_of("when_not_found", &WHEN_NOT_FOUND);
     let plan = plan?;
     let names_contacts = !plan.also_notify.is_empty() || plan.alternate_contact.is_some();
     let policy = Policy { names_contacts, ..policy };

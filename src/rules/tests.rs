@@ -381,7 +381,7 @@ rules:
     5 |     colour: ***
       |     ^^^^^^ unknown key
       |
-      = help: known here: name, match, continue, ignore, case, identity, vendor, open, resolve, reopen_within, update, limits, stale_after
+      = help: known here: name, match, continue, ignore, case, identity, vendor, open, resolve, reopen_within, update, limits, stale_after, when_not_found
 
     error: `identity` names no label: all alerts would be one incident
      --> 1.yaml:8:5
