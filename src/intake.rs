@@ -22,6 +22,7 @@ use crate::playbook::Playbook;
 use crate::rng::Rng;
 use crate::rules::{CaseRule, Then};
 use crate::sources::Received;
+use crate::store::admission::Ticket;
 use crate::store::{
     self, Decision, Delivery, Fate, Known, Receipt, Store, StoreError, Verdict, Wanted,
 };
@@ -46,7 +47,12 @@ pub struct Intake {
 impl Intake {
     /// Whether the store takes one more delivery soon.
     pub fn has_room(&self) -> bool {
-        self.store.has_room()
+        self.store.admission().has_room()
+    }
+
+    /// The right to have one more delivery worked on; none if the writer cannot keep up.
+    pub fn admit(&self) -> Option<Ticket> {
+        self.store.admission().admit()
     }
 
     /// Takes in what a source has understood of a request that was received at `now`.

@@ -11,6 +11,7 @@ use crate::domain::ids::{DeliveryId, SourceName};
 use crate::intake::Intake;
 use crate::sources::Received;
 use crate::store::StoreError;
+use crate::store::admission::Ticket;
 
 /// When a sender should come back after the writer could not keep up: soon, it works at it.
 const AFTER_OVERLOAD: Duration = Duration::from_secs(1);
@@ -22,6 +23,10 @@ const AFTER_TROUBLE: Duration = Duration::from_secs(5);
 impl Accept for Intake {
     fn ready(&self) -> Result<(), Overloaded> {
         if self.has_room() { Ok(()) } else { Err(overloaded(&StoreError::Overloaded)) }
+    }
+
+    fn admit(&self) -> Result<Ticket, Overloaded> {
+        self.admit().ok_or_else(|| overloaded(&StoreError::Overloaded))
     }
 
     async fn accept(

@@ -28,12 +28,14 @@ use crate::sources::alertmanager::{self, Alertmanager};
 use crate::sources::credential::Auth;
 use crate::sources::pagerduty::{self, PagerDuty};
 use crate::sources::{Received, Source, fixtures};
+use crate::store::admission::{Admission, Ticket};
 use crate::telemetry::metrics::{Metrics, Snapshot};
 
 /// An engine that does as it is told.
 struct Engine {
     busy: AtomicBool,
     full: AtomicBool,
+    admission: Arc<Admission>,
     panics: AtomicBool,
     /// Accepting waits for a permit.
     gate: Semaphore,
@@ -47,6 +49,7 @@ impl Default for Engine {
         Self {
             busy: AtomicBool::default(),
             full: AtomicBool::default(),
+            admission: Arc::default(),
             panics: AtomicBool::default(),
             gate: Semaphore::new(10_000),
             entered: AtomicUsize::default(),
@@ -70,6 +73,10 @@ impl Engine {
 impl Accept for Engine {
     fn ready(&self) -> Result<(), Overloaded> {
         if self.busy.load(Ordering::SeqCst) { Err(Self::overloaded()) } else { Ok(()) }
+    }
+
+    fn admit(&self) -> Result<Ticket, Overloaded> {
+        self.admission.admit().ok_or_else(Self::overloaded)
     }
 
     async fn accept(
@@ -578,6 +585,48 @@ async fn a_busy_engine_sheds_before_the_body_is_read() {
     let answer = client.answer().await;
     assert_eq!((answer.status, answer.code().as_str()), (503, "overloaded"));
     assert_eq!(answer.header("retry-after"), Some("3"));
+}
+
+#[tokio::test]
+async fn without_a_ticket_an_authentic_body_is_503_before_it_is_parsed() {
+    let house = House::start().await;
+    let tickets: Vec<_> = std::iter::from_fn(|| house.engine.admission.admit()).collect();
+    assert_eq!(house.send(AM, b"no JSON").await.status, 503, "it was not parsed");
+    let stranger = AM.replace("Bearer token", "Bearer guess");
+    assert_eq!(house.send(&stranger, b"no JSON").await.status, 401, "it was authenticated");
+    assert_eq!(house.engine.entered.load(Ordering::SeqCst), 0);
+    drop(tickets);
+    assert_eq!(house.send(AM, b"no JSON").await.status, 400);
+    assert_eq!(house.send(AM, &sample()).await.status, 202);
+}
+
+#[tokio::test]
+async fn a_ticket_is_held_until_the_answer_and_comes_back_however_it_ends() {
+    let house = House::start().await;
+    // How many tickets are left; they are given back at once.
+    let left = || std::iter::from_fn(|| house.engine.admission.admit()).collect::<Vec<_>>().len();
+    let all = left();
+    house.engine.full.store(true, Ordering::SeqCst);
+    assert_eq!(house.send(AM, &sample()).await.status, 503);
+    assert_eq!(house.send(AM, b"no JSON").await.status, 400);
+    house.engine.full.store(false, Ordering::SeqCst);
+    assert_eq!(left(), all, "refusals have given theirs back");
+
+    // Waits in the engine; its sender trickles no more, so it holds a ticket.
+    house.engine.gate.forget_permits(10_000);
+    let mut waiting = house.connect().await;
+    waiting.send(AM, &sample()).await;
+    while house.engine.entered.load(Ordering::SeqCst) < 2 {
+        tokio::task::yield_now().await;
+    }
+    // A body that has not arrived holds none.
+    let mut slow = house.connect().await;
+    slow.raw(format!("{AM}Content-Length: 1000\r\n\r\n{{").as_bytes()).await;
+    assert_eq!(left(), all - 1, "only what is being worked on holds a ticket");
+    assert_eq!(slow.answer().await.status, 408);
+    house.engine.gate.add_permits(10_000);
+    assert_eq!(waiting.answer().await.status, 202);
+    assert_eq!(left(), all);
 }
 
 #[tokio::test]

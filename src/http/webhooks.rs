@@ -1,7 +1,8 @@
 //! `POST /webhooks/{source}`: from a request to a delivery on disk.
 //!
 //! The order of work: route (404), method (405), shed (503), read the body (413, 408, 415), content
-//! type (415), authenticate (401), parse (400, or 202 and a dead letter), accept (202, or 503).
+//! type (415), authenticate (401), admit (503), parse (400, or 202 and a dead letter), accept (202,
+//! or 503).
 //!
 //! *Invariant*: a 2xx is sent only after [`Accept`] has said that the delivery is durable.
 
@@ -26,6 +27,7 @@ use crate::clock::Clock;
 use crate::domain::ids::{DeliveryId, SourceName};
 use crate::sources::{Received, Source, Unauthentic, Unusable};
 use crate::store::Fate;
+use crate::store::admission::Ticket;
 use crate::telemetry::metrics::{Metrics, Rejection};
 
 /// The engine behind the endpoint.
@@ -34,6 +36,10 @@ pub trait Accept: Send + Sync {
     /// Whether there is room for one more delivery. Asked before the body is read, so it must be
     /// quick.
     fn ready(&self) -> Result<(), Overloaded>;
+
+    /// Admits one delivery, whose body is there and authentic, until the ticket is dropped. Asked
+    /// before it is parsed, so that what is refused costs nothing.
+    fn admit(&self) -> Result<Ticket, Overloaded>;
 
     /// Makes a delivery durable, with everything that it changes, and returns only then.
     ///
@@ -199,11 +205,12 @@ impl Webhooks {
             });
         }
         source.authenticate(&headers, &body.bytes).map_err(|why| unauthentic(why, &*source))?;
+        let ticket = self.accept.admit().map_err(Rejected::overloaded)?;
 
         match parse(source.clone(), headers, body.bytes.clone()).await? {
-            Ok(received) => self.accept(source, received_at, body, received).await,
+            Ok(received) => self.accept(source, received_at, body, received, ticket).await,
             Err(unusable) if unusable.acknowledged => {
-                self.dead_letter(source, body, unusable.message).await
+                self.dead_letter(source, body, unusable.message, ticket).await
             }
             Err(unusable) => Err(Rejected {
                 answer: Refusal::unusable(unusable.message).hint(unusable.hint),
@@ -218,6 +225,7 @@ impl Webhooks {
         received_at: Timestamp,
         body: RawBody,
         received: Received,
+        ticket: Ticket,
     ) -> Result<Response, Rejected> {
         let accept = self.accept.clone();
         let metrics = self.metrics.clone();
@@ -228,7 +236,7 @@ impl Webhooks {
             let note = received.note.clone();
             let source = source.name();
             let accepted = accept.accept(source, received_at, body.bytes, received).await?;
-            drop(body.held);
+            drop((body.held, ticket));
             metrics.delivery_received(source, accepted.fate);
             tracing::info!(
                 delivery = %accepted.delivery,
@@ -252,13 +260,14 @@ impl Webhooks {
         source: Arc<dyn Source>,
         body: RawBody,
         why: String,
+        ticket: Ticket,
     ) -> Result<Response, Rejected> {
         let accept = self.accept.clone();
         let metrics = self.metrics.clone();
         let task = tokio::spawn(async move {
             let source = source.name();
             let delivery = accept.dead_letter(source, body.bytes, &why).await?;
-            drop(body.held);
+            drop((body.held, ticket));
             metrics.delivery_received(source, DEAD_LETTER);
             tracing::warn!(
                 delivery = %delivery,

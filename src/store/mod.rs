@@ -5,6 +5,7 @@
 //! works on a thing. Nothing above this trait knows which database it talks to;
 //! `tests/store_conformance.rs` holds what every implementation promises.
 
+pub mod admission;
 pub mod sqlite;
 
 use std::collections::HashMap;
@@ -15,6 +16,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use self::admission::Admission;
 use crate::domain::action::ActionKind;
 use crate::domain::gate::Gate;
 use crate::domain::ids::{
@@ -470,8 +472,8 @@ pub trait Store: Send + Sync {
     /// The id that this store was given when it was made.
     fn installation(&self) -> &InstallationId;
 
-    /// Whether one more delivery would be taken soon. Quick: asked before a body is read.
-    fn has_room(&self) -> bool;
+    /// Who may still come in. Quick: asked before a body is read, and again before it is parsed.
+    fn admission(&self) -> &Arc<Admission>;
 
     /// Takes a delivery in: delivery, incident changes and new actions in one transaction. A
     /// delivery one of whose ids is known is [`Fate::Redelivered`] and changes nothing.

@@ -1,7 +1,8 @@
 //! The daemon is killed at any instant: what it has acknowledged is neither lost nor doubled.
 //!
 //! Senders behave as Alertmanager does: they post until it is acknowledged. The vendor loses every
-//! fifth answer on top of it. `CASEWRIGHT_KILL_SEED` repeats the instants of a run.
+//! fifth answer on top of it. `CASEWRIGHT_KILL_SEED` repeats the instants of a run,
+//! `CASEWRIGHT_KILLS` says how many there are.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::support::house::{assert_ended_once, assert_untouched, eventually};
 use crate::support::process::{Process, free_port};
 use crate::support::sender::Sender;
 
+/// Unless `CASEWRIGHT_KILLS` says otherwise.
 const KILLS: usize = 20;
 const SENDERS: usize = 12;
 
@@ -137,12 +139,14 @@ async fn send_until(
 }
 
 #[tokio::test]
-async fn killed_twenty_times_at_any_instant_nothing_acknowledged_is_lost_or_doubled() {
+async fn killed_many_times_at_any_instant_nothing_acknowledged_is_lost_or_doubled() {
     let seed = std::env::var("CASEWRIGHT_KILL_SEED").map_or_else(
         |_| u64::from_be_bytes(*Rng::from_os().bytes().first_chunk().expect("16 bytes")),
         |seed| seed.parse().expect("a number"),
     );
-    println!("to repeat: CASEWRIGHT_KILL_SEED={seed}");
+    let kills = std::env::var("CASEWRIGHT_KILLS")
+        .map_or(KILLS, |kills| kills.parse().expect("a number of kills"));
+    println!("to repeat: CASEWRIGHT_KILLS={kills} CASEWRIGHT_KILL_SEED={seed}");
     let rng = Arc::new(Rng::seeded(seed));
     let street = Street::open(seed).await;
     let lose_every_fifth_answer = json!([
@@ -159,7 +163,7 @@ async fn killed_twenty_times_at_any_instant_nothing_acknowledged_is_lost_or_doub
         let (stop, rng, retries) = (stop.clone(), rng.clone(), retries.clone());
         senders.spawn(send_until(stop, sender, number, rng, retries));
     }
-    for _ in 0..KILLS {
+    for _ in 0..kills {
         let mut daemon = street.daemon();
         // Mostly at work, sometimes while it starts.
         if rng.unit() < 0.8 {
@@ -189,7 +193,7 @@ async fn killed_twenty_times_at_any_instant_nothing_acknowledged_is_lost_or_doub
         retries.load(Ordering::Relaxed),
         cases.len()
     );
-    assert!(acknowledged.len() >= KILLS, "too little happened: {}", acknowledged.len());
+    assert!(acknowledged.len() >= kills, "too little happened: {}", acknowledged.len());
     for (property, resolved) in &acknowledged {
         let about = format!("{property}: ");
         let mut own = cases.iter().filter(|case| case.filed.subject.starts_with(&about));

@@ -25,6 +25,7 @@ use sqlx::SqlitePool;
 pub use open::OpenError;
 
 use self::writer::Writer;
+use super::admission::Admission;
 use super::{
     Action, Attempt, Census, Claim, ClaimRequest, DeliveryRecord, Intake, Lease, NewAttempt,
     NotRevived, Receipt, Revival, Settlement, StepFn, Store, StoreError,
@@ -80,8 +81,8 @@ impl Store for SqliteStore {
         &self.installation
     }
 
-    fn has_room(&self) -> bool {
-        self.writer.has_room()
+    fn admission(&self) -> &Arc<Admission> {
+        self.writer.admission()
     }
 
     async fn ingest(&self, intake: Intake) -> Result<Receipt, StoreError> {

@@ -7,7 +7,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -18,11 +18,11 @@ use tokio::task::JoinHandle;
 use tracing::error;
 
 use super::{CommitObserver, ingest};
+use crate::store::admission::{self, Admission};
 use crate::store::{Intake, Receipt, StoreError};
 
-/// How many commands may wait. Beyond that a delivery is refused at once, so that its sender
-/// comes back later instead of waiting for nothing.
-const QUEUE: usize = 1024;
+/// How many commands may wait: all deliveries that are admitted, and the dispatcher's besides.
+const QUEUE: usize = admission::AT_MOST + 256;
 
 /// How many commands one transaction takes at most.
 const BATCH: usize = 256;
@@ -50,17 +50,19 @@ enum Command {
 pub(super) struct Writer {
     commands: Mutex<Option<mpsc::Sender<Command>>>,
     task: Mutex<Option<JoinHandle<()>>>,
+    admission: Arc<Admission>,
 }
 
 impl Writer {
     pub(super) fn start(db: SqliteConnection, on_commit: Option<CommitObserver>) -> Self {
         let (commands, queue) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(run(db, queue, on_commit));
-        Self { commands: Mutex::new(Some(commands)), task: Mutex::new(Some(task)) }
+        let admission = Arc::new(Admission::default());
+        let task = tokio::spawn(run(db, queue, on_commit, admission.clone()));
+        Self { commands: Mutex::new(Some(commands)), task: Mutex::new(Some(task)), admission }
     }
 
-    pub(super) fn has_room(&self) -> bool {
-        self.sender().is_ok_and(|commands| commands.capacity() > 0)
+    pub(super) fn admission(&self) -> &Arc<Admission> {
+        &self.admission
     }
 
     pub(super) async fn ingest(&self, intake: Intake) -> Result<Receipt, StoreError> {
@@ -139,6 +141,7 @@ async fn run(
     mut db: SqliteConnection,
     mut queue: mpsc::Receiver<Command>,
     on_commit: Option<CommitObserver>,
+    admission: Arc<Admission>,
 ) {
     let mut batch = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut batch, BATCH).await > 0 {
@@ -155,6 +158,7 @@ async fn run(
             Err(Failure::Inside(_)) if size > 1 => one_by_one(&mut db, commands).await,
             Err(Failure::Begin(error) | Failure::Inside(error)) => fail_all(commands, &error),
         }
+        admission.observe(start.elapsed(), size);
         batch.reserve(BATCH);
     }
     if let Err(error) = db.close().await {
