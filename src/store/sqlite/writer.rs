@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tracing::error;
 
+use super::health::Health;
 use super::{CommitObserver, ingest};
 use crate::store::{Intake, Receipt, StoreError};
 
@@ -50,13 +51,18 @@ enum Command {
 pub(super) struct Writer {
     commands: Mutex<Option<mpsc::Sender<Command>>>,
     task: Mutex<Option<JoinHandle<()>>>,
+    health: Health,
 }
 
 impl Writer {
-    pub(super) fn start(db: SqliteConnection, on_commit: Option<CommitObserver>) -> Self {
+    pub(super) fn start(
+        db: SqliteConnection,
+        on_commit: Option<CommitObserver>,
+        health: Health,
+    ) -> Self {
         let (commands, queue) = mpsc::channel(QUEUE);
         let task = tokio::spawn(run(db, queue, on_commit));
-        Self { commands: Mutex::new(Some(commands)), task: Mutex::new(Some(task)) }
+        Self { commands: Mutex::new(Some(commands)), task: Mutex::new(Some(task)), health }
     }
 
     pub(super) fn has_room(&self) -> bool {
@@ -95,6 +101,7 @@ impl Writer {
     }
 
     fn sender(&self) -> Result<mpsc::Sender<Command>, StoreError> {
+        self.health.sound()?;
         lock(&self.commands).clone().ok_or_else(stopped)
     }
 }
