@@ -17,6 +17,7 @@ mod rows;
 #[cfg(test)]
 mod start_tests;
 mod steps;
+mod verify;
 mod writer;
 
 use std::fs::File;
@@ -31,6 +32,7 @@ use tokio::sync::watch;
 
 pub use backup::BackupError;
 pub use open::OpenError;
+pub use verify::{Finding, Report, VerifyError, back_up, verify};
 
 use self::health::Health;
 use self::prune::Cursors;

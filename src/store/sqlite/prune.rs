@@ -144,7 +144,7 @@ async fn attempts(
     let mut keys = Vec::new();
     for row in &rows {
         let row = Reader(row);
-        if row.int("over")? == 1 {
+        if row.int("goes")? == 1 {
             keys.push((row.text("incident")?, row.int("seq")?, row.int("number")?));
         }
     }
@@ -172,7 +172,7 @@ async fn incidents(
         .map_err(unavailable)?;
     let mut over = Vec::new();
     for row in &rows {
-        if Reader(row).int("over")? == 1 {
+        if Reader(row).int("goes")? == 1 {
             over.push(Reader(row).text("id")?);
         }
     }
@@ -239,7 +239,7 @@ const OLD_ATTEMPTS: &str = "
     SELECT t.incident, t.seq, t.number, t.finished_at,
         EXISTS (SELECT 1 FROM incidents i WHERE i.id = t.incident AND i.ended_at IS NOT NULL)
         AND EXISTS (SELECT 1 FROM actions a
-            WHERE a.incident = t.incident AND a.seq = t.seq AND a.state = 'done') AS over
+            WHERE a.incident = t.incident AND a.seq = t.seq AND a.state = 'done') AS goes
     FROM attempts t
     WHERE t.finished_at IS NOT NULL AND t.finished_at < ?1
       AND (t.finished_at, t.incident) > (?2, ?3)
@@ -251,7 +251,7 @@ const DELETE_ATTEMPTS: &str = "
 
 const OLD_INCIDENTS: &str = "
     SELECT i.id, i.ended_at, i.firing = 0 AND NOT EXISTS (SELECT 1 FROM actions a
-        WHERE a.incident = i.id AND a.state <> 'done') AS over
+        WHERE a.incident = i.id AND a.state <> 'done') AS goes
     FROM incidents i
     WHERE i.ended_at IS NOT NULL AND (i.stripped = 0 OR i.superseded = 1)
       AND i.ended_at < ?1 AND (i.ended_at, i.id) > (?2, ?3)
@@ -259,20 +259,20 @@ const OLD_INCIDENTS: &str = "
 
 const STRIP_ATTEMPTS: &str = "
     DELETE FROM attempts WHERE (incident, seq, number) IN
-        (SELECT t.incident, t.seq, t.number FROM json_each(?1) over
-         CROSS JOIN attempts t ON t.incident = over.value LIMIT ?2)";
+        (SELECT t.incident, t.seq, t.number FROM json_each(?1) chosen
+         CROSS JOIN attempts t ON t.incident = chosen.value LIMIT ?2)";
 
 const STRIP_ACTIONS: &str = "
     DELETE FROM actions WHERE (incident, seq) IN
-        (SELECT a.incident, a.seq FROM json_each(?1) over
-         CROSS JOIN actions a ON a.incident = over.value
+        (SELECT a.incident, a.seq FROM json_each(?1) chosen
+         CROSS JOIN actions a ON a.incident = chosen.value
          WHERE NOT EXISTS (SELECT 1 FROM attempts t
              WHERE t.incident = a.incident AND t.seq = a.seq) LIMIT ?2)";
 
 const STRIP_MEMBERS: &str = "
     DELETE FROM members WHERE (incident, fingerprint) IN
-        (SELECT m.incident, m.fingerprint FROM json_each(?1) over
-         CROSS JOIN members m ON m.incident = over.value LIMIT ?2)";
+        (SELECT m.incident, m.fingerprint FROM json_each(?1) chosen
+         CROSS JOIN members m ON m.incident = chosen.value LIMIT ?2)";
 
 const DELETE_INCIDENTS: &str = "
     DELETE FROM incidents WHERE id IN (SELECT value FROM json_each(?1) LIMIT ?2)
