@@ -90,7 +90,7 @@ def random_requests(rng):
     # No `;` and `?` at the end of a path: the library drops a bare one.
     segment = string.ascii_letters + string.digits + "-._~!$'()*+,:@ äß漢🔥"
     query = segment + "=&;/?\"<>[]{}|^"
-    counts = {"large": 0, "unicode": 0, "query": 0}
+    counts = {"large": 0, "unicode": 0, "query": 0, "forms": 0}
     found = []
     for number in range(RANDOM_REQUESTS):
         method = rng.choice(["GET", "POST", "POST", "POST", "PUT", "PATCH", "DELETE", "HEAD"])
@@ -111,7 +111,13 @@ def random_requests(rng):
             # Characters of several bytes: the limit falls inside one of them.
             body = ("ä漢🔥x" * (size // 10 + 1)).encode()[: size - size % 10 if size > 10 else size]
 
-        prepared = requests.Request(method, f"{scheme}://{host}{port}{path}", data=body).prepare()
+        request = requests.Request(method, f"{scheme}://{host}{port}{path}", data=body)
+        if method == "POST" and rng.random() < 0.2:
+            # As the library for HTTP writes a form with a file.
+            request.data, request.files = None, {"attachmentContent": ("a.txt", body, "text/plain")}
+        prepared = request.prepare()
+        body = prepared.body or b""
+        counts["forms"] += bool(request.files)
         auth = EdgeGridAuth(
             client_token="akab-" + random_text(rng, token, 40),
             client_secret=random_text(rng, token + "+/", 80) + "=",
@@ -130,7 +136,7 @@ def random_requests(rng):
             auth.make_auth_header(prepared, timestamp, nonce),
         ))
     print(f"random: {len(found)} requests, {counts['query']} with a query, {counts['unicode']} with "
-          f"non-ASCII paths, {counts['large']} POSTs above {MAX_BODY} bytes")
+          f"non-ASCII paths, {counts['forms']} forms with a file, {counts['large']} POSTs above {MAX_BODY} bytes")
     return found
 
 

@@ -18,6 +18,7 @@ use crate::config::{
 };
 use crate::dispatch::{Dispatcher, Lane, LaneSettings};
 use crate::domain::action::ActionKind;
+use crate::domain::gate::Gate;
 use crate::domain::ids::{SourceName, VendorName};
 use crate::domain::incident::State;
 use crate::domain::pace::ListScope;
@@ -36,7 +37,7 @@ use crate::sources::credential::{Auth, Basic, SecretHeader};
 use crate::sources::{Source, alertmanager::Alertmanager, pagerduty::PagerDuty};
 use crate::store::sqlite::{self, SqliteStore};
 use crate::store::{ActionState, Census, Store};
-use crate::telemetry::metrics::{Metrics, Snapshot};
+use crate::telemetry::metrics::{Metrics, Snapshot, VendorStanding};
 use crate::time::between;
 use crate::vendors::Vendor;
 use crate::vendors::akamai::{Client, Settings, edgerc::Access};
@@ -110,7 +111,7 @@ impl Daemon {
                     .with_context(|| format!("vendor `{}` has no credentials", vendor.name))?,
             };
             let client = Arc::new(client(vendor, access, &clock, &rng)?);
-            lanes.push(Arc::new(lane(vendor, client.clone())));
+            lanes.push(Arc::new(lane(vendor, client.clone(), clock.now())));
             clients.push((vendor.name.clone(), client));
         }
         let playbook = Arc::new(playbook);
@@ -135,7 +136,7 @@ impl Daemon {
         });
         let private = admin::router(Admin {
             metrics: metrics.clone(),
-            snapshot: snapshot_of(store.clone(), clock.clone()),
+            snapshot: snapshot_of(store.clone(), lanes.clone(), clock.clone()),
             not_ready: not_ready(store.clone(), stop.clone()),
         });
         let (webhooks, first) =
@@ -285,14 +286,16 @@ fn client(
     Ok(Client::new(settings, clock.clone(), rng.clone())?)
 }
 
-fn lane(vendor: &VendorConfig, client: Arc<dyn Vendor>) -> Lane {
+fn lane(vendor: &VendorConfig, client: Arc<dyn Vendor>, now: Timestamp) -> Lane {
     let settings = LaneSettings {
         timeout: vendor.timeout,
         retry: vendor.retry.clone(),
         reconcile: vendor.reconcile,
+        breaker: vendor.breaker,
+        retries_per_second: vendor.rate.per_second * vendor.retry_share,
         concurrency: CONCURRENCY,
     };
-    Lane::new(vendor.name.clone(), client, settings)
+    Lane::new(vendor.name.clone(), client, settings, now)
 }
 
 fn source(config: &SourceConfig) -> anyhow::Result<(SourceName, Arc<dyn Source>)> {
@@ -319,11 +322,28 @@ fn accepted(auth: &config::Auth) -> anyhow::Result<Auth> {
 }
 
 /// What a scrape is told of the store.
-fn snapshot_of(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> admin::TakeSnapshot {
+fn snapshot_of(
+    store: Arc<dyn Store>,
+    lanes: Vec<Arc<Lane>>,
+    clock: Arc<dyn Clock>,
+) -> admin::TakeSnapshot {
     Arc::new(move || {
-        let (store, clock) = (store.clone(), clock.clone());
-        Box::pin(async move { store.census().await.ok().map(|census| tally(&census, clock.now())) })
+        let (store, lanes, clock) = (store.clone(), lanes.clone(), clock.clone());
+        Box::pin(async move {
+            let census = store.census().await.ok()?;
+            let vendors = lanes.iter().map(|lane| standing(lane, clock.now())).collect();
+            Some(Snapshot { vendors, ..tally(&census, clock.now()) })
+        })
     })
+}
+
+fn standing(lane: &Lane, now: Timestamp) -> VendorStanding {
+    let state = lane.gate().name(now);
+    VendorStanding {
+        vendor: lane.name.clone(),
+        states: Gate::NAMES.into_iter().map(|name| (name, name == state)).collect(),
+        skew_micros: lane.vendor.clock_skew().and_then(|skew| skew.as_micros().try_into().ok()),
+    }
 }
 
 /// Every state and kind gets a value, also where there is none: a gauge that is missing cannot be
@@ -345,6 +365,7 @@ fn tally(census: &Census, now: Timestamp) -> Snapshot {
         actions,
         outbox_depth: census.unfinished(),
         outbox_oldest: census.oldest_due.map_or(Duration::ZERO, |due| between(due, now)),
+        vendors: Vec::new(),
     }
 }
 

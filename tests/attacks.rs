@@ -11,16 +11,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use casewright::clock::SystemClock;
+use casewright::clock::{Clock as _, SystemClock};
 use casewright::dispatch::{Dispatcher, Lane, LaneSettings};
 use casewright::domain::catalog::{Catalog, Category};
-use casewright::domain::ids::{AccountId, VendorName};
+use casewright::domain::ids::AccountId;
 use casewright::rng::Rng;
 use casewright::setup;
 use casewright::store::sqlite::{Options, SqliteStore};
-use casewright::store::{ActionState, Fate, Store};
+use casewright::store::{ActionState, ClaimRequest, Fate, Store, Turn};
 use casewright::telemetry::metrics::{Metrics, Snapshot};
-use casewright::vendors::{CatalogError, Look, Operation, Outcome, Vendor};
+use casewright::vendors::{CatalogError, Look, Operation, Outcome, Probe, Vendor};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -116,12 +116,14 @@ async fn an_action_that_makes_no_sense_does_not_hold_up_the_others() {
             bench.hear(bench.news(property).at(at(second))).await;
         }
         bench.meddle(damage).await;
-        let vendors: [VendorName; 1] = ["akamai".into()];
+        let request =
+            ClaimRequest { vendor: "akamai".into(), turn: Turn::Urgency, repeats: true, limit: 1 };
         let lease = Duration::from_secs(60);
         let mut claimed = 0;
         // One slot, so that the bad one is always the first that is met.
         for second in 10..15 {
-            let claims = bench.store.claim(&vendors, at(second), lease, 1).await.expect("claims");
+            let claims =
+                bench.store.claim(request.clone(), at(second), lease).await.expect("claims");
             claimed += claims.len();
         }
         assert_eq!(claimed, 2, "{damage}");
@@ -146,6 +148,10 @@ impl Vendor for Silent {
     async fn catalog(&self, _: &AccountId, _: Category, _: bool) -> Result<Catalog, CatalogError> {
         std::future::pending().await
     }
+
+    async fn probe(&self) -> Probe {
+        std::future::pending().await
+    }
 }
 
 fn dispatcher(store: Arc<SqliteStore>, metrics: &Arc<Metrics>, lanes: &[&str]) -> Dispatcher {
@@ -156,9 +162,12 @@ fn dispatcher(store: Arc<SqliteStore>, metrics: &Arc<Metrics>, lanes: &[&str]) -
         timeout: Duration::from_millis(50),
         retry: casewright::domain::backoff::Retry::default(),
         reconcile: casewright::domain::pace::Reconcile::default(),
+        breaker: casewright::domain::gate::Breaker::default(),
+        retries_per_second: 1.0,
         concurrency: 1,
     };
-    let lane = |name: &&str| Arc::new(Lane::new((*name).into(), Arc::new(Silent), settings()));
+    let now = SystemClock.now();
+    let lane = |name: &&str| Arc::new(Lane::new((*name).into(), Arc::new(Silent), settings(), now));
     Dispatcher {
         store,
         lanes: lanes.iter().map(lane).collect(),

@@ -32,7 +32,7 @@ use casewright::sources::alertmanager::Alertmanager;
 use casewright::sources::credential::Auth;
 use casewright::store::sqlite::{self, SqliteStore};
 use casewright::store::{Fate, Store as _};
-use casewright::telemetry::metrics::{AlertResult, Metrics, Rejection, Snapshot};
+use casewright::telemetry::metrics::{AlertResult, Metrics, Rejection, Snapshot, VendorStanding};
 use casewright::templates::{RenderContext, TemplateSet};
 use http::HeaderMap;
 use regex::Regex;
@@ -336,6 +336,11 @@ fn metrics() -> String {
         actions: vec![("open", "done", 1)],
         outbox_depth: 1,
         outbox_oldest: Duration::from_secs(1),
+        vendors: vec![VendorStanding {
+            vendor: "akamai".into(),
+            states: vec![("open", true)],
+            skew_micros: Some(1),
+        }],
     };
     metrics.encode(Some(&snapshot)).unwrap()
 }

@@ -7,14 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use casewright::domain::gate::{Breaker, Gate, Sign};
 use casewright::domain::ids::{CaseId, IncidentId, IncidentKey, VendorName};
 use casewright::domain::incident::{Incident, Tally};
-use casewright::domain::lifecycle::{Event, Policy, step};
+use casewright::domain::lifecycle::{Event, OpenedCase, Policy, step};
 use casewright::domain::retention::Retention;
 use casewright::rng::Rng;
 use casewright::store::sqlite::{Options, SqliteStore};
 use casewright::store::{
-    AttemptEnd, Claim, Fate, NewAttempt, Phase, Progress, Pruned, Settlement, Store, StoreError,
+    ActionState, AttemptEnd, Claim, ClaimRequest, Fate, NewAttempt, NotRevived, Phase, Progress,
+    Pruned, Revival, Settlement, Store, StoreError, Turn,
 };
 use support::{News, at, closing, firing, key, resolved};
 
@@ -58,8 +60,12 @@ impl Bench {
         News::of(self.store().installation(), key("edge", property), alerts).at(at(now))
     }
 
+    async fn claim_as(&self, request: ClaimRequest, now: i64) -> Vec<Claim> {
+        self.store().claim(request, at(now), LEASE).await.expect("claims")
+    }
+
     async fn claim(&self, now: i64) -> Vec<Claim> {
-        self.store().claim(&[vendor()], at(now), LEASE, 100).await.expect("claims")
+        self.claim_as(asking(), now).await
     }
 
     async fn claim_one(&self, now: i64) -> Claim {
@@ -94,6 +100,11 @@ fn vendor() -> VendorName {
     "akamai".into()
 }
 
+/// Everything of the one vendor.
+fn asking() -> ClaimRequest {
+    ClaimRequest { vendor: vendor(), turn: Turn::Urgency, repeats: true, limit: 100 }
+}
+
 fn send_at(now: i64) -> NewAttempt {
     NewAttempt { started_at: at(now), phase: Phase::Send, request: Some("{}".to_owned()) }
 }
@@ -103,14 +114,14 @@ fn end(outcome: &'static str) -> AttemptEnd {
 }
 
 fn done(case: &str, now: i64) -> Settlement {
-    let case = CaseId::new(case);
+    let opened = OpenedCase::only(CaseId::new(case));
     Settlement {
         at: at(now),
         attempt: Some(end("done")),
         progress: Progress::Done,
         message: "done".to_owned(),
         decide: Some(Arc::new(move |incident| {
-            step(Some(incident), &Event::CaseOpened { case: &case }, &closing(), at(now))
+            step(Some(incident), &Event::CaseOpened(&opened), &closing(), at(now))
         })),
     }
 }
@@ -312,10 +323,8 @@ async fn opens_go_before_comments_and_the_worst_goes_first(bench: Bench) {
 
 async fn only_the_vendors_that_were_asked_for_are_claimed(bench: Bench) {
     bench.hear(bench.news("a", &["x"])).await;
-    let other = bench.store().claim(&["other".into()], at(1), LEASE, 10).await.expect("claims");
+    let other = bench.claim_as(ClaimRequest { vendor: "other".into(), ..asking() }, 1).await;
     assert!(other.is_empty());
-    let none = bench.store().claim(&[], at(1), LEASE, 10).await.expect("claims");
-    assert!(none.is_empty());
 }
 
 async fn a_dead_letter_stays_where_a_person_can_see_it(bench: Bench) {
@@ -648,6 +657,155 @@ fn newest_of(all: &States) -> BTreeMap<IncidentKey, u32> {
     all.keys().cloned().collect()
 }
 
+async fn a_turn_by_age_gives_out_what_has_waited_longest(bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    bench.finish(&bench.claim_one(1).await, "F-1", 1).await;
+    bench.hear(bench.over("a", &["x"], 2)).await;
+    bench.hear(bench.news("b", &["y"]).at(at(3))).await;
+    let one = ClaimRequest { limit: 1, ..asking() };
+    let by_age = bench.claim_as(ClaimRequest { turn: Turn::Age, ..one.clone() }, 4).await;
+    assert_eq!(by_age[0].action.kind.name(), "comment");
+    let by_urgency = bench.claim_as(one, 4).await;
+    assert_eq!(by_urgency[0].action.kind.name(), "open");
+}
+
+async fn what_was_sent_before_is_left_out_where_repeats_are_not_wanted(bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    bench.hear(bench.news("b", &["x"])).await;
+    let claims = bench.claim(1).await;
+    bench.send(&claims[0], 1).await;
+    let lost = Phase::Look { looks: 0, unknown_since: at(1) };
+    let not_sent = Settlement { attempt: Some(end("not_sent")), ..next(Phase::Send, 2, 2) };
+    bench.store().settle(&claims[0].lease, not_sent).await.expect("settled");
+    bench.send(&claims[1], 1).await;
+    let unknown = Settlement { attempt: Some(end("unknown")), ..next(lost, 2, 2) };
+    bench.store().settle(&claims[1].lease, unknown).await.expect("settled");
+    let fresh = bench.claim_as(ClaimRequest { repeats: false, ..asking() }, 3).await;
+    // To look is not to repeat.
+    assert_eq!(fresh.len(), 1);
+    assert_eq!(fresh[0].action.phase, lost);
+    assert_eq!(bench.claim(3).await.len(), 1);
+}
+
+/// The only incident's open action is held.
+async fn holding(bench: &Bench) -> Claim {
+    bench.hear(bench.news("a", &["x"])).await;
+    let claim = bench.claim_one(1).await;
+    bench.send(&claim, 1).await;
+    let held = Settlement { progress: Progress::Held, ..next(Phase::Send, 0, 2) };
+    bench.store().settle(&claim.lease, held).await.expect("settled");
+    claim
+}
+
+async fn what_is_held_is_given_to_nobody_and_nothing_overtakes_it(mut bench: Bench) {
+    let claim = holding(&bench).await;
+    assert_eq!(bench.claim(3).await.len(), 0);
+    assert_eq!(bench.store().next_due().await.expect("read"), None);
+    assert_eq!(bench.store().census().await.expect("read").unfinished(), 0);
+    bench.restart().await;
+    let waiting = bench.store().for_people(10).await.expect("read");
+    assert_eq!(waiting.len(), 1);
+    assert_eq!((waiting[0].state, &waiting[0].id), (ActionState::Held, &claim.action.id));
+    // Still the incident's one open action: it fires and resolves, and no other is asked for.
+    bench.hear(bench.over("a", &["x"], 4)).await;
+    bench.hear(bench.news("a", &["x"]).at(at(500))).await;
+    assert_eq!(bench.claim(501).await.len(), 0);
+}
+
+async fn a_recheck_stands_in_nobodys_way(bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    let claim = bench.claim_one(1).await;
+    bench.send(&claim, 1).await;
+    let doubtful = OpenedCase { doubtful: true, ..OpenedCase::only("F-1".into()) };
+    let settlement = Settlement {
+        decide: Some(Arc::new(move |incident| {
+            step(Some(incident), &Event::CaseOpened(&doubtful), &closing(), at(1))
+        })),
+        ..done("F-1", 1)
+    };
+    bench.store().settle(&claim.lease, settlement).await.expect("settled");
+    bench.hear(bench.over("a", &["x"], 2)).await;
+    let kinds: BTreeSet<_> =
+        bench.claim(3).await.iter().map(|claim| claim.action.kind.name()).collect();
+    assert_eq!(kinds, BTreeSet::from(["recheck", "comment"]));
+}
+
+async fn revive(bench: &Bench, claim: &Claim, how: Revival) -> Result<Phase, NotRevived> {
+    let decide = Arc::new(|incident: &Incident| {
+        step(Some(incident), &Event::OpenRevived, &closing(), at(10))
+    });
+    let revived = bench.store().revive(&claim.action.id, how, at(10), decide).await.expect("asked");
+    revived.map(|action| {
+        assert_eq!(action.tried_since(), at(10));
+        action.phase
+    })
+}
+
+async fn a_held_action_is_revived_as_a_look_or_as_a_send(bench: Bench) {
+    let claim = holding(&bench).await;
+    let look = Phase::Look { looks: 0, unknown_since: at(10) };
+    assert_eq!(revive(&bench, &claim, Revival::Look).await, Ok(look));
+    let again = bench.claim_one(10).await;
+    assert_eq!(again.action.phase, look);
+    let held = Settlement { progress: Progress::Held, ..next(Phase::Send, 0, 11) };
+    bench.store().settle(&again.lease, held).await.expect("settled");
+    assert_eq!(revive(&bench, &claim, Revival::Send).await, Ok(Phase::Send));
+    assert_eq!(bench.claim_one(10).await.action.phase, Phase::Send);
+}
+
+async fn a_failed_incident_is_opening_again_when_its_action_is_revived(bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    let claim = bench.claim_one(1).await;
+    let dead = Settlement {
+        progress: Progress::Dead,
+        decide: Some(Arc::new(|incident| {
+            step(Some(incident), &Event::OpenFailed, &closing(), at(2))
+        })),
+        ..next(Phase::Send, 0, 2)
+    };
+    bench.store().settle(&claim.lease, dead).await.expect("settled");
+    assert_eq!(bench.only_incident().await.state.name(), "failed");
+    // It was never sent, so there is nothing to look for.
+    assert_eq!(revive(&bench, &claim, Revival::Look).await, Ok(Phase::Send));
+    assert_eq!(bench.only_incident().await.state.name(), "opening");
+    bench.finish(&bench.claim_one(10).await, "F-1", 11).await;
+    assert_eq!(bench.only_incident().await.state.name(), "open");
+}
+
+async fn what_is_alive_gone_or_superseded_is_not_revived(bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    let claim = bench.claim_one(1).await;
+    let alive = NotRevived::Alive(ActionState::Leased);
+    assert_eq!(revive(&bench, &claim, Revival::Send).await, Err(alive));
+    let mut unknown = claim.clone();
+    unknown.action.id.seq = 9;
+    assert_eq!(revive(&bench, &unknown, Revival::Look).await, Err(NotRevived::Unknown));
+    // A dead letter whose incident got its case in another way.
+    let dead = Settlement { progress: Progress::Dead, ..next(Phase::Send, 0, 2) };
+    bench.store().settle(&claim.lease, dead).await.expect("settled");
+    let opened = OpenedCase::only("F-1".into());
+    let decide = Arc::new(move |incident: &Incident| {
+        step(Some(incident), &Event::CaseOpened(&opened), &closing(), at(3))
+    });
+    bench.store().advance(&claim.incident.id, decide).await.expect("advanced");
+    assert_eq!(revive(&bench, &claim, Revival::Send).await, Err(NotRevived::Superseded));
+    assert_eq!(bench.claim(20).await.len(), 0);
+}
+
+async fn what_is_known_of_a_vendor_survives_a_restart(mut bench: Bench) {
+    assert_eq!(bench.store().gate(&vendor()).await.expect("read"), None);
+    let mut gate = Gate::default();
+    for _ in 0..5 {
+        gate.hear(Sign::Bad, &Breaker::default(), at(1), 0.5);
+    }
+    assert_eq!(gate.name(at(1)), "tripped");
+    bench.store().keep_gate(&vendor(), &Gate::default(), at(1)).await.expect("kept");
+    bench.store().keep_gate(&vendor(), &gate, at(1)).await.expect("kept");
+    bench.restart().await;
+    assert_eq!(bench.store().gate(&vendor()).await.expect("read"), Some(gate));
+    assert_eq!(bench.store().gate(&"other".into()).await.expect("read"), None);
+}
+
 macro_rules! conformance {
     ($module:ident, $bench:expr, $($promise:ident),* $(,)?) => {
         mod $module {
@@ -679,6 +837,14 @@ macro_rules! every_promise {
             actions_of_one_incident_run_in_order,
             opens_go_before_comments_and_the_worst_goes_first,
             only_the_vendors_that_were_asked_for_are_claimed,
+            a_turn_by_age_gives_out_what_has_waited_longest,
+            what_was_sent_before_is_left_out_where_repeats_are_not_wanted,
+            what_is_held_is_given_to_nobody_and_nothing_overtakes_it,
+            a_recheck_stands_in_nobodys_way,
+            a_held_action_is_revived_as_a_look_or_as_a_send,
+            a_failed_incident_is_opening_again_when_its_action_is_revived,
+            what_is_alive_gone_or_superseded_is_not_revived,
+            what_is_known_of_a_vendor_survives_a_restart,
             a_dead_letter_stays_where_a_person_can_see_it,
             timers_are_rows_that_survive_a_restart,
             next_due_is_the_earliest_of_actions_leases_and_timers,

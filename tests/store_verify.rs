@@ -9,10 +9,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use casewright::domain::ids::CaseId;
-use casewright::domain::lifecycle::{Event, step};
+use casewright::domain::lifecycle::{Event, OpenedCase, step};
 use casewright::rng::Rng;
 use casewright::store::sqlite::{BackupError, Options, SqliteStore, back_up, verify};
-use casewright::store::{AttemptEnd, NewAttempt, Phase, Progress, Settlement, Store};
+use casewright::store::{
+    AttemptEnd, ClaimRequest, NewAttempt, Phase, Progress, Settlement, Store, Turn,
+};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 use support::{News, at, closing, firing, key};
@@ -33,12 +35,14 @@ impl Bench {
         let bench = Self { folder, path, store };
         bench.hear("a").await;
         let lease = Duration::from_secs(60);
-        let claims = bench.store.claim(&["akamai".into()], at(1), lease, 9).await.expect("claims");
+        let request =
+            ClaimRequest { vendor: "akamai".into(), turn: Turn::Urgency, repeats: true, limit: 9 };
+        let claims = bench.store.claim(request, at(1), lease).await.expect("claims");
         let lease = &claims[0].lease;
         let attempt =
             NewAttempt { started_at: at(1), phase: Phase::Send, request: Some("{}".to_owned()) };
         bench.store.begin_attempt(lease, attempt).await.expect("recorded");
-        let case = CaseId::new("F-1");
+        let opened = OpenedCase::only(CaseId::new("F-1"));
         let settlement = Settlement {
             at: at(2),
             attempt: Some(AttemptEnd {
@@ -50,7 +54,7 @@ impl Bench {
             progress: Progress::Done,
             message: "done".to_owned(),
             decide: Some(std::sync::Arc::new(move |incident| {
-                step(Some(incident), &Event::CaseOpened { case: &case }, &closing(), at(2))
+                step(Some(incident), &Event::CaseOpened(&opened), &closing(), at(2))
             })),
         };
         bench.store.settle(lease, settlement).await.expect("settled");

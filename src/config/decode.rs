@@ -296,7 +296,12 @@ impl<'a> Section<'a> {
 
     /// As [`Self::one_of`], or else `default`.
     pub fn one_of_or<T: Copy>(&mut self, key: &str, table: &[(&str, T)], default: T) -> T {
-        self.field(key).and_then(|field| named(&field, table)).unwrap_or(default)
+        self.optional_one_of(key, table).unwrap_or(default)
+    }
+
+    /// As [`Self::one_of`], if it is there.
+    pub fn optional_one_of<T: Copy>(&mut self, key: &str, table: &[(&str, T)]) -> Option<T> {
+        self.field(key).and_then(|field| named(&field, table))
     }
 
     /// A map with known keys that may be there.

@@ -10,8 +10,9 @@ use secrecy::SecretString;
 use url::{Host, Url};
 
 use crate::domain::backoff::Retry;
+use crate::domain::gate::Breaker;
 use crate::domain::ids::VendorName;
-use crate::domain::pace::{ListScope, Rate, Reconcile};
+use crate::domain::pace::{ListScope, Rate, Reconcile, WhenNotFound};
 
 use super::decode::{Located, Section};
 use super::diagnostic::Diagnostic;
@@ -27,8 +28,12 @@ pub struct VendorConfig {
     pub timeout: Duration,
     /// How requests that were not sent are repeated.
     pub retry: Retry,
+    /// The share of the rate that repeats get while nothing succeeds.
+    pub retry_share: f64,
     /// How an unknown outcome is looked for.
     pub reconcile: Reconcile,
+    /// When it is left alone because it fails.
+    pub breaker: Breaker,
     /// How many requests it gets.
     pub rate: Rate,
     /// Whether rules may open cases that the vendor bills.
@@ -73,6 +78,8 @@ pub struct Credentials {
 }
 
 const HOUR: u64 = 60 * 60;
+/// While a vendor fails, so much of its rate goes to repeats.
+const DEFAULT_RETRY_SHARE: f64 = 0.2;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 type ReadKind = fn(&mut Section<'_>) -> Option<VendorKind>;
@@ -84,8 +91,11 @@ const KINDS: &[(&str, ReadKind)] = &[("sandbox", sandbox), ("akamai", akamai)];
 pub(super) fn read(mut section: Section<'_>) -> Option<Located<VendorConfig>> {
     let name: Option<Located<VendorName>> = section.required("name");
     let timeout = section.within("timeout", DEFAULT_TIMEOUT, seconds(1)..=seconds(120));
-    let retry = section.section("retry").map(read_retry).unwrap_or_default();
+    let (retry, retry_share) = section
+        .section("retry")
+        .map_or_else(|| (Retry::default(), DEFAULT_RETRY_SHARE), read_retry);
     let reconcile = section.section("reconcile").map(read_reconcile).unwrap_or_default();
+    let breaker = section.section("breaker").map(read_breaker).unwrap_or_default();
     let rate = section.section("rate").map(read_rate).unwrap_or_default();
     let allow_billable = section.with_default("allow_billable", false);
     // The kind decides which other keys are known: without it, nothing can be said about them.
@@ -93,8 +103,17 @@ pub(super) fn read(mut section: Section<'_>) -> Option<Located<VendorConfig>> {
     let kind = read_kind(&mut section);
     section.finish();
     let Located { value: name, place } = name?;
-    let vendor =
-        VendorConfig { name, kind: kind?, timeout, retry, reconcile, rate, allow_billable };
+    let vendor = VendorConfig {
+        name,
+        kind: kind?,
+        timeout,
+        retry,
+        retry_share,
+        reconcile,
+        breaker,
+        rate,
+        allow_billable,
+    };
     Some(Located { value: vendor, place })
 }
 
@@ -102,7 +121,7 @@ fn seconds(number: u64) -> Duration {
     Duration::from_secs(number)
 }
 
-fn read_retry(mut section: Section<'_>) -> Retry {
+fn read_retry(mut section: Section<'_>) -> (Retry, f64) {
     let default = Retry::default();
     let shortest = Duration::from_millis(10);
     let initial = section.optional_within("initial", shortest..=seconds(HOUR));
@@ -123,8 +142,9 @@ fn read_retry(mut section: Section<'_>) -> Retry {
                 .hint("a vendor that is down over a weekend then needs a person to retry them"),
         );
     }
+    let share = section.within("share", DEFAULT_RETRY_SHARE, 0.01..=1.0);
     section.finish();
-    Retry { initial, max, horizon }
+    (Retry { initial, max, horizon }, share)
 }
 
 fn read_reconcile(mut section: Section<'_>) -> Reconcile {
@@ -132,8 +152,28 @@ fn read_reconcile(mut section: Section<'_>) -> Reconcile {
     let shortest = Duration::from_millis(10);
     let window = section.within("window", default.window, shortest..=seconds(24 * HOUR));
     let looks = section.within("looks", default.looks, 1..=100);
+    let when_not_found =
+        section.one_of_or("when_not_found", &WHEN_NOT_FOUND, default.when_not_found);
     section.finish();
-    Reconcile { window, looks }
+    Reconcile { window, looks, when_not_found }
+}
+
+/// The values of `when_not_found`, here and in rules.
+pub const WHEN_NOT_FOUND: [(&str, WhenNotFound); 2] =
+    [("retry", WhenNotFound::Retry), ("hold", WhenNotFound::Hold)];
+
+fn read_breaker(mut section: Section<'_>) -> Breaker {
+    let default = Breaker::default();
+    let failures = section.within("failures", default.failures, 1..=20);
+    let shortest = Duration::from_millis(10);
+    let pause = section.within("pause", default.pause, shortest..=seconds(HOUR));
+    let max_pause = section.within("max_pause", default.max_pause, shortest..=seconds(HOUR));
+    if pause > max_pause {
+        let message = "`breaker.pause` is longer than `breaker.max_pause`";
+        section.error_at_key(if section.has("pause") { "pause" } else { "max_pause" }, message, "");
+    }
+    section.finish();
+    Breaker { failures, pause, max_pause }
 }
 
 fn read_rate(mut section: Section<'_>) -> Rate {

@@ -6,15 +6,15 @@
 //! tried again, because the remedy is a change of the rule or of the catalog, and is shown to a
 //! person meanwhile.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
-use crate::domain::action::ActionKind;
+use super::progress::Trouble;
+use crate::domain::action::{ActionKind, Note};
 use crate::domain::catalog::Catalog;
 use crate::domain::draft::problems::choice_problems;
 use crate::domain::draft::{
-    Choices, Contact, Draft, DraftProblem, fit, fit_comment, fit_description, fit_subject,
+    Choices, Contact, Draft, DraftProblem, drop_wrong_people, fit, fit_attachment, fit_comment,
+    fit_description, fit_subject,
 };
 use crate::domain::ids::{AccountId, RuleName};
 use crate::domain::incident::Incident;
@@ -32,10 +32,8 @@ pub enum Unready {
     Later {
         /// Why, and what to do about it.
         why: String,
-        /// How long the vendor wants to be left alone, if that is why.
-        retry_after: Option<Duration>,
-        /// Whether the vendor did not accept who we are.
-        denied: bool,
+        /// Whose trouble it is.
+        trouble: Trouble,
     },
     /// Never.
     #[error("{0}")]
@@ -44,7 +42,7 @@ pub enum Unready {
 
 impl Unready {
     pub(super) fn later(why: impl Into<String>) -> Self {
-        Self::Later { why: why.into(), retry_after: None, denied: false }
+        Self::Later { why: why.into(), trouble: Trouble::Ours }
     }
 }
 
@@ -53,9 +51,9 @@ impl From<CatalogError> for Unready {
         let why = format!("the vendor's catalog could not be read: {error}");
         match error {
             CatalogError::Refused(_) => Self::later(why),
-            CatalogError::Denied(_) => Self::Later { why, retry_after: None, denied: true },
+            CatalogError::Denied(_) => Self::Later { why, trouble: Trouble::Denied },
             CatalogError::Unavailable { retry_after, .. } => {
-                Self::Later { why, retry_after, denied: false }
+                Self::Later { why, trouble: Trouble::Vendor { retry_after } }
             }
         }
     }
@@ -89,11 +87,7 @@ pub async fn draft(
     fresh_catalog: bool,
 ) -> Result<Drafted, Unready> {
     let name = &incident.key.rule;
-    let rule = playbook.case_rule(name).ok_or_else(|| {
-        Unready::later(format!(
-            "rule `{name}` is not in the rule files any more; put it back, so that its case can be opened"
-        ))
-    })?;
+    let rule = playbook.case_rule(name).ok_or_else(|| rule_gone(name))?;
     let sheet =
         Sheet { playbook, rule: name, context: RenderContext::new(incident, now), incident, now };
     let account = AccountId::new(sheet.field("account", &rule.plan.account)?);
@@ -193,7 +187,10 @@ impl Sheet<'_> {
             });
         let fitted = fit_description(&description, fit::DESCRIPTION_LIMIT);
         if fitted.cut {
-            notes.push("the description was too long for the vendor and was cut".to_owned());
+            notes.push(
+                "the description was too long for the vendor and was cut; all of it is attached"
+                    .to_owned(),
+            );
         }
         let mut draft = Draft {
             subject: fit_subject(&subject, &marker).text,
@@ -201,6 +198,7 @@ impl Sheet<'_> {
             account,
             category: plan.category,
             description: fitted.text,
+            whole_description: fitted.cut.then_some(description),
             severity,
             choices,
             also_notify: self.addresses(rule, &mut notes),
@@ -256,18 +254,49 @@ impl Sheet<'_> {
     }
 }
 
+/// Whom the rule wants to be told of the case, as it stands now.
+fn contacts(
+    playbook: &Playbook,
+    incident: &Incident,
+    now: Timestamp,
+) -> Result<(Vec<String>, Option<Contact>), Unready> {
+    let name = &incident.key.rule;
+    let rule = playbook.case_rule(name).ok_or_else(|| rule_gone(name))?;
+    let sheet =
+        Sheet { playbook, rule: name, context: RenderContext::new(incident, now), incident, now };
+    // What does not render or is no address is left out, as when the case was opened.
+    let mut notes = Vec::new();
+    let mut also_notify = sheet.addresses(rule, &mut notes);
+    let mut contact = sheet.contact(rule, &mut notes);
+    drop_wrong_people(&mut also_notify, &mut contact);
+    Ok((also_notify, contact))
+}
+
+fn rule_gone(name: &RuleName) -> Unready {
+    Unready::later(format!(
+        "rule `{name}` is not in the rule files any more; put it back, so that its case can be opened"
+    ))
+}
+
 /// What the vendor would not take, all of it.
 fn refused(problems: &[DraftProblem]) -> Unready {
     let why: Vec<String> = problems.iter().map(ToString::to_string).collect();
     Unready::later(format!("the vendor would not take this case: {}", why.join("; ")))
 }
 
-/// The operation of an action on a case that exists: a comment or a closure request.
+/// The operation of an action on a case that exists: all but opening and rechecking, which are
+/// about the draft.
 ///
 /// # Errors
 ///
-/// [`Unready::Never`] if the incident has no case.
-pub fn operation_on_case(incident: &Incident, action: &Action) -> Result<Operation, Unready> {
+/// [`Unready::Never`] if the incident has no case; [`Unready::Later`] where contacts are to be
+/// updated and the rule that names them is gone.
+pub fn operation_on_case(
+    playbook: &Playbook,
+    incident: &Incident,
+    action: &Action,
+    now: Timestamp,
+) -> Result<Operation, Unready> {
     let case = incident
         .state
         .case()
@@ -276,10 +305,25 @@ pub fn operation_on_case(incident: &Incident, action: &Action) -> Result<Operati
     let marker = incident.id.marker();
     let token = marker.action_token(action.id.seq);
     match &action.kind {
-        ActionKind::Open => Err(Unready::Never("an open action needs a draft".to_owned())),
+        ActionKind::Open | ActionKind::Recheck => {
+            Err(Unready::Never("this action needs a draft".to_owned()))
+        }
         ActionKind::Comment { note } => {
+            let case = match note {
+                Note::Duplicate { case, .. } => case.clone(),
+                Note::Resolved { .. } | Note::Refired { .. } => case,
+            };
             let text = fit_comment(&notes::comment(note), &token).text;
             Ok(Operation::Comment { case, marker, token, text })
+        }
+        ActionKind::Attach { name, text } => {
+            let file_name = format!("{name}-{}.txt", token.trim_matches(['[', ']']));
+            let content = fit_attachment(text).text.into_bytes();
+            Ok(Operation::Attach { case, marker, token, file_name, content })
+        }
+        ActionKind::Contacts => {
+            let (also_notify, alternate_contact) = contacts(playbook, incident, now)?;
+            Ok(Operation::Contacts { case, marker, also_notify, alternate_contact })
         }
         ActionKind::Close => {
             let text = fit_comment(&notes::closure(incident), &token).text;

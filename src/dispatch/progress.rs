@@ -11,8 +11,9 @@ use jiff::Timestamp;
 
 use crate::domain::action::ActionKind;
 use crate::domain::backoff::Retry;
-use crate::domain::ids::CaseId;
-use crate::domain::pace::Reconcile;
+use crate::domain::gate::Sign;
+use crate::domain::lifecycle::OpenedCase;
+use crate::domain::pace::{Reconcile, WhenNotFound};
 use crate::store::{Action, Phase, Progress};
 use crate::time::{between, later};
 use crate::vendors::{Look, Outcome};
@@ -34,6 +35,8 @@ pub struct Judge<'a> {
     pub retry: &'a Retry,
     /// How to look.
     pub reconcile: &'a Reconcile,
+    /// What follows when all looks have found nothing: the rule's wish, or else the vendor's.
+    pub when_not_found: WhenNotFound,
     /// The time.
     pub now: Timestamp,
     /// A random number in `0.0..1.0`, for the jitter.
@@ -46,42 +49,44 @@ pub enum Consequence {
     /// Nothing (yet).
     None,
     /// Its case exists.
-    Opened(CaseId),
+    Opened(OpenedCase),
     /// Its case could not be opened.
     OpenFailed,
 }
 
-/// What an outcome means for all vendors' traffic.
+/// What an outcome means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
     /// What becomes of the action.
     pub progress: Progress,
     /// What follows for the incident.
     pub consequence: Consequence,
-    /// Until when nothing else should be sent to this vendor either.
-    pub pause_until: Option<Timestamp>,
+    /// What it says about the vendor, if anything.
+    pub sign: Option<Sign>,
     /// Something that a person should know of, as a word for a metric.
     pub alarm: Option<&'static str>,
 }
 
-/// A vendor that does not accept who we are is asked again this seldom.
+/// An action of a vendor that does not accept who we are is tried again this seldom.
 const DENIED_PAUSE: Duration = Duration::from_secs(60);
 
 impl Judge<'_> {
     /// Judges the outcome of a send.
     pub fn sent(&self, outcome: &Outcome) -> Judgement {
         match outcome {
-            Outcome::Done { case, .. } => self.done(case),
-            Outcome::Refused(_) => self.dead("refused"),
-            Outcome::NotSent(_) => self.again(self.backoff(None)),
+            Outcome::Done { case, .. } => {
+                self.done(OpenedCase::only(case.clone())).with(Sign::Good)
+            }
+            Outcome::Refused(_) => self.dead("refused").with(Sign::Good),
+            Outcome::NotSent(_) => self.again(self.backoff(None)).with(Sign::Bad),
             Outcome::Denied(_) => self.denied(),
             Outcome::Throttled { retry_after, .. } => {
                 let due = self.backoff(*retry_after);
-                Judgement { pause_until: Some(due), ..self.again(due) }
+                self.again(due).with(Sign::Pause(due))
             }
             Outcome::Unknown(_) => {
                 let phase = Phase::Look { looks: 0, unknown_since: self.now };
-                self.next(phase, next_look(self.reconcile, self.now, 0))
+                self.next(phase, next_look(self.reconcile, self.now, 0)).with(Sign::Bad)
             }
         }
     }
@@ -89,21 +94,24 @@ impl Judge<'_> {
     /// Judges what a look has found.
     pub fn looked(&self, looks: u32, unknown_since: Timestamp, look: &Look) -> Judgement {
         match look {
-            Look::Found { case, .. } => self.done(case),
-            Look::Absent(_) => {
-                let looks = looks.saturating_add(1);
-                let settled = self.now >= later(unknown_since, self.reconcile.window);
-                if looks >= self.reconcile.looks && settled {
-                    return self.next(Phase::Send, self.now);
-                }
-                // A window that is longer than the looks need is waited for all the same, and a
-                // clock that was set forward must not make all looks fall into one moment.
-                let planned = next_look(self.reconcile, unknown_since, looks);
-                let before = next_look(self.reconcile, unknown_since, looks.saturating_sub(1));
-                let due = planned.max(later(self.now, between(before, planned)));
-                self.next(Phase::Look { looks, unknown_since }, due)
+            // A second case may be listed late: that the first is there proves nothing.
+            Look::Found { .. } if self.action.kind == ActionKind::Recheck => {
+                self.looked_in_vain(looks, unknown_since).with(Sign::Good)
             }
-            Look::Several { .. } => self.dead("several_cases"),
+            Look::Found { case, .. } => self.done(OpenedCase::only(case.clone())).with(Sign::Good),
+            Look::Absent(_) => self.looked_in_vain(looks, unknown_since).with(Sign::Good),
+            Look::Several { cases, .. } => {
+                // The oldest is the one that the vendor's people have worked on longest.
+                let Some((case, duplicates)) = cases.split_first() else {
+                    return self.looked_in_vain(looks, unknown_since);
+                };
+                let opened = OpenedCase {
+                    duplicates: duplicates.to_vec(),
+                    ..OpenedCase::only(case.clone())
+                };
+                let done = Judgement { alarm: Some("several_cases"), ..self.done(opened) };
+                done.with(Sign::Good)
+            }
             Look::Failed { retry_after, denied, .. } => {
                 let phase = Phase::Look { looks, unknown_since };
                 let wait = if *denied { Some(DENIED_PAUSE) } else { *retry_after };
@@ -113,21 +121,52 @@ impl Judge<'_> {
                 } else {
                     self.next(phase, due)
                 };
-                let pause_until = wait.is_some().then_some(due);
-                let alarm = judgement.alarm.or(denied.then_some("denied"));
-                Judgement { pause_until, alarm, ..judgement }
+                let sign = match (denied, retry_after) {
+                    (true, _) => Sign::Denied,
+                    (false, Some(_)) => Sign::Pause(due),
+                    (false, None) => Sign::Bad,
+                };
+                judgement.with(sign)
             }
         }
     }
 
-    /// Judges a draft that could not be made now: nothing was sent.
-    pub fn unprepared(&self, retry_after: Option<Duration>, denied: bool) -> Judgement {
-        if denied {
-            return self.denied();
+    /// A look has read everything and found nothing new.
+    fn looked_in_vain(&self, looks: u32, unknown_since: Timestamp) -> Judgement {
+        let looks = looks.saturating_add(1);
+        let settled = self.now >= later(unknown_since, self.reconcile.window);
+        if looks >= self.reconcile.looks && settled {
+            return match (&self.action.kind, self.when_not_found) {
+                (ActionKind::Recheck, _) => self.finished(Progress::Done, Consequence::None),
+                (_, WhenNotFound::Retry) => self.next(Phase::Send, self.now),
+                (_, WhenNotFound::Hold) => Judgement {
+                    alarm: Some("held"),
+                    ..self.finished(Progress::Held, Consequence::None)
+                },
+            };
         }
-        let due = self.patient(self.action.created_at, retry_after);
+        // A window that is longer than the looks need is waited for all the same, and a clock that
+        // was set forward must not make all looks fall into one moment.
+        let planned = next_look(self.reconcile, unknown_since, looks);
+        let before = next_look(self.reconcile, unknown_since, looks.saturating_sub(1));
+        let due = planned.max(later(self.now, between(before, planned)));
+        self.next(Phase::Look { looks, unknown_since }, due)
+    }
+
+    /// Judges what could not be made ready now: nothing was sent.
+    pub fn unprepared(&self, trouble: Trouble) -> Judgement {
+        let due = match trouble {
+            Trouble::Denied => return self.denied(),
+            Trouble::Vendor { retry_after } => self.patient(self.action.tried_since(), retry_after),
+            Trouble::Ours => self.patient(self.action.tried_since(), None),
+        };
+        let sign = match trouble {
+            Trouble::Vendor { retry_after: Some(_) } => Some(Sign::Pause(due)),
+            Trouble::Vendor { retry_after: None } => Some(Sign::Bad),
+            Trouble::Ours | Trouble::Denied => None,
+        };
         let judgement = self.again(due);
-        Judgement { alarm: judgement.alarm.or(Some("unprepared")), ..judgement }
+        Judgement { alarm: judgement.alarm.or(Some("unprepared")), sign, ..judgement }
     }
 
     /// Judges an action that can never be sent.
@@ -140,27 +179,33 @@ impl Judge<'_> {
         self.next(Phase::Send, self.now)
     }
 
-    fn done(&self, case: &CaseId) -> Judgement {
+    /// Looks at once: for what cannot be sent.
+    pub fn looks_at_once(&self) -> Judgement {
+        self.next(Phase::Look { looks: 0, unknown_since: self.now }, self.now)
+    }
+
+    fn done(&self, opened: OpenedCase) -> Judgement {
         let consequence = match self.action.kind {
-            ActionKind::Open => Consequence::Opened(case.clone()),
-            ActionKind::Comment { .. } | ActionKind::Close => Consequence::None,
+            ActionKind::Open | ActionKind::Recheck => Consequence::Opened(opened),
+            _ => Consequence::None,
         };
-        Judgement { progress: Progress::Done, consequence, pause_until: None, alarm: None }
+        self.finished(Progress::Done, consequence)
     }
 
     fn dead(&self, why: &'static str) -> Judgement {
         let consequence = match self.action.kind {
             ActionKind::Open => Consequence::OpenFailed,
-            ActionKind::Comment { .. } | ActionKind::Close => Consequence::None,
+            _ => Consequence::None,
         };
-        Judgement { progress: Progress::Dead, consequence, pause_until: None, alarm: Some(why) }
+        Judgement { alarm: Some(why), ..self.finished(Progress::Dead, consequence) }
     }
 
     fn denied(&self) -> Judgement {
-        let due = self.backoff(Some(DENIED_PAUSE));
-        let judgement = self.again(due);
-        let alarm = judgement.alarm.or(Some("denied"));
-        Judgement { pause_until: Some(due), alarm, ..judgement }
+        self.again(self.backoff(Some(DENIED_PAUSE))).with(Sign::Denied)
+    }
+
+    fn finished(&self, progress: Progress, consequence: Consequence) -> Judgement {
+        Judgement { progress, consequence, sign: None, alarm: None }
     }
 
     /// Sends again at `due`, unless the action is then too old.
@@ -172,13 +217,13 @@ impl Judge<'_> {
         Judgement {
             progress: Progress::Next { phase, due },
             consequence: Consequence::None,
-            pause_until: None,
+            sign: None,
             alarm: None,
         }
     }
 
     fn is_too_old(&self, due: Timestamp) -> bool {
-        due > later(self.action.created_at, self.retry.horizon)
+        due > later(self.action.tried_since(), self.retry.horizon)
     }
 
     /// Like [`Self::backoff`], for what is not counted as attempts: waits as long as it has waited
@@ -196,6 +241,26 @@ impl Judge<'_> {
         let attempts = self.action.attempts.saturating_add(1);
         later(self.now, self.retry.delay(attempts, retry_after, self.unit))
     }
+}
+
+impl Judgement {
+    fn with(self, sign: Sign) -> Self {
+        Self { sign: Some(sign), ..self }
+    }
+}
+
+/// Whose trouble it is that something could not be made ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// Ours: a rule, a template, a name.
+    Ours,
+    /// The vendor's.
+    Vendor {
+        /// How long it wants to be left alone, if it said so.
+        retry_after: Option<Duration>,
+    },
+    /// The vendor does not accept who we are.
+    Denied,
 }
 
 #[cfg(test)]
@@ -220,12 +285,14 @@ mod tests {
             first_sent_at: None,
             due_at: T0,
             created_at: T0,
+            revived_at: None,
             message: None,
         }
     }
 
     fn judge<'a>(action: &'a Action, retry: &'a Retry, reconcile: &'a Reconcile) -> Judge<'a> {
-        Judge { action, retry, reconcile, now: T0, unit: 0.5 }
+        let when_not_found = WhenNotFound::Retry;
+        Judge { action, retry, reconcile, when_not_found, now: T0, unit: 0.5 }
     }
 
     fn outcomes() -> Vec<Outcome> {
@@ -346,7 +413,8 @@ mod tests {
         judge.unit = 1.0;
         let mut waits = Vec::new();
         for _ in 0..12 {
-            let Progress::Next { phase: Phase::Send, due } = judge.unprepared(None, false).progress
+            let Progress::Next { phase: Phase::Send, due } =
+                judge.unprepared(Trouble::Ours).progress
             else {
                 panic!("given up");
             };
@@ -357,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn two_cases_with_one_marker_are_an_alarm_and_never_a_guess() {
+    fn of_two_cases_with_one_marker_the_oldest_is_adopted_and_an_alarm_is_raised() {
         let (retry, reconcile) = (Retry::default(), Reconcile::default());
         let action = action(ActionKind::Open);
         let several = Look::Several {
@@ -365,8 +433,60 @@ mod tests {
             evidence: Evidence::default(),
         };
         let judgement = judge(&action, &retry, &reconcile).looked(0, T0, &several);
-        assert_eq!(judgement.progress, Progress::Dead);
+        assert_eq!(judgement.progress, Progress::Done);
         assert_eq!(judgement.alarm, Some("several_cases"));
+        let Consequence::Opened(opened) = judgement.consequence else { panic!("not opened") };
+        assert_eq!(opened.case, "F-1".into());
+        assert_eq!(opened.duplicates, ["F-2".into()]);
+    }
+
+    #[test]
+    fn what_was_not_found_is_held_for_a_person_where_the_rule_or_the_vendor_says_so() {
+        let (retry, reconcile) = (Retry::default(), Reconcile::default());
+        let absent = Look::Absent(Evidence::default());
+        let action = action(ActionKind::Open);
+        let mut judge = judge(&action, &retry, &reconcile);
+        judge.when_not_found = WhenNotFound::Hold;
+        judge.now = at(119);
+        let early = judge.looked(9, T0, &absent);
+        assert!(matches!(early.progress, Progress::Next { phase: Phase::Look { .. }, .. }));
+        judge.now = at(120);
+        let settled = judge.looked(2, T0, &absent);
+        assert_eq!((settled.progress, settled.alarm), (Progress::Held, Some("held")));
+        assert_eq!(settled.consequence, Consequence::None);
+    }
+
+    #[test]
+    fn a_recheck_looks_to_the_end_of_the_window_and_never_sends() {
+        let (retry, reconcile) = (Retry::default(), Reconcile::default());
+        let action = action(ActionKind::Recheck);
+        let mut judge = judge(&action, &retry, &reconcile);
+        let found = Look::Found { case: "F-1".into(), evidence: Evidence::default() };
+        for look in [found, Look::Absent(Evidence::default())] {
+            judge.now = T0;
+            let first = judge.looked(0, T0, &look).progress;
+            assert!(matches!(first, Progress::Next { phase: Phase::Look { looks: 1, .. }, .. }));
+            judge.now = at(120);
+            let last = judge.looked(2, T0, &look);
+            assert_eq!((last.progress, last.consequence), (Progress::Done, Consequence::None));
+        }
+        let cases = vec!["F-1".into(), "F-2".into()];
+        let several = Look::Several { cases, evidence: Evidence::default() };
+        let judgement = judge.looked(0, T0, &several);
+        assert_eq!(judgement.alarm, Some("several_cases"));
+        assert!(matches!(judgement.consequence, Consequence::Opened(_)));
+    }
+
+    #[test]
+    fn the_horizon_begins_anew_when_a_person_revives_an_action() {
+        let (retry, reconcile) = (Retry::default(), Reconcile::default());
+        let now = later(T0, 2 * retry.horizon);
+        let mut action = action(ActionKind::Open);
+        action.revived_at = Some(now);
+        let mut judge = judge(&action, &retry, &reconcile);
+        judge.now = now;
+        let judgement = judge.sent(&Outcome::NotSent(Evidence::default()));
+        assert!(matches!(judgement.progress, Progress::Next { .. }));
     }
 
     #[test]
@@ -383,13 +503,20 @@ mod tests {
     }
 
     #[test]
-    fn a_throttled_or_denied_request_pauses_the_whole_vendor() {
+    fn what_each_outcome_says_about_the_vendor() {
         let (retry, reconcile) = (Retry::default(), Reconcile::default());
         let action = action(ActionKind::Open);
         for outcome in outcomes() {
-            let judgement = judge(&action, &retry, &reconcile).sent(&outcome);
-            let pauses = judgement.pause_until.is_some_and(|until| until >= at(30));
-            assert_eq!(pauses, matches!(outcome.name(), "throttled" | "denied"), "{outcome:?}");
+            let sign = judge(&action, &retry, &reconcile).sent(&outcome).sign;
+            match outcome.name() {
+                "done" | "refused" => assert_eq!(sign, Some(Sign::Good)),
+                "not_sent" | "unknown" => assert_eq!(sign, Some(Sign::Bad)),
+                "denied" => assert_eq!(sign, Some(Sign::Denied)),
+                "throttled" => {
+                    assert!(matches!(sign, Some(Sign::Pause(until)) if until >= at(30)));
+                }
+                other => panic!("{other}"),
+            }
         }
     }
 

@@ -10,11 +10,12 @@ use tracing::{error, info, warn};
 
 use super::lane::Lane;
 use crate::clock::Clock;
+use crate::domain::gate::Admission;
 use crate::domain::ids::IncidentId;
 use crate::domain::lifecycle::{Event, step};
 use crate::playbook::Playbook;
 use crate::rng::Rng;
-use crate::store::{Store, StoreError};
+use crate::store::{ClaimRequest, Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 use crate::time::between;
 
@@ -50,10 +51,12 @@ impl Dispatcher {
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let mut working = JoinSet::new();
         self.miss_vendors().await;
+        self.remember_gates().await;
         while !stop.is_cancelled() {
             // A wake-up that arrives between looking for work and waiting is kept as a permit, so
             // it is not missed.
             self.fire_timers().await;
+            self.probe_vendors(&mut working);
             let claimed = self.claim(&mut working).await;
             while let Some(finished) = working.try_join_next() {
                 report(finished);
@@ -92,20 +95,45 @@ impl Dispatcher {
         }
     }
 
+    /// Goes on with what an earlier process knew of the vendors.
+    async fn remember_gates(&self) {
+        for lane in &self.lanes {
+            match self.store.gate(&lane.name).await {
+                Ok(Some(gate)) => lane.restore(gate, self.clock.now()),
+                Ok(None) => {}
+                Err(error) => self.trouble("read the state of a vendor", &error),
+            }
+        }
+    }
+
+    /// Begins the probes that are due.
+    fn probe_vendors(self: &Arc<Self>, working: &mut JoinSet<()>) {
+        for lane in self.lanes.iter().filter(|lane| lane.begins_probe(self.clock.now())) {
+            let (dispatcher, lane) = (self.clone(), lane.clone());
+            working.spawn(async move { dispatcher.probe(&lane).await });
+        }
+    }
+
     /// Claims what each lane has room for, and starts working on it.
     async fn claim(self: &Arc<Self>, working: &mut JoinSet<()>) -> usize {
         let mut claimed = 0;
         for lane in &self.lanes {
             let now = self.clock.now();
-            if lane.paused_until(now).is_some() {
+            if lane.admits(now) != Admission::Free {
                 continue;
             }
             let free = u32::try_from(lane.slots.available_permits()).unwrap_or(u32::MAX);
             if free == 0 {
                 continue;
             }
-            let vendors = std::slice::from_ref(&lane.name);
-            let claims = match self.store.claim(vendors, now, lane.lease(), free).await {
+            let allowance = lane.allowance(now);
+            let request = ClaimRequest {
+                vendor: lane.name.clone(),
+                turn: allowance.turn,
+                repeats: allowance.repeats,
+                limit: free,
+            };
+            let claims = match self.store.claim(request, now, lane.lease()).await {
                 Ok(claims) => claims,
                 Err(error) => {
                     self.trouble("claim", &error);

@@ -11,12 +11,14 @@ use super::progress::{Consequence, Judge, Judgement};
 use super::runner::Dispatcher;
 use crate::domain::action::ActionKind;
 use crate::domain::draft::Draft;
+use crate::domain::gate::{Change, Sign};
 use crate::domain::incident::Incident;
-use crate::domain::lifecycle::{Event, step};
+use crate::domain::lifecycle::{Event, OpenedCase, step};
 use crate::store::{
     AttemptEnd, Claim, NewAttempt, Phase, Progress, Settlement, StepFn, StoreError,
 };
-use crate::vendors::{Evidence, Look, Operation, Outcome};
+use crate::time::later;
+use crate::vendors::{Evidence, Look, Operation, Outcome, Probe};
 
 impl Dispatcher {
     /// Does one piece of work: a send or a look.
@@ -51,10 +53,18 @@ impl Dispatcher {
     }
 
     async fn send(&self, lane: &Lane, claim: &Claim) -> Result<(), StoreError> {
+        if claim.action.kind == ActionKind::Recheck {
+            // It only looks; nothing of it was ever sent.
+            let judgement = self.judge(lane, claim).looks_at_once();
+            return self.settle(lane, claim, "absent", None, judgement).await;
+        }
         let operation = match self.prepare(lane, claim, false).await {
             Ok(operation) => operation,
             Err(unready) => return self.put_off(lane, claim, unready).await,
         };
+        if claim.action.attempts > 0 {
+            lane.repeats();
+        }
         let attempt = NewAttempt {
             started_at: self.clock.now(),
             phase: Phase::Send,
@@ -76,6 +86,7 @@ impl Dispatcher {
         }
         let evidence = outcome.evidence();
         log_outcome(claim, &outcome);
+        self.complete(claim, &operation, 1, &mut judgement).await?;
         self.settle(lane, claim, outcome.name(), Some(evidence), judgement).await
     }
 
@@ -104,10 +115,11 @@ impl Dispatcher {
         let (name, evidence) = describe(&look);
         self.metrics.action("look", name);
         if let Look::Several { cases, .. } = &look {
-            error!(?cases, "several cases carry the marker of one incident; a person must decide");
+            error!(?cases, "several cases carry the marker of one incident: {}", evidence.message);
         }
         info!(look = name, looks, "looked for the outcome: {name}: {}", evidence.message);
-        let judgement = self.judge(lane, claim).looked(looks, unknown_since, &look);
+        let mut judgement = self.judge(lane, claim).looked(looks, unknown_since, &look);
+        self.complete(claim, &operation, 0, &mut judgement).await?;
         self.settle(lane, claim, name, Some(evidence), judgement).await
     }
 
@@ -118,10 +130,10 @@ impl Dispatcher {
         claim: &Claim,
         fresh_catalog: bool,
     ) -> Result<Operation, Unready> {
-        if claim.action.kind != ActionKind::Open {
-            return operation_on_case(&claim.incident, &claim.action);
-        }
         let now = self.clock.now();
+        if claim.action.kind != ActionKind::Open {
+            return operation_on_case(&self.playbook, &claim.incident, &claim.action, now);
+        }
         let drafting = draft(&self.playbook, &claim.incident, &*lane.vendor, now, fresh_catalog);
         let drafted = self.bounded(lane, drafting).await.unwrap_or_else(|| {
             Err(Unready::later("the vendor's catalog did not come in time; nothing was sent"))
@@ -137,8 +149,10 @@ impl Dispatcher {
 
     /// The operation as it was sent, to look for. `None` if it never was.
     async fn as_sent(&self, claim: &Claim) -> Result<Option<Operation>, StoreError> {
-        if claim.action.kind != ActionKind::Open {
-            return Ok(operation_on_case(&claim.incident, &claim.action).ok());
+        if !matches!(claim.action.kind, ActionKind::Open | ActionKind::Recheck) {
+            let now = self.clock.now();
+            let operation = operation_on_case(&self.playbook, &claim.incident, &claim.action, now);
+            return Ok(operation.ok());
         }
         // Rules may have changed since: what counts is the account and marker that went out.
         let attempts = self.store.attempts(&claim.incident.id).await?;
@@ -170,15 +184,43 @@ impl Dispatcher {
         unready: Unready,
     ) -> Result<(), StoreError> {
         let judgement = match &unready {
-            Unready::Later { retry_after, denied, .. } => {
-                self.judge(lane, claim).unprepared(*retry_after, *denied)
-            }
+            Unready::Later { trouble, .. } => self.judge(lane, claim).unprepared(*trouble),
             Unready::Never(_) => self.judge(lane, claim).hopeless(),
         };
         let evidence = Evidence { message: unready.to_string(), ..Evidence::default() };
         warn!("nothing was sent: {unready}");
         self.metrics.action(claim.action.kind.name(), "unprepared");
         self.apply(lane, claim, None, &evidence.message, judgement).await
+    }
+
+    /// Adds to a case that has been opened or found what only the records tell: the text that was
+    /// too long for it, and whether an earlier request may come true as well. `sends` counts the
+    /// send that has just succeeded, if one has.
+    async fn complete(
+        &self,
+        claim: &Claim,
+        operation: &Operation,
+        sends: usize,
+        judgement: &mut Judgement,
+    ) -> Result<(), StoreError> {
+        let Consequence::Opened(opened) = &mut judgement.consequence else { return Ok(()) };
+        if claim.action.kind != ActionKind::Open {
+            return Ok(());
+        }
+        if let Operation::Open(draft) = operation {
+            opened.whole_description.clone_from(&draft.whole_description);
+        }
+        // Most cases are opened by the first request.
+        if claim.action.attempts > 0 {
+            let attempts = self.store.attempts(&claim.incident.id).await?;
+            let lost = attempts.iter().filter(|attempt| {
+                attempt.action == claim.action.id
+                    && attempt.phase == "send"
+                    && attempt.outcome == "unknown"
+            });
+            opened.doubtful = lost.count() + sends > 1;
+        }
+        Ok(())
     }
 
     async fn settle(
@@ -207,15 +249,22 @@ impl Dispatcher {
         message: &str,
         judgement: Judgement,
     ) -> Result<(), StoreError> {
-        if let Some(until) = judgement.pause_until {
-            lane.pause(until);
-            warn!(%until, "{} is left alone until {until}", lane.name);
+        if let Some(sign) = judgement.sign {
+            let change = lane.hear(sign, self.clock.now(), self.rng.unit());
+            self.tell(lane, sign, change, message).await;
         }
         if let Some(alarm) = judgement.alarm {
             self.metrics.alarm(alarm);
         }
-        if judgement.progress == Progress::Dead {
-            error!("action {} is a dead letter; a person must act: {message}", claim.action.id);
+        match judgement.progress {
+            Progress::Dead => {
+                error!("action {} is a dead letter; a person must act: {message}", claim.action.id);
+            }
+            Progress::Held => error!(
+                "whether action {} was done cannot be told, so it is held; a person must look at the vendor: {message}",
+                claim.action.id
+            ),
+            Progress::Done | Progress::Next { .. } => {}
         }
         let settlement = Settlement {
             at: self.clock.now(),
@@ -232,16 +281,76 @@ impl Dispatcher {
 
     fn consequence(&self, consequence: Consequence) -> Option<StepFn> {
         let (playbook, now) = (self.playbook.clone(), self.clock.now());
-        let case = match consequence {
+        let opened: Option<OpenedCase> = match consequence {
             Consequence::None => return None,
-            Consequence::Opened(case) => Some(case),
+            Consequence::Opened(opened) => Some(opened),
             Consequence::OpenFailed => None,
         };
         Some(Arc::new(move |incident: &Incident| {
             let policy = playbook.policy(&incident.key.rule);
-            let event = case.as_ref().map_or(Event::OpenFailed, |case| Event::CaseOpened { case });
+            let event = opened.as_ref().map_or(Event::OpenFailed, Event::CaseOpened);
             step(Some(incident), &event, &policy, now)
         }))
+    }
+
+    /// Asks a vendor that is in trouble whether it still is.
+    pub(super) async fn probe(&self, lane: &Lane) {
+        let started = Instant::now();
+        let probe = self
+            .bounded(lane, lane.vendor.probe())
+            .await
+            .unwrap_or_else(|| Probe::Down(given_up()));
+        self.metrics.attempt(&lane.name, "probe", started.elapsed());
+        let now = self.clock.now();
+        let (name, sign, message) = match &probe {
+            Probe::Up => ("up", Sign::Good, "it answers"),
+            Probe::Down(evidence) => ("down", Sign::Bad, evidence.message.as_str()),
+            Probe::Denied(evidence) => ("denied", Sign::Denied, evidence.message.as_str()),
+            Probe::Throttled { retry_after, evidence } => {
+                let wait = lane.settings.retry.delay(1, *retry_after, self.rng.unit());
+                ("throttled", Sign::Pause(later(now, wait)), evidence.message.as_str())
+            }
+        };
+        self.metrics.action("probe", name);
+        info!(vendor = %lane.name, probe = name, "probed vendor {}: {name}: {message}", lane.name);
+        let change = lane.probed(sign, now, self.rng.unit());
+        // Also when nothing has changed: the next probe has a new time.
+        self.keep_gate(lane).await;
+        self.tell(lane, sign, change, message).await;
+        self.wake.notify_one();
+    }
+
+    /// Tells of a change at a vendor's gate, and remembers it.
+    async fn tell(&self, lane: &Lane, sign: Sign, change: Change, message: &str) {
+        let name = &lane.name;
+        match change {
+            Change::None => match sign {
+                Sign::Pause(until) => warn!(%until, "vendor {name} is left alone until {until}"),
+                Sign::Good | Sign::Bad | Sign::Denied => return,
+            },
+            Change::Tripped => {
+                self.metrics.alarm("vendor_failing");
+                error!(
+                    "vendor {name} fails again and again, so it is only probed now and then: {message}"
+                );
+            }
+            Change::Denied => {
+                self.metrics.alarm("vendor_denied");
+                error!(
+                    "vendor {name} does not accept who we are; nothing is sent until a probe succeeds: {message}"
+                );
+            }
+            Change::Recovered => info!("vendor {name} works again"),
+        }
+        self.keep_gate(lane).await;
+    }
+
+    async fn keep_gate(&self, lane: &Lane) {
+        let kept = self.store.keep_gate(&lane.name, &lane.gate(), self.clock.now()).await;
+        if let Err(error) = kept {
+            // After a restart the vendor would be tried once more than need be.
+            self.trouble("remember the state of a vendor", &error);
+        }
     }
 
     fn judge<'a>(&self, lane: &'a Lane, claim: &'a Claim) -> Judge<'a> {
@@ -249,6 +358,11 @@ impl Dispatcher {
             action: &claim.action,
             retry: &lane.settings.retry,
             reconcile: &lane.settings.reconcile,
+            when_not_found: self
+                .playbook
+                .case_rule(&claim.incident.key.rule)
+                .and_then(|rule| rule.when_not_found)
+                .unwrap_or(lane.settings.reconcile.when_not_found),
             now: self.clock.now(),
             unit: self.rng.unit(),
         }
@@ -277,6 +391,14 @@ fn request_of(operation: &Operation) -> Option<String> {
         Operation::Open(draft) => serde_json::to_string(draft),
         Operation::Comment { case, text, .. } | Operation::Close { case, text, .. } => {
             serde_json::to_string(&serde_json::json!({ "case": case, "text": text }))
+        }
+        Operation::Attach { case, file_name, content, .. } => serde_json::to_string(
+            &serde_json::json!({ "case": case, "file_name": file_name, "bytes": content.len() }),
+        ),
+        Operation::Contacts { case, also_notify, alternate_contact, .. } => {
+            serde_json::to_string(&serde_json::json!({
+                "case": case, "also_notify": also_notify, "alternate_contact": alternate_contact,
+            }))
         }
     };
     json.ok()

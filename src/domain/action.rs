@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::ids::CaseId;
+
 /// What a comment tells. Rendered to text when it is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "about", rename_all = "snake_case")]
@@ -21,6 +23,13 @@ pub enum Note {
         /// The names of the alerts that fire.
         alerts: Vec<String>,
     },
+    /// There are two cases of one incident; this is said on the one that is not gone on with.
+    Duplicate {
+        /// The case that the comment is for.
+        case: CaseId,
+        /// The case that is gone on with.
+        of: CaseId,
+    },
 }
 
 /// One thing to do at the vendor.
@@ -34,19 +43,35 @@ pub enum ActionKind {
         /// What the comment tells.
         note: Note,
     },
+    /// Attach a text to it.
+    Attach {
+        /// What it is, such as `description`; becomes part of the file's name.
+        name: String,
+        /// The whole text.
+        text: String,
+    },
+    /// Bring the case's contacts up to what the rule says now.
+    Contacts,
+    /// The case was opened by a request that followed one whose outcome nobody knew. Look once
+    /// more, whether both have come true.
+    Recheck,
     /// Ask the vendor to close it.
     Close,
 }
 
 impl ActionKind {
     /// Every kind's name, in the order in which kinds go first.
-    pub const NAMES: [&'static str; 3] = ["open", "comment", "close"];
+    pub const NAMES: [&'static str; 6] =
+        ["open", "comment", "attach", "contacts", "recheck", "close"];
 
     /// The name in the store, in logs and in metrics.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Open => "open",
             Self::Comment { .. } => "comment",
+            Self::Attach { .. } => "attach",
+            Self::Contacts => "contacts",
+            Self::Recheck => "recheck",
             Self::Close => "close",
         }
     }
@@ -55,7 +80,7 @@ impl ActionKind {
     pub fn precedence(&self) -> u8 {
         match self {
             Self::Open => 0,
-            Self::Comment { .. } => 1,
+            Self::Comment { .. } | Self::Attach { .. } | Self::Contacts | Self::Recheck => 1,
             Self::Close => 2,
         }
     }

@@ -8,8 +8,8 @@ pub mod fit;
 pub mod problems;
 
 pub use fields::{ChoiceField, forbidden_fields, required_fields};
-pub use fit::{Fitted, fit_comment, fit_description, fit_subject};
-pub use problems::DraftProblem;
+pub use fit::{Fitted, fit_attachment, fit_comment, fit_description, fit_subject};
+pub use problems::{DraftProblem, drop_wrong_people};
 
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +63,10 @@ pub struct Draft {
     pub subject: String,
     /// At most 32,000 UTF-16 units.
     pub description: String,
+    /// The whole description, where the vendor gets only its beginning; it is attached to the
+    /// case then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole_description: Option<String>,
     /// The vendor's own severity string for this product.
     pub severity: String,
     /// The category's own fields.

@@ -1,23 +1,25 @@
 //! The life of an incident: one pure function of (incident, event, policy, now).
 //!
-//! | state     | firing news                          | all resolved        | timer due      | case opened | open failed |
-//! |-----------|--------------------------------------|---------------------|----------------|-------------|-------------|
-//! | (none)    | pending, or opening at once          | ignored; dropped if the sender orders its events |                |             |             |
-//! | pending   | stays                                | dropped             | opening        |             |             |
-//! | opening   | stays                                | stays (see below)   |                | open        | failed      |
-//! | open      | stays                                | resolving or closed |                |             |             |
-//! | resolving | open                                 | stays               | closed         |             |             |
-//! | closed    | open with a comment, or a new generation after `reopen_within` | stays |  |          |             |
-//! | dropped   | a new generation                     | stays               |                |             |             |
-//! | failed    | opening again, looking first, if it had been quiet | stays  |                | open        |             |
+//! | state     | firing news                          | all resolved        | timer due      | case opened | open failed | revived |
+//! |-----------|--------------------------------------|---------------------|----------------|-------------|-------------|---------|
+//! | (none)    | pending, or opening at once          | ignored; dropped if the sender orders its events |                |             |             |         |
+//! | pending   | stays                                | dropped             | opening        |             |             |         |
+//! | opening   | stays                                | stays (see below)   |                | open        | failed      |         |
+//! | open      | stays                                | resolving or closed |                | see below   |             |         |
+//! | resolving | open                                 | stays               | closed         | see below   |             |         |
+//! | closed    | open with a comment, or a new generation after `reopen_within` | stays |  | see below   |             |         |
+//! | dropped   | a new generation                     | stays               |                |             |             |         |
+//! | failed    | opening again, looking first, if it had been quiet | stays  |                | open        |             | opening |
 //!
 //! What is not in the table changes nothing. An incident whose alerts have all resolved while it
 //! was `opening` is resolved as soon as its case is known: never forgotten. A truncated payload
-//! never concludes that everything has resolved, because the sender left alerts out.
+//! never concludes that everything has resolved, because the sender left alerts out. When a look
+//! finds several cases of an incident, the oldest becomes its case and the others get a comment,
+//! also where a case was known before.
 //!
 //! *Invariant:* an open action is asked for only on the way into `opening`, and `opening` is left
-//! only by the outcome of that action. So at most one open action of an incident is ever
-//! unfinished.
+//! only by the outcome of that action; a person who revives it revives that very action. So at
+//! most one open action of an incident is ever unfinished.
 
 use std::fmt;
 use std::time::Duration;
@@ -57,6 +59,9 @@ pub struct Policy {
     /// A re-fire within this time after the end goes on with the same case. At most 14 days: the
     /// vendor accepts no comments later than that.
     pub reopen_within: Duration,
+    /// The rule names contacts. They are brought up to date when a case goes on after a re-fire:
+    /// somebody else may be on call by then.
+    pub names_contacts: bool,
 }
 
 impl Policy {
@@ -71,7 +76,29 @@ impl Default for Policy {
             resolve_after: Duration::ZERO,
             resolve_action: ResolveAction::Comment,
             reopen_within: Duration::from_secs(24 * 60 * 60),
+            names_contacts: false,
         }
+    }
+}
+
+/// A case that the vendor has confirmed, or that was found in its records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenedCase {
+    /// Its number.
+    pub case: CaseId,
+    /// Others that carry the incident's marker as well: younger, and not gone on with.
+    pub duplicates: Vec<CaseId>,
+    /// The whole description, where the vendor got only its beginning.
+    pub whole_description: Option<String>,
+    /// An earlier request had vanished without a trace and may come true late: a second case is
+    /// looked for.
+    pub doubtful: bool,
+}
+
+impl OpenedCase {
+    /// A case that nothing more is to be said about.
+    pub fn only(case: CaseId) -> Self {
+        Self { case, duplicates: Vec::new(), whole_description: None, doubtful: false }
     }
 }
 
@@ -112,13 +139,12 @@ pub enum Event<'a> {
     },
     /// A timer has run out, or may have.
     Timer,
-    /// The vendor has confirmed the case.
-    CaseOpened {
-        /// Its number.
-        case: &'a CaseId,
-    },
+    /// The vendor has confirmed the case, or a look has found it (and perhaps others).
+    CaseOpened(&'a OpenedCase),
     /// The open action has become a dead letter.
     OpenFailed,
+    /// A person wants the open action, a dead letter, to be tried again.
+    OpenRevived,
 }
 
 /// Why a step ended as it did, in words that are logged and stored.
@@ -156,6 +182,15 @@ pub enum Reason {
     Opened(CaseId),
     /// A person must act.
     Failed,
+    /// A person has had it tried again.
+    Revived,
+    /// The vendor has several cases of it.
+    Duplicates {
+        /// The one that is gone on with.
+        case: CaseId,
+        /// How many others there are.
+        others: usize,
+    },
 }
 
 impl fmt::Display for Reason {
@@ -186,6 +221,10 @@ impl fmt::Display for Reason {
             Self::Refired => f.write_str("fires again; the same case goes on"),
             Self::Opened(case) => write!(f, "case {case} is open"),
             Self::Failed => f.write_str("its case could not be opened; a person must act"),
+            Self::Revived => f.write_str("a person has had its case tried again"),
+            Self::Duplicates { case, others } => {
+                write!(f, "the vendor has {others} more than case {case}; they get a comment")
+            }
         }
     }
 }
@@ -248,10 +287,16 @@ pub fn step(
             None => begin(None, alerts, birth, policy, now),
         },
         Event::Timer => with(current, |incident| elapse(incident, policy, now)),
-        Event::CaseOpened { case } => with(current, |incident| opened(incident, case, policy, now)),
+        Event::CaseOpened(case) => with(current, |incident| opened(incident, case, policy, now)),
         Event::OpenFailed => with(current, |incident| match incident.state {
             State::Opening { seq } => {
                 Work::on(incident, now).enter(State::Failed { seq }).end(Reason::Failed)
+            }
+            _ => unchanged(incident),
+        }),
+        Event::OpenRevived => with(current, |incident| match incident.state {
+            State::Failed { seq } => {
+                Work::on(incident, now).enter(State::Opening { seq }).end(Reason::Revived)
             }
             _ => unchanged(incident),
         }),
@@ -306,7 +351,7 @@ fn hear(
         }
         State::Closed { case, at } if firing => {
             if now <= later(at, policy.reopen_within) {
-                work.refire(case)
+                work.refire(case, policy)
             } else {
                 begin(Some(incident), alerts, birth, policy, now)
             }
@@ -390,18 +435,28 @@ fn elapse(incident: &Incident, policy: &Policy, now: Timestamp) -> Step {
     }
 }
 
-fn opened(incident: &Incident, case: &CaseId, policy: &Policy, now: Timestamp) -> Step {
-    match incident.state {
+fn opened(incident: &Incident, opened: &OpenedCase, policy: &Policy, now: Timestamp) -> Step {
+    let case = opened.case.clone();
+    let mut work = Work::on(incident, now);
+    let others = opened.duplicates.len();
+    let state = match incident.state.clone() {
         State::Opening { .. } | State::Failed { .. } => {
-            let work = Work::on(incident, now);
-            if incident.is_firing() {
-                work.enter(State::Open { case: case.clone() }).end(Reason::Opened(case.clone()))
+            work.follow_up(opened);
+            return if incident.is_firing() {
+                work.enter(State::Open { case: case.clone() }).end(Reason::Opened(case))
             } else {
-                work.resolve(case.clone(), policy)
-            }
+                work.resolve(case, policy)
+            };
         }
-        _ => unchanged(incident),
-    }
+        // A second case came to light later. The older one is gone on with.
+        _ if others == 0 => return unchanged(incident),
+        State::Open { .. } => State::Open { case: case.clone() },
+        State::Resolving { due, .. } => State::Resolving { case: case.clone(), due },
+        State::Closed { at, .. } => State::Closed { case: case.clone(), at },
+        State::Pending { .. } | State::Dropped { .. } => return unchanged(incident),
+    };
+    work.tell_duplicates(opened);
+    work.enter(state).end(Reason::Duplicates { case, others })
 }
 
 /// A step in the making.
@@ -471,6 +526,24 @@ impl Work {
         seq
     }
 
+    /// What a case needs that has just been opened or found.
+    fn follow_up(&mut self, opened: &OpenedCase) {
+        self.tell_duplicates(opened);
+        if let Some(text) = opened.whole_description.clone() {
+            self.act(ActionKind::Attach { name: "description".to_owned(), text }, false);
+        }
+        if opened.doubtful {
+            self.act(ActionKind::Recheck, true);
+        }
+    }
+
+    fn tell_duplicates(&mut self, opened: &OpenedCase) {
+        for case in &opened.duplicates {
+            let note = Note::Duplicate { case: case.clone(), of: opened.case.clone() };
+            self.act(ActionKind::Comment { note }, false);
+        }
+    }
+
     fn open(mut self, look_first: bool) -> Self {
         let seq = self.act(ActionKind::Open, look_first);
         self.enter(State::Opening { seq })
@@ -497,7 +570,7 @@ impl Work {
         self.enter(State::Closed { case, at }).end(Reason::Over(policy.resolve_action))
     }
 
-    fn refire(mut self, case: CaseId) -> Step {
+    fn refire(mut self, case: CaseId, policy: &Policy) -> Step {
         let alerts = self
             .incident
             .members
@@ -507,6 +580,9 @@ impl Work {
             .collect();
         let note = Note::Refired { at: self.now, alerts };
         self.act(ActionKind::Comment { note }, false);
+        if policy.names_contacts {
+            self.act(ActionKind::Contacts, false);
+        }
         self.enter(State::Open { case }).end(Reason::Refired)
     }
 

@@ -7,8 +7,10 @@
 pub mod action;
 pub mod alert;
 pub mod backoff;
+pub mod budget;
 pub mod catalog;
 pub mod draft;
+pub mod gate;
 pub mod ids;
 pub mod incident;
 pub mod lifecycle;

@@ -26,11 +26,24 @@ pub struct Reconcile {
     pub window: Duration,
     /// How many looks must have found nothing; at least one.
     pub looks: u32,
+    /// What follows when all of them have found nothing.
+    pub when_not_found: WhenNotFound,
+}
+
+/// What follows when every look, over the whole window, has found nothing of what may have been
+/// done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenNotFound {
+    /// It is sent again: a lost incident is worse than a second case, which would be noticed.
+    #[default]
+    Retry,
+    /// It is held until a person has looked: for vendors whose records are not to be trusted.
+    Hold,
 }
 
 impl Default for Reconcile {
     fn default() -> Self {
-        Self { window: Duration::from_secs(120), looks: 3 }
+        Self { window: Duration::from_secs(120), looks: 3, when_not_found: WhenNotFound::default() }
     }
 }
 

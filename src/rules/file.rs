@@ -12,6 +12,7 @@ use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::Document;
 use crate::config::interpolate::Lookup;
 use crate::config::source_file::{Holds, Place};
+use crate::config::vendor_config::WHEN_NOT_FOUND;
 use crate::domain::catalog::Category;
 use crate::domain::draft::problems::is_address;
 use crate::domain::draft::{ChoiceField, forbidden_fields, required_fields};
@@ -24,8 +25,17 @@ use super::matcher::Matcher;
 use super::rule::{CasePlan, CaseRule, ContactPlan, Rule, TextSource, Then};
 
 /// Keys that say nothing about a rule that ignores.
-const ONLY_FOR_CASES: [&str; 8] =
-    ["identity", "vendor", "open", "resolve", "reopen_within", "update", "limits", "stale_after"];
+const ONLY_FOR_CASES: [&str; 9] = [
+    "identity",
+    "vendor",
+    "open",
+    "resolve",
+    "reopen_within",
+    "update",
+    "limits",
+    "stale_after",
+    "when_not_found",
+];
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const INERT: &str = "it will be, without a change to this file";
@@ -180,7 +190,11 @@ fn read_case_rule(section: &mut Section<'_>, inputs: &RuleInputs) -> Option<Case
     for key in ["update", "limits", "stale_after"] {
         section.accept_inert(key, format!("`{key}` is not acted on by this version"), INERT);
     }
-    Some(CaseRule { identity, vendor: vendor?, plan: plan?, policy })
+    let when_not_found = section.optional_one_of("when_not_found", &WHEN_NOT_FOUND);
+    let plan = plan?;
+    let names_contacts = !plan.also_notify.is_empty() || plan.alternate_contact.is_some();
+    let policy = Policy { names_contacts, ..policy };
+    Some(CaseRule { identity, vendor: vendor?, plan, policy, when_not_found })
 }
 
 fn read_identity(section: &mut Section<'_>) -> Option<Vec<String>> {
@@ -336,6 +350,7 @@ fn read_policy(section: &mut Section<'_>) -> Policy {
         resolve_after: resolve.0.unwrap_or(default.resolve_after),
         resolve_action: resolve.1.unwrap_or(default.resolve_action),
         reopen_within,
+        ..default
     }
 }
 

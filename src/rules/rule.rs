@@ -9,6 +9,7 @@ use crate::domain::catalog::Category;
 use crate::domain::draft::ChoiceField;
 use crate::domain::ids::{RuleName, VendorName};
 use crate::domain::lifecycle::Policy;
+use crate::domain::pace::WhenNotFound;
 use crate::domain::severity::SeverityRule;
 
 use super::matcher::Matcher;
@@ -57,6 +58,8 @@ pub struct CaseRule {
     pub plan: CasePlan,
     /// When it is opened, and what happens at the end.
     pub policy: Policy,
+    /// What follows when what may have been sent is not found; `None`: what the vendor says.
+    pub when_not_found: Option<WhenNotFound>,
 }
 
 /// What a case says.

@@ -120,6 +120,7 @@ fn the_documented_rule_is_read() {
             resolve_after: Duration::from_secs(900),
             resolve_action: ResolveAction::Close,
             reopen_within: Duration::from_secs(86_400),
+            names_contacts: true,
         }
     );
     let plan = &case.plan;
@@ -380,7 +381,7 @@ rules:
     5 |     colour: ***
       |     ^^^^^^ unknown key
       |
-      = help: known here: name, match, continue, ignore, case, identity, vendor, open, resolve, reopen_within, update, limits, stale_after
+      = help: known here: name, match, continue, ignore, case, identity, vendor, open, resolve, reopen_within, update, limits, stale_after, when_not_found
 
     error: `identity` names no label: all alerts would be one incident
      --> 1.yaml:8:5

@@ -9,6 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::attachments::{Attachment, Fate, PER_CASE, UploadStatus};
+use super::multipart::FilePart;
 use super::problem::Problem;
 use super::snapshot::{StateError, StateFile};
 
@@ -20,6 +22,9 @@ const COMMENTS_AFTER_CLOSURE: SignedDuration = SignedDuration::from_hours(14 * 2
 
 /// What stands before the text of a closure request when it is stored as a comment.
 const CLOSURE_PREFIX: &str = "Case Closure Request: ";
+
+/// What stands before a file's name in the comment that its upload makes.
+const UPLOAD_PREFIX: &str = "File Uploaded: ";
 
 /// Who the API client's user is, as comments name it.
 pub(super) const API_USER: &str = "sandbox-api-client";
@@ -105,7 +110,7 @@ pub struct Comment {
     pub comment_id: String,
     /// The text.
     pub comment: String,
-    /// `WEB_UPDATE` for all that come through the API.
+    /// `WEB_UPDATE` for all that come through the API, `ATTACHMENT` for those that uploads make.
     pub comment_type: String,
     /// Who wrote it.
     pub created_by: String,
@@ -148,6 +153,9 @@ pub struct Case {
     pub comments: Vec<Comment>,
     /// Oldest first.
     pub closure_requests: Vec<ClosureRequest>,
+    /// Oldest first, with those that are still uploaded or have failed.
+    #[serde(default)]
+    pub attachments: Vec<Attachment>,
 }
 
 impl Case {
@@ -162,10 +170,20 @@ impl Case {
     }
 
     fn comment(&mut self, comment_id: String, text: String, now: Timestamp) -> Comment {
+        self.comment_of("WEB_UPDATE", comment_id, text, now)
+    }
+
+    fn comment_of(
+        &mut self,
+        kind: &str,
+        comment_id: String,
+        text: String,
+        now: Timestamp,
+    ) -> Comment {
         let comment = Comment {
             comment_id,
             comment: text,
-            comment_type: "WEB_UPDATE".to_owned(),
+            comment_type: kind.to_owned(),
             created_by: API_USER.to_owned(),
             created_date: now,
         };
@@ -192,6 +210,8 @@ impl Case {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Book {
     comments_made: u64,
+    #[serde(default)]
+    uploads_made: u64,
     cases: Vec<Case>,
 }
 
@@ -273,6 +293,7 @@ impl Desk {
                 first_response_date: None,
                 comments: Vec::new(),
                 closure_requests: Vec::new(),
+                attachments: Vec::new(),
             };
             book.cases.push(case.clone());
             Ok(case)
@@ -341,6 +362,39 @@ impl Desk {
             });
             book.comments_made += 1;
             Ok(comment)
+        })
+    }
+
+    /// Accepts a file. The comment is made at once; the real vendor may make it later.
+    pub(super) fn add_attachment(
+        &self,
+        case_id: &str,
+        file: &FilePart<'_>,
+        fate: Fate,
+        now: Timestamp,
+    ) -> Result<Attachment, Problem> {
+        self.commit(|book| {
+            let comment_id = book.next_comment_id();
+            let number = book.uploads_made + 1;
+            let case = book.find_mut(case_id)?;
+            // Which statuses the API answers in these two cases is not documented.
+            if case.is_closed() {
+                return Err(Problem::forbidden(format!("case '{case_id}' is closed")));
+            }
+            let files = &case.attachments;
+            let kept = files.iter().filter(|file| file.status(now) != UploadStatus::Failed);
+            if kept.count() >= PER_CASE {
+                return Err(Problem::bad_request(format!(
+                    "case '{case_id}' has {PER_CASE} attachments already"
+                )));
+            }
+            let attachment = Attachment::new(number, file, fate, now);
+            case.attachments.push(attachment.clone());
+            let text = format!("{UPLOAD_PREFIX}{}", file.name);
+            case.comment_of("ATTACHMENT", comment_id, text, now);
+            book.comments_made += 1;
+            book.uploads_made = number;
+            Ok(attachment)
         })
     }
 

@@ -28,6 +28,10 @@ pub struct Requests {
     pub comments_committed: u64,
     /// Closure requests that were stored, whatever was answered.
     pub closures_committed: u64,
+    /// Uploads that were accepted, whatever was answered and however they end.
+    pub attachments_committed: u64,
+    /// Changes of contacts that were stored, whatever was answered.
+    pub updates_committed: u64,
 }
 
 /// What a request has changed for good.
@@ -36,6 +40,8 @@ pub(super) enum Committed {
     Create,
     Comment,
     Closure,
+    Attachment,
+    Update,
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +50,8 @@ struct Figures {
     creates: u64,
     comments: u64,
     closures: u64,
+    attachments: u64,
+    updates: u64,
 }
 
 /// Counts requests.
@@ -63,6 +71,8 @@ impl Counts {
             Committed::Create => figures.creates += 1,
             Committed::Comment => figures.comments += 1,
             Committed::Closure => figures.closures += 1,
+            Committed::Attachment => figures.attachments += 1,
+            Committed::Update => figures.updates += 1,
         }
     }
 
@@ -78,6 +88,8 @@ impl Counts {
             creates_committed: figures.creates,
             comments_committed: figures.comments,
             closures_committed: figures.closures,
+            attachments_committed: figures.attachments,
+            updates_committed: figures.updates,
         }
     }
 

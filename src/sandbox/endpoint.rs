@@ -19,9 +19,14 @@ pub(super) enum Endpoint {
     RequestClosure(String),
     AddComment(String),
     ListComments(String),
+    AddAttachment(String),
+    ListAttachments(String),
+    /// The case, and the upload.
+    GetUpload(String, String),
+    /// The case, and the file.
+    GetAttachment(String, String),
     /// The path is right, the method is not; the methods that are.
     WrongMethod(&'static str),
-    /// Attachments are here too: the sandbox has none.
     Unknown,
 }
 
@@ -50,6 +55,18 @@ impl Endpoint {
             (["cases", id, "comments"], "POST") => Self::AddComment((*id).to_owned()),
             (["cases", id, "comments"], "GET") => Self::ListComments((*id).to_owned()),
             (["cases", _, "comments"], _) => Self::WrongMethod("GET, POST"),
+            (["cases", id, "attachments"], "POST") => Self::AddAttachment((*id).to_owned()),
+            (["cases", id, "attachments"], "GET") => Self::ListAttachments((*id).to_owned()),
+            (["cases", _, "attachments"], _) => Self::WrongMethod("GET, POST"),
+            (["cases", id, "attachments", "status", upload], "GET") => {
+                Self::GetUpload((*id).to_owned(), (*upload).to_owned())
+            }
+            (["cases", id, "attachments", file], "GET") => {
+                Self::GetAttachment((*id).to_owned(), (*file).to_owned())
+            }
+            (["cases", _, "attachments", "status", _] | ["cases", _, "attachments", _], _) => {
+                Self::WrongMethod("GET")
+            }
             _ => Self::Unknown,
         }
     }
@@ -66,6 +83,10 @@ impl Endpoint {
             Self::RequestClosure(_) => "POST /cases/{caseId}/request-case-closure",
             Self::AddComment(_) => "POST /cases/{caseId}/comments",
             Self::ListComments(_) => "GET /cases/{caseId}/comments",
+            Self::AddAttachment(_) => "POST /cases/{caseId}/attachments",
+            Self::ListAttachments(_) => "GET /cases/{caseId}/attachments",
+            Self::GetUpload(..) => "GET /cases/{caseId}/attachments/status/{uploadId}",
+            Self::GetAttachment(..) => "GET /cases/{caseId}/attachments/{attachmentId}",
             Self::WrongMethod(_) => "method not allowed",
             Self::Unknown => "unknown path",
         }
@@ -80,6 +101,8 @@ impl Endpoint {
             On::Create => matches!(self, Self::CreateCase),
             On::Comment => matches!(self, Self::AddComment(_)),
             On::Close => matches!(self, Self::RequestClosure(_)),
+            On::Attach => matches!(self, Self::AddAttachment(_)),
+            On::Update => matches!(self, Self::UpdateCase(_)),
         }
     }
 }

@@ -34,6 +34,10 @@ pub enum Kind {
     Down,
     /// Lists do not show cases younger than `seconds`; reading one by its id works.
     StaleLists,
+    /// Uploads that are accepted fail.
+    FailUpload,
+    /// Uploads that are accepted take `seconds`.
+    SlowUpload,
     /// The gateway's 403: the API client lacks the grant.
     NoGrant,
     /// The gateway's 401: the API client is no longer active.
@@ -50,9 +54,13 @@ pub enum On {
     Comment,
     /// `POST /cases/{caseId}/request-case-closure`.
     Close,
+    /// `POST /cases/{caseId}/attachments`.
+    Attach,
+    /// `PATCH /cases/{caseId}`.
+    Update,
     /// Every GET.
     Read,
-    /// Everything else.
+    /// Everything that is no GET.
     Write,
     /// All requests.
     #[default]
@@ -89,7 +97,8 @@ pub struct Fault {
     /// Of a throttle: the `Retry-After` in seconds; 1 if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
-    /// Of stale lists: the age in seconds from which a case is listed; 60 if not given.
+    /// Of stale lists: the age in seconds from which a case is listed. Of a slow upload: how long
+    /// it takes. 60 if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,
 }
@@ -129,8 +138,13 @@ impl Fault {
         if self.retry_after.is_some() && self.kind != Kind::Throttle {
             return Err("retry_after is for throttle only");
         }
-        if self.seconds.is_some() && self.kind != Kind::StaleLists {
-            return Err("seconds is for stale_lists only");
+        if self.seconds.is_some() && !matches!(self.kind, Kind::StaleLists | Kind::SlowUpload) {
+            return Err("seconds is for stale_lists and slow_upload only");
+        }
+        if matches!(self.kind, Kind::FailUpload | Kind::SlowUpload)
+            && !matches!(self.on, On::Attach | On::Write | On::Any)
+        {
+            return Err("fail_upload and slow_upload can only be on attach, write or any");
         }
         if self.kind == Kind::StaleLists && !matches!(self.on, On::Read | On::Any) {
             return Err("stale_lists can only be on read or any");
@@ -172,6 +186,8 @@ pub(super) enum Stage {
     Admitted,
     /// A list is being made.
     Listing,
+    /// An upload is being accepted.
+    Upload,
     /// The work is done, the answer is not sent.
     Done,
 }
@@ -186,6 +202,7 @@ impl Kind {
             | Self::DropBeforeCommit
             | Self::Delay => Stage::Admitted,
             Self::StaleLists => Stage::Listing,
+            Self::FailUpload | Self::SlowUpload => Stage::Upload,
             Self::DropAfterCommit | Self::ErrorAfterCommit | Self::DelayAfterCommit => Stage::Done,
         }
     }

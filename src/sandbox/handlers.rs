@@ -4,6 +4,7 @@ use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::attachments::{Fate, UploadStatus};
 use super::cases::{Book, Case};
 use super::counts::Committed;
 use super::endpoint::{BASE, Endpoint};
@@ -11,7 +12,7 @@ use super::paging::Page;
 use super::problem::Problem;
 use super::query::Query;
 use super::vendor::Vendor;
-use super::{validate, wire};
+use super::{multipart, validate, wire};
 
 /// What an operation needs to know of its request.
 #[derive(Debug)]
@@ -22,10 +23,21 @@ pub(super) struct Call<'a> {
     /// The query as sent, without the question mark.
     pub(super) query: &'a str,
     pub(super) is_json: bool,
+    pub(super) content_type: Option<&'a str>,
     pub(super) body: &'a [u8],
     pub(super) now: Timestamp,
     /// Lists show cases only up to this time (a fault).
     pub(super) listed_until: Option<Timestamp>,
+    /// How an upload that is accepted now will go.
+    pub(super) upload: Fate,
+}
+
+/// What an answer holds.
+#[derive(Debug)]
+pub(super) enum Content {
+    Json(Value),
+    /// A file, as it was sent.
+    File(Vec<u8>),
 }
 
 /// A success.
@@ -33,16 +45,16 @@ pub(super) struct Call<'a> {
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) location: Option<String>,
-    pub(super) body: Value,
+    pub(super) body: Content,
 }
 
 impl Answer {
     fn ok(body: Value) -> Self {
-        Self { status: StatusCode::OK, location: None, body }
+        Self { status: StatusCode::OK, location: None, body: Content::Json(body) }
     }
 
     fn created(location: String, body: Value) -> Self {
-        Self { status: StatusCode::CREATED, location: Some(location), body }
+        Self { status: StatusCode::CREATED, location: Some(location), body: Content::Json(body) }
     }
 }
 
@@ -65,6 +77,7 @@ pub(super) fn perform(vendor: &Vendor, call: &Call<'_>) -> Result<Answer, Proble
             call.check_write()?;
             let (also_notify, alternate) = validate::contacts(call.body)?;
             let case = vendor.desk.set_contacts(id, also_notify, alternate, call.now)?;
+            vendor.counts.committed(Committed::Update);
             Ok(Answer::ok(wire::full_case(&case, call.now)))
         }
         Endpoint::RequestClosure(id) => {
@@ -82,6 +95,38 @@ pub(super) fn perform(vendor: &Vendor, call: &Call<'_>) -> Result<Answer, Proble
             Ok(Answer::created(wire::case_path(id), wire::new_comment(&comment, id)))
         }
         Endpoint::ListComments(id) => list_comments(vendor, call, id),
+        Endpoint::AddAttachment(id) => {
+            Query::parse(call.query, &[])?;
+            let file = multipart::file(call.content_type, call.body)?;
+            let made = vendor.desk.add_attachment(id, &file, call.upload, call.now)?;
+            vendor.counts.committed(Committed::Attachment);
+            let body = Content::Json(wire::accepted(&made, id));
+            Ok(Answer { status: StatusCode::ACCEPTED, location: None, body })
+        }
+        Endpoint::ListAttachments(id) => list_attachments(vendor, call, id),
+        Endpoint::GetUpload(id, upload) => {
+            Query::parse(call.query, &[])?;
+            vendor.desk.read(|book| {
+                let files = &book.find(id)?.attachments;
+                let file = files.iter().find(|file| file.upload_id == *upload);
+                let file = file.ok_or_else(|| Problem::not_found("there is no such upload"))?;
+                Ok(Answer::ok(wire::upload(file, id, call.now)))
+            })
+        }
+        Endpoint::GetAttachment(id, attachment) => {
+            Query::parse(call.query, &[])?;
+            vendor.desk.read(|book| {
+                let files = &book.find(id)?.attachments;
+                let content = files
+                    .iter()
+                    .filter(|file| file.status(call.now) == UploadStatus::Uploaded)
+                    .find(|file| file.attachment_id == *attachment)
+                    .and_then(|file| file.content())
+                    .ok_or_else(|| Problem::not_found("there is no such attachment"))?;
+                let body = Content::File(content);
+                Ok(Answer { status: StatusCode::OK, location: None, body })
+            })
+        }
         Endpoint::WrongMethod(allow) => Err(Problem::method_not_allowed(allow)),
         Endpoint::Unknown => Err(Problem::not_found("there is no such resource")),
     }
@@ -196,6 +241,27 @@ fn list_comments(vendor: &Vendor, call: &Call<'_>, id: &str) -> Result<Answer, P
     let path = format!("{}/comments", wire::case_path(id));
     let next = cursor.map(|cursor| next_page(&path, &query, &NAMES, &cursor));
     Ok(Answer::ok(wire::comment_list(&items, id, call.target, next.as_deref())))
+}
+
+/// Only files that are through have an id, so only they are listed. (Whether the real list shows
+/// the others is not documented.)
+fn list_attachments(vendor: &Vendor, call: &Call<'_>, id: &str) -> Result<Answer, Problem> {
+    const NAMES: [&str; 2] = ["limit", "cursor"];
+    let query = Query::parse(call.query, &NAMES)?;
+    let list = format!("attachments/{id}");
+    let page = Page::of(&query, &list)?;
+    let (items, cursor) = vendor.desk.read(|book: &Book| -> Result<_, Problem> {
+        let files = &book.find(id)?.attachments;
+        let newest_first = (0..files.len() as u64)
+            .rev()
+            .zip(files.iter().rev())
+            .filter(|(_, file)| file.status(call.now) == UploadStatus::Uploaded)
+            .map(|(number, file)| (number, wire::attachment_item(file, id)));
+        Ok(page.take(newest_first, &list))
+    })?;
+    let path = format!("{}/attachments", wire::case_path(id));
+    let next = cursor.map(|cursor| next_page(&path, &query, &NAMES, &cursor));
+    Ok(Answer::ok(wire::attachment_list(&items, id, call.target, next.as_deref())))
 }
 
 /// The same request with another cursor, relative to the host.

@@ -10,6 +10,7 @@
 //! (faults, clock, statuses) and the records. Where the real API's behaviour is not documented,
 //! the code says so and takes the stricter reading.
 
+mod attachments;
 mod auth;
 mod cases;
 mod catalog;
@@ -19,6 +20,7 @@ mod endpoint;
 mod faults;
 mod gateway;
 mod handlers;
+mod multipart;
 mod paging;
 mod problem;
 mod query;
@@ -40,6 +42,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+pub use self::attachments::Attachment;
 pub use self::cases::{Account, Case, Category, ClosureRequest, Comment, Contact, Filed};
 pub use self::counts::{RequestCount, Requests};
 pub use self::faults::{Fault, FaultError, FaultReport, Kind, On};

@@ -82,6 +82,15 @@ impl Problem {
         )
     }
 
+    pub(super) fn not_multipart() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported-media-type",
+            "Unsupported Media Type",
+            "a file must be sent as multipart/form-data with a boundary",
+        )
+    }
+
     /// The headers are those that other Akamai APIs send with a 429.
     pub(super) fn throttled(retry_after: u64, next: &str) -> Self {
         let mut problem = Self::new(

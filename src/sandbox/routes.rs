@@ -13,17 +13,21 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use jiff::{SignedDuration, Timestamp};
 
+use super::attachments::Fate;
 use super::auth::Presented;
 use super::control;
 use super::endpoint::Endpoint;
 use super::faults::{Drawn, Fault, Kind, Stage};
 use super::gateway::{Facts, Refusal};
-use super::handlers::{Answer, Call, perform};
+use super::handlers::{Answer, Call, Content, perform};
 use super::problem::Problem;
 use super::vendor::Vendor;
 
 /// Room for the longest comment, with each of its characters escaped.
 const BODY_LIMIT: usize = 1 << 20;
+
+/// The vendor takes files of 2,000,000,000 bytes; the sandbox keeps them in memory.
+const UPLOAD_LIMIT: usize = 8 << 20;
 
 /// How long a client may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -65,11 +69,15 @@ async fn api(State(vendor): State<Arc<Vendor>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let endpoint = Endpoint::of(&parts.method, parts.uri.path());
     let label = endpoint.label();
-    let limited = Limited::new(body, BODY_LIMIT).collect();
+    let limit = match endpoint {
+        Endpoint::AddAttachment(_) => UPLOAD_LIMIT,
+        _ => BODY_LIMIT,
+    };
+    let limited = Limited::new(body, limit).collect();
     let body = match tokio::time::timeout(BODY_TIMEOUT, limited).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let response = Problem::too_large(BODY_LIMIT).into_response(vendor.new_id());
+            let response = Problem::too_large(limit).into_response(vendor.new_id());
             vendor.counts.answered(label, Some(response.status()));
             return response;
         }
@@ -161,9 +169,11 @@ async fn work(vendor: &Arc<Vendor>, arrived: &Arc<Arrived>) -> Option<Result<Ans
             target: &arrived.target,
             query: arrived.target.split_once('?').map_or("", |(_, query)| query),
             is_json: arrived.is_json(),
+            content_type: header_text(&arrived.headers, &header::CONTENT_TYPE),
             body: &arrived.body,
             now,
             listed_until: arrived.listed_until(&vendor, now),
+            upload: arrived.upload(&vendor, now),
         };
         perform(&vendor, &call)
     };
@@ -229,6 +239,21 @@ impl Arrived {
         let age = i64::try_from(fault.seconds.unwrap_or(60)).unwrap_or(i64::MAX);
         Some(now.checked_sub(SignedDuration::from_secs(age)).unwrap_or(Timestamp::MIN))
     }
+
+    fn upload(&self, vendor: &Vendor, now: Timestamp) -> Fate {
+        let at_once = Fate { ends: now, fails: false };
+        if !matches!(self.endpoint, Endpoint::AddAttachment(_)) {
+            return at_once;
+        }
+        match self.draw(vendor, Stage::Upload).effect {
+            Some(fault) if fault.kind == Kind::FailUpload => Fate { fails: true, ..at_once },
+            Some(fault) => {
+                let takes = Duration::from_secs(fault.seconds.unwrap_or(60));
+                Fate { ends: crate::time::later(now, takes), fails: false }
+            }
+            None => at_once,
+        }
+    }
 }
 
 /// The header's value, if there is exactly one and it is text.
@@ -239,7 +264,16 @@ fn header_text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<
 }
 
 fn success(answer: &Answer) -> Response {
-    let mut response = json_response(answer.status, &answer.body);
+    let mut response = match &answer.body {
+        Content::Json(body) => json_response(answer.status, body),
+        Content::File(content) => {
+            let mut response = Response::new(Body::from(content.clone()));
+            *response.status_mut() = answer.status;
+            let kind = HeaderValue::from_static("application/octet-stream");
+            response.headers_mut().insert(header::CONTENT_TYPE, kind);
+            response
+        }
+    };
     if let Some(location) = &answer.location
         && let Ok(location) = HeaderValue::from_str(location)
     {

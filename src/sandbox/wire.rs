@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::attachments::{Attachment, UploadStatus};
 use super::cases::{Account, Case, Comment};
 use super::catalog::{AccountEntry, Catalog, CategoryEntry};
 use super::endpoint::BASE;
@@ -81,10 +82,12 @@ pub(super) fn full_case(case: &Case, now: Timestamp) -> Value {
             "requestClose": open,
             "addComments": case.takes_comments(now),
             "updateCase": open,
-            // The sandbox has no attachments.
-            "uploadAttachments": false,
+            "uploadAttachments": open,
         },
-        "links": [link("comments", &format!("{path}/comments"))],
+        "links": [
+            link("comments", &format!("{path}/comments")),
+            link("attachments", &format!("{path}/attachments")),
+        ],
     })
 }
 
@@ -144,6 +147,50 @@ pub(super) fn comment_list(
     links.extend(next.map(|next| link("next", next)));
     links.push(link("case", &case_path(case_id)));
     json!({ "comments": items, "links": links })
+}
+
+/// What accepting a file answers.
+pub(super) fn accepted(file: &Attachment, case_id: &str) -> Value {
+    let status = format!("{}/attachments/status/{}", case_path(case_id), file.upload_id);
+    json!({ "uploadId": file.upload_id, "links": [link("status", &status)] })
+}
+
+/// How far an upload is.
+pub(super) fn upload(file: &Attachment, case_id: &str, now: Timestamp) -> Value {
+    let status = file.status(now);
+    let id = (status == UploadStatus::Uploaded).then_some(&file.attachment_id);
+    json!({
+        "uploadId": file.upload_id,
+        "uploadStatus": status.name(),
+        "attachmentId": id,
+        "links": [link("case", &case_path(case_id))],
+    })
+}
+
+/// A file as a list shows it.
+pub(super) fn attachment_item(file: &Attachment, case_id: &str) -> Value {
+    let path = format!("{}/attachments/{}", case_path(case_id), file.attachment_id);
+    json!({
+        "attachmentId": file.attachment_id,
+        "fileName": file.file_name,
+        "fileType": file.file_type,
+        "createdBy": file.created_by,
+        "createdDate": date(file.created_date),
+        "links": [link("self", &path)],
+    })
+}
+
+/// A page of files.
+pub(super) fn attachment_list(
+    items: &[Value],
+    case_id: &str,
+    this: &str,
+    next: Option<&str>,
+) -> Value {
+    let mut links = vec![link("self", this)];
+    links.extend(next.map(|next| link("next", next)));
+    links.push(link("case", &case_path(case_id)));
+    json!({ "attachments": items, "links": links })
 }
 
 /// The accounts and the names of their categories: a bare array.

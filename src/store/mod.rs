@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::action::ActionKind;
+use crate::domain::gate::Gate;
 use crate::domain::ids::{
     ActionId, DeliveryId, Fingerprint, IncidentId, IncidentKey, InstallationId, RuleName,
     SourceName, VendorName,
@@ -212,6 +213,8 @@ pub enum ActionState {
     Ready,
     /// Somebody works on it.
     Leased,
+    /// Whether it was done cannot be told; a person decides.
+    Held,
     /// Done.
     Done,
     /// A dead letter, for a person to look at.
@@ -220,13 +223,14 @@ pub enum ActionState {
 
 impl ActionState {
     /// Every state.
-    pub const ALL: [Self; 4] = [Self::Ready, Self::Leased, Self::Done, Self::Dead];
+    pub const ALL: [Self; 5] = [Self::Ready, Self::Leased, Self::Held, Self::Done, Self::Dead];
 
     /// The name in the store, in logs and in metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ready => "ready",
             Self::Leased => "leased",
+            Self::Held => "held",
             Self::Done => "done",
             Self::Dead => "dead",
         }
@@ -256,8 +260,62 @@ pub struct Action {
     pub due_at: Timestamp,
     /// When it was decided.
     pub created_at: Timestamp,
+    /// When a person last had it tried again.
+    pub revived_at: Option<Timestamp>,
     /// What the last attempt said.
     pub message: Option<String>,
+}
+
+impl Action {
+    /// Since when it is tried: the horizon is counted from here.
+    pub fn tried_since(&self) -> Timestamp {
+        self.revived_at.unwrap_or(self.created_at)
+    }
+}
+
+/// Which actions a claim gives out first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Opens before comments before closures, worst rank first, longest due first.
+    Urgency,
+    /// The longest due first, whatever they are.
+    Age,
+}
+
+/// Which actions are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimRequest {
+    /// Of this vendor.
+    pub vendor: VendorName,
+    /// In this order.
+    pub turn: Turn,
+    /// Also those that were sent before and are to be sent again.
+    pub repeats: bool,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// What a person wants of an action that is held or a dead letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revival {
+    /// The vendor's records are read; what is not there is sent again.
+    Look,
+    /// It is sent at once: the person has made sure that it was not done.
+    Send,
+}
+
+/// Why an action was not revived.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotRevived {
+    /// There is none.
+    #[error("there is no such action")]
+    Unknown,
+    /// It is neither held nor a dead letter.
+    #[error("it is {}, neither held nor a dead letter", .0.name())]
+    Alive(ActionState),
+    /// A later action took its place: the incident is not waiting for it any more.
+    #[error("its incident does not wait for it any more")]
+    Superseded,
 }
 
 /// The right to work on an action until a time. The token fences: whoever writes with an old one
@@ -312,6 +370,8 @@ pub enum Progress {
     Done,
     /// It is a dead letter.
     Dead,
+    /// Whether it was done cannot be told; a person decides.
+    Held,
     /// It goes on.
     Next {
         /// With this.
@@ -461,18 +521,17 @@ pub trait Store: Send + Sync {
     /// Decides about one incident and keeps the result. `None` if it does not exist.
     async fn advance(&self, id: &IncidentId, decide: StepFn) -> Result<Option<Step>, StoreError>;
 
-    /// Leases up to `limit` due actions of the given vendors until `now + lease`.
+    /// Leases due actions until `now + lease`.
     ///
-    /// Per incident only the first unfinished action is given out; between incidents opens go
-    /// before comments before closures, worst rank first, longest due first. An action whose
-    /// lease has run out is given out again; if its last send has no outcome, that outcome is
-    /// recorded as unknown and the action comes in [`Phase::Look`].
+    /// Per incident only the first unfinished action is given out, and none behind one that is
+    /// held; only a recheck stands in nobody's way. An action whose lease has run out is given out
+    /// again; if its last send has no outcome, that outcome is recorded as unknown and the action
+    /// comes in [`Phase::Look`].
     async fn claim(
         &self,
-        vendors: &[VendorName],
+        request: ClaimRequest,
         now: Timestamp,
         lease: Duration,
-        limit: u32,
     ) -> Result<Vec<Claim>, StoreError>;
 
     /// Records that an attempt is about to be made. For [`Phase::Send`] the record is what makes
@@ -482,6 +541,31 @@ pub trait Store: Send + Sync {
     /// Records the result of working on an action, and what follows for its incident, in one
     /// transaction. Ends the lease.
     async fn settle(&self, lease: &Lease, settlement: Settlement) -> Result<(), StoreError>;
+
+    /// Has an action that is held or a dead letter tried again, because a person wants it. Where
+    /// it is the open action of an incident that has failed, the incident is opening again;
+    /// `decide` says so. All in one transaction.
+    async fn revive(
+        &self,
+        action: &ActionId,
+        how: Revival,
+        now: Timestamp,
+        decide: StepFn,
+    ) -> Result<Result<Action, NotRevived>, StoreError>;
+
+    /// Actions that are held or dead letters, longest waiting first.
+    async fn for_people(&self, limit: u32) -> Result<Vec<Action>, StoreError>;
+
+    /// What is remembered of a vendor's gate.
+    async fn gate(&self, vendor: &VendorName) -> Result<Option<Gate>, StoreError>;
+
+    /// Remembers a vendor's gate.
+    async fn keep_gate(
+        &self,
+        vendor: &VendorName,
+        gate: &Gate,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
 
     /// When the next action of the given vendors is due or a lease runs out, and when the next
     /// timer does; whichever is earlier.

@@ -109,6 +109,19 @@ pub struct Snapshot {
     pub outbox_depth: u64,
     /// How long the oldest due action has been due; zero if none is.
     pub outbox_oldest: Duration,
+    /// How each vendor stands.
+    pub vendors: Vec<VendorStanding>,
+}
+
+/// How a vendor stands at the moment of a scrape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VendorStanding {
+    /// Its configured name.
+    pub vendor: VendorName,
+    /// Each state of its gate, and whether it is in it.
+    pub states: Vec<(&'static str, bool)>,
+    /// Its clock minus ours in microseconds, where it is known.
+    pub skew_micros: Option<i64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -153,6 +166,17 @@ struct VendorOperation {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VendorState {
+    vendor: String,
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Vendor {
+    vendor: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Rule {
     rule: String,
 }
@@ -186,6 +210,8 @@ pub struct Metrics {
     actions: Family<KindState, Gauge>,
     outbox_depth: Gauge<f64, std::sync::atomic::AtomicU64>,
     outbox_oldest: Gauge<f64, std::sync::atomic::AtomicU64>,
+    vendor_states: Family<VendorState, Gauge>,
+    vendor_skew: Family<Vendor, Gauge<f64, std::sync::atomic::AtomicU64>>,
 }
 
 impl fmt::Debug for Metrics {
@@ -223,6 +249,8 @@ impl Metrics {
             actions: Family::default(),
             outbox_depth: Gauge::default(),
             outbox_oldest: Gauge::default(),
+            vendor_states: Family::default(),
+            vendor_skew: Family::default(),
             registry: Mutex::new(Registry::default()),
         };
         // The encoder adds `_total` to counters, `_info` to infos and the unit to the name, and a
@@ -275,6 +303,17 @@ impl Metrics {
             "How long the oldest due action has been due",
             Unit::Seconds,
             metrics.outbox_oldest.clone(),
+        );
+        registry.register(
+            "vendor_state",
+            "1 for the state that a vendor is in: open, paused (by its own wish), tripped (it fails) or denied (it does not accept who we are)",
+            metrics.vendor_states.clone(),
+        );
+        registry.register_with_unit(
+            "vendor_clock_skew",
+            "The vendor's clock minus ours, as its answers tell",
+            Unit::Seconds,
+            metrics.vendor_skew.clone(),
         );
         registry.register(
             "template_failures",
@@ -356,6 +395,8 @@ impl Metrics {
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         self.incidents.clear();
         self.actions.clear();
+        self.vendor_states.clear();
+        self.vendor_skew.clear();
         self.outbox_depth.set(f64::NAN);
         self.outbox_oldest.set(f64::NAN);
         if let Some(snapshot) = snapshot {
@@ -364,6 +405,17 @@ impl Metrics {
             }
             for (kind, state, count) in &snapshot.actions {
                 self.actions.get_or_create(&KindState { kind, state }).set(signed(*count));
+            }
+            for standing in &snapshot.vendors {
+                let vendor = standing.vendor.as_str().to_owned();
+                for (state, is_in_it) in &standing.states {
+                    let labels = VendorState { vendor: vendor.clone(), state };
+                    self.vendor_states.get_or_create(&labels).set(i64::from(*is_in_it));
+                }
+                if let Some(micros) = standing.skew_micros {
+                    let skew = self.vendor_skew.get_or_create(&Vendor { vendor });
+                    skew.set(micros as f64 / 1e6);
+                }
             }
             // Exact below 2^53.
             self.outbox_depth.set(snapshot.outbox_depth as f64);
@@ -408,6 +460,11 @@ mod tests {
                 actions: vec![("open", "due", 2)],
                 outbox_depth: 2,
                 outbox_oldest: Duration::from_millis(1500),
+                vendors: vec![VendorStanding {
+                    vendor: "akamai".into(),
+                    states: vec![("open", false), ("tripped", true)],
+                    skew_micros: Some(-2_500_000),
+                }],
             }))
             .unwrap();
         for line in [
@@ -421,6 +478,9 @@ mod tests {
             r#"casewright_commit_duration_seconds_count 1"#,
             r#"casewright_outbox_depth 2.0"#,
             r#"casewright_outbox_oldest_seconds 1.5"#,
+            r#"casewright_vendor_state{vendor="akamai",state="open"} 0"#,
+            r#"casewright_vendor_state{vendor="akamai",state="tripped"} 1"#,
+            r#"casewright_vendor_clock_skew_seconds{vendor="akamai"} -2.5"#,
             r#"casewright_template_failures_total{rule="edge-5xx"} 1"#,
             r#"casewright_alarms_total{reason="several_matches"} 1"#,
             concat!(r#"casewright_build_info{version=""#, env!("CARGO_PKG_VERSION"), r#""} 1"#),

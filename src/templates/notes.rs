@@ -51,6 +51,10 @@ pub fn comment(note: &Note) -> String {
             );
             text
         }
+        Note::Duplicate { of, .. } => format!(
+            "This case was opened twice by mistake. Please go on with case {of}, which is about the \
+             same problem, and close this one.\n\nThis comment was written automatically."
+        ),
     }
 }
 
@@ -104,6 +108,16 @@ mod tests {
         assert!(!many(NAMES).contains("more"));
         assert!(many(NAMES + 1).contains("and 1 more"));
         assert!(!many(0).contains("Firing now"));
+    }
+
+    #[test]
+    fn duplicate() {
+        let note = Note::Duplicate { case: "F-CS-2".into(), of: "F-CS-1".into() };
+        insta::assert_snapshot!(comment(&note), @r#"
+        This case was opened twice by mistake. Please go on with case F-CS-1, which is about the same problem, and close this one.
+
+        This comment was written automatically.
+        "#);
     }
 
     #[test]

@@ -10,10 +10,10 @@ pub mod limiter;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::catalog::{Catalog, Category};
-use crate::domain::draft::Draft;
+use crate::domain::draft::{Contact, Draft};
 use crate::domain::ids::{AccountId, CaseId, Marker};
 
 /// One write at the vendor.
@@ -42,6 +42,31 @@ pub enum Operation {
         token: String,
         /// The text, already ending in `token`.
         text: String,
+    },
+    /// Attach a text file to a case.
+    Attach {
+        /// The case.
+        case: CaseId,
+        /// The incident's marker, which the case's tracking number must equal.
+        marker: Marker,
+        /// The action's token; `file_name` holds it without its brackets.
+        token: String,
+        /// The file's name, such as `description-cw-9f3a1c7be2d0-3.txt`. No other file of the case
+        /// has it, so the file is found again by it.
+        file_name: String,
+        /// The file.
+        content: Vec<u8>,
+    },
+    /// Make the case's contacts exactly these.
+    Contacts {
+        /// The case.
+        case: CaseId,
+        /// The incident's marker, which the case's tracking number must equal.
+        marker: Marker,
+        /// All addresses that shall get the vendor's mail about the case; none, to clear them.
+        also_notify: Vec<String>,
+        /// Whom else to contact; `None`, to clear it.
+        alternate_contact: Option<Contact>,
     },
 }
 
@@ -130,7 +155,8 @@ pub enum Look {
     Absent(Evidence),
     /// More than one case carries the marker: an alarm, never a guess.
     Several {
-        /// All of them.
+        /// All of them, the oldest first (by the time at which the vendor says that it was made,
+        /// then by number). Every one's own tracking number was read back and equals the marker.
         cases: Vec<CaseId>,
         /// What the exchange looked like.
         evidence: Evidence,
@@ -144,6 +170,46 @@ pub enum Look {
         /// What the exchange looked like.
         evidence: Evidence,
     },
+}
+
+/// Whether the vendor is there and accepts who we are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Probe {
+    /// It is, and it does.
+    Up,
+    /// It cannot be reached, or it answers nonsense or errors of its own.
+    Down(Evidence),
+    /// Who we are was not accepted; see [`Outcome::Denied`].
+    Denied(Evidence),
+    /// It is there, and asks for a pause.
+    Throttled {
+        /// How long the vendor wants to be left alone, if it said so.
+        retry_after: Option<Duration>,
+        /// What the exchange looked like.
+        evidence: Evidence,
+    },
+}
+
+impl Probe {
+    /// The name in logs and in metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down(_) => "down",
+            Self::Denied(_) => "denied",
+            Self::Throttled { .. } => "throttled",
+        }
+    }
+
+    /// What the exchange looked like, unless all is well.
+    pub fn evidence(&self) -> Option<&Evidence> {
+        match self {
+            Self::Up => None,
+            Self::Down(evidence) | Self::Denied(evidence) | Self::Throttled { evidence, .. } => {
+                Some(evidence)
+            }
+        }
+    }
 }
 
 /// Why the catalog could not be had.
@@ -185,4 +251,13 @@ pub trait Vendor: Send + Sync {
         category: Category,
         fresh: bool,
     ) -> Result<Catalog, CatalogError>;
+
+    /// One harmless read: whether the vendor is there and accepts who we are.
+    async fn probe(&self) -> Probe;
+
+    /// The vendor's clock minus ours, as measured by its answers; `None` if nothing was measured
+    /// lately.
+    fn clock_skew(&self) -> Option<SignedDuration> {
+        None
+    }
 }

@@ -90,6 +90,7 @@ vendors:
     timeout: 1s
     retry: {{ initial: 50ms, max: 300ms, horizon: 72h }}
     reconcile: {{ window: {window}, looks: 3 }}
+    breaker: {{ failures: 20, pause: 200ms, max_pause: 1s }}
     rate: {{ per_second: 500, burst: 500 }}
 "
     )

@@ -87,6 +87,21 @@ pub fn fit_comment(text: &str, token: &str) -> Fitted {
     Fitted { text: format!("{head}{CUT_MARK}{end}"), cut: true }
 }
 
+/// The longest text that is attached, in bytes of UTF-8. EdgeGrid signs only the first 131,072
+/// bytes of a body, and a file comes in a body with some lines around it.
+pub const ATTACHMENT_BYTES: usize = 120 * 1024;
+
+/// A text of at most [`ATTACHMENT_BYTES`] bytes. Too long a text is cut at a character and ends in
+/// a line that says so.
+pub fn fit_attachment(text: &str) -> Fitted {
+    if text.len() <= ATTACHMENT_BYTES {
+        return Fitted { text: text.to_owned(), cut: false };
+    }
+    let room = text.floor_char_boundary(ATTACHMENT_BYTES.saturating_sub(CUT_MARK.len()));
+    let head = text.get(..room).unwrap_or_default();
+    Fitted { text: format!("{head}{CUT_MARK}"), cut: true }
+}
+
 /// The length in UTF-16 units.
 pub(super) fn units(text: &str) -> usize {
     text.chars().map(char::len_utf16).sum()
@@ -152,6 +167,14 @@ mod tests {
 
     use super::*;
     use crate::domain::ids::IncidentId;
+
+    #[test]
+    fn an_attachment_is_cut_at_a_character_only_where_it_must_be() {
+        assert!(!fit_attachment(&"x".repeat(ATTACHMENT_BYTES)).cut);
+        let fitted = fit_attachment(&"ä€".repeat(ATTACHMENT_BYTES));
+        assert!(fitted.cut && fitted.text.len() <= ATTACHMENT_BYTES);
+        assert!(fitted.text.ends_with(CUT_MARK) && fitted.text.len() > ATTACHMENT_BYTES - 8);
+    }
 
     fn marker() -> Marker {
         IncidentId::from_stored("9f3a1c7be2d044580a1b2c3d").marker()

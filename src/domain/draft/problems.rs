@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::super::catalog::{Catalog, Product};
 use super::fit::{DESCRIPTION_LIMIT, SUBJECT_LIMIT, TEXT_BYTES, json_len, units};
-use super::{Category, ChoiceField, Choices, Draft, forbidden_fields, required_fields};
+use super::{Category, ChoiceField, Choices, Contact, Draft, forbidden_fields, required_fields};
 
 /// The longest account id.
 const ACCOUNT_LIMIT: usize = 20;
@@ -247,32 +247,40 @@ impl Draft {
     /// Leaves out the people whom the vendor would refuse, so that a wrong address does not cost
     /// the case.
     pub fn drop_wrong_people(&mut self) {
-        self.also_notify.retain(|address| is_address(address));
-        let mut wrong = Vec::new();
-        self.check_people(&mut wrong);
-        if !wrong.is_empty() {
-            self.alternate_contact = None;
-        }
+        drop_wrong_people(&mut self.also_notify, &mut self.alternate_contact);
     }
 
     fn check_people(&self, found: &mut Vec<DraftProblem>) {
         for (at, address) in self.also_notify.iter().enumerate() {
             email(&format!("also_notify[{at}]"), address, found);
         }
-        if let Some(contact) = &self.alternate_contact {
-            for (field, value, limit) in [
-                ("alternate_contact.name", &contact.name, CONTACT_LIMIT),
-                ("alternate_contact.company", &contact.company, CONTACT_LIMIT),
-                ("alternate_contact.phone", &contact.phone, PHONE_LIMIT),
-            ] {
-                if let Some(value) = value {
-                    line(field, value, limit, found);
-                }
-            }
-            if let Some(address) = &contact.email {
-                email("alternate_contact.email", address, found);
-            }
+        check_contact(self.alternate_contact.as_ref(), found);
+    }
+}
+
+/// Leaves out of a case's contacts those whom the vendor would refuse.
+pub fn drop_wrong_people(also_notify: &mut Vec<String>, alternate_contact: &mut Option<Contact>) {
+    also_notify.retain(|address| is_address(address));
+    let mut wrong = Vec::new();
+    check_contact(alternate_contact.as_ref(), &mut wrong);
+    if !wrong.is_empty() {
+        *alternate_contact = None;
+    }
+}
+
+fn check_contact(contact: Option<&Contact>, found: &mut Vec<DraftProblem>) {
+    let Some(contact) = contact else { return };
+    for (field, value, limit) in [
+        ("alternate_contact.name", &contact.name, CONTACT_LIMIT),
+        ("alternate_contact.company", &contact.company, CONTACT_LIMIT),
+        ("alternate_contact.phone", &contact.phone, PHONE_LIMIT),
+    ] {
+        if let Some(value) = value {
+            line(field, value, limit, found);
         }
+    }
+    if let Some(address) = &contact.email {
+        email("alternate_contact.email", address, found);
     }
 }
 
@@ -492,6 +500,7 @@ mod tests {
             account: "A-CCT7890".into(),
             category,
             description: "What happened".to_owned(),
+            whole_description: None,
             severity: "1-Major Impact".to_owned(),
             choices: Choices::default(),
             also_notify: strings(&["noc@example.com"]),

@@ -65,7 +65,7 @@ impl Life {
     }
 
     fn case_opened(&mut self, now: Timestamp) -> Step {
-        self.step(&Event::CaseOpened { case: &"F-CS-1".into() }, now)
+        self.step(&Event::CaseOpened(&OpenedCase::only("F-CS-1".into())), now)
     }
 
     fn state(&self) -> &'static str {
@@ -312,6 +312,94 @@ fn policies() -> impl Strategy<Value = Policy> {
             resolve_action,
             ..Policy::default()
         })
+}
+
+/// The vendor has more than one case, or more to be told than fits into one.
+fn opened_as(opened: OpenedCase) -> Life {
+    let mut life = Life::under(closing());
+    life.hear(&firing(&["a"]), T0);
+    life.step(&Event::CaseOpened(&opened), at(1));
+    life
+}
+
+#[test]
+fn the_oldest_of_two_cases_is_gone_on_with_and_the_other_is_told() {
+    let opened = OpenedCase { duplicates: vec!["F-2".into()], ..OpenedCase::only("F-1".into()) };
+    let life = opened_as(opened);
+    assert_eq!(life.incident.as_ref().unwrap().state, State::Open { case: "F-1".into() });
+    let note = Note::Duplicate { case: "F-2".into(), of: "F-1".into() };
+    assert_eq!(life.actions[1].kind, ActionKind::Comment { note });
+}
+
+#[test]
+fn a_second_case_that_comes_to_light_late_is_told_too_whatever_the_state() {
+    let late = OpenedCase { duplicates: vec!["F-2".into()], ..OpenedCase::only("F-1".into()) };
+    let found = |mut life: Life, state: &str| {
+        assert_eq!(life.state(), state);
+        let before = life.actions.len();
+        let step = life.step(&Event::CaseOpened(&late), at(100));
+        assert_eq!(life.state(), state);
+        assert_eq!(step.incident.unwrap().state.case(), Some(&"F-1".into()));
+        assert_eq!(life.actions.len(), before + 1);
+        assert_eq!(
+            step.reason.to_string(),
+            "the vendor has 1 more than case F-1; they get a comment"
+        );
+    };
+    let open = || opened_as(OpenedCase::only("F-2".into()));
+    found(open(), "open");
+    let mut over = open();
+    over.hear(&resolved(&["a"], at(2)), at(3));
+    found(over, "closed");
+    let mut resolving = open();
+    resolving.policy.resolve_after = Duration::from_secs(60);
+    resolving.hear(&resolved(&["a"], at(2)), at(3));
+    found(resolving, "resolving");
+}
+
+#[test]
+fn a_known_case_that_is_found_again_alone_changes_nothing() {
+    let mut life = opened_as(OpenedCase::only("F-1".into()));
+    assert!(!life.step(&Event::CaseOpened(&OpenedCase::only("F-9".into())), at(9)).changed);
+}
+
+#[test]
+fn a_description_that_was_cut_is_attached_and_a_doubtful_opening_is_looked_at_again() {
+    let opened = OpenedCase {
+        whole_description: Some("all of it".to_owned()),
+        doubtful: true,
+        ..OpenedCase::only("F-1".into())
+    };
+    let life = opened_as(opened);
+    assert_eq!(life.kinds(), ["open", "attach", "recheck"]);
+    assert!(life.actions[2].look_first);
+}
+
+#[test]
+fn contacts_are_brought_up_to_date_when_a_case_goes_on_if_the_rule_names_any() {
+    for (names_contacts, kinds) in [
+        (true, &["open", "comment", "close", "comment", "contacts"][..]),
+        (false, &["open", "comment", "close", "comment"]),
+    ] {
+        let mut life = Life::under(Policy { names_contacts, ..closing() });
+        life.hear(&firing(&["a"]), T0);
+        life.case_opened(at(1));
+        life.hear(&resolved(&["a"], at(2)), at(3));
+        life.hear(&firing_since("a", at(400)), at(401));
+        assert_eq!(life.kinds(), kinds);
+    }
+}
+
+#[test]
+fn a_person_who_revives_the_open_action_gets_that_very_action() {
+    let mut life = Life::under(closing());
+    life.hear(&firing(&["a"]), T0);
+    life.step(&Event::OpenFailed, at(1));
+    let step = life.step(&Event::OpenRevived, at(2));
+    assert_eq!(step.incident.unwrap().state, State::Opening { seq: 1 });
+    assert_eq!(life.kinds(), ["open"]);
+    // Twice changes nothing.
+    assert!(!life.step(&Event::OpenRevived, at(3)).changed);
 }
 
 proptest! {

@@ -44,6 +44,8 @@ async fn drop_after_commit_leaves_a_case_and_no_answer() {
             "creates_committed": 2,
             "comments_committed": 0,
             "closures_committed": 0,
+            "attachments_committed": 0,
+            "updates_committed": 0,
         })
     );
 }

@@ -1,5 +1,6 @@
 //! The sandbox seen from outside: through real sockets, by a client with its own signer.
 
+mod attachments;
 mod catalog;
 mod create;
 mod faults;

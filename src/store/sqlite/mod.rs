@@ -38,10 +38,11 @@ use self::health::Health;
 use self::prune::Cursors;
 use self::writer::Writer;
 use super::{
-    Action, Attempt, Census, Claim, DeliveryRecord, Intake, Lease, NewAttempt, Pruned, Receipt,
-    Settlement, StepFn, Store, StoreError,
+    Action, Attempt, Census, Claim, ClaimRequest, DeliveryRecord, Intake, Lease, NewAttempt,
+    NotRevived, Pruned, Receipt, Revival, Settlement, StepFn, Store, StoreError,
 };
-use crate::domain::ids::{IncidentId, InstallationId, VendorName};
+use crate::domain::gate::Gate;
+use crate::domain::ids::{ActionId, IncidentId, InstallationId, VendorName};
 use crate::domain::incident::Incident;
 use crate::domain::lifecycle::Step;
 use crate::domain::retention::Retention;
@@ -142,18 +143,14 @@ impl Store for SqliteStore {
 
     async fn claim(
         &self,
-        vendors: &[VendorName],
+        request: ClaimRequest,
         now: Timestamp,
         lease: Duration,
-        limit: u32,
     ) -> Result<Vec<Claim>, StoreError> {
-        let vendors = vendors.to_vec();
         self.writer
             .run(move |db| {
-                let vendors = vendors.clone();
-                Box::pin(
-                    async move { outbox::claim(db, &vendors, now, lease, limit).await.map(Ok) },
-                )
+                let request = request.clone();
+                Box::pin(async move { outbox::claim(db, &request, now, lease).await.map(Ok) })
             })
             .await
     }
@@ -174,6 +171,47 @@ impl Store for SqliteStore {
             .run(move |db| {
                 let (lease, settlement) = (lease.clone(), settlement.clone());
                 Box::pin(async move { outbox::settle(db, &lease, &settlement).await })
+            })
+            .await
+    }
+
+    async fn revive(
+        &self,
+        action: &ActionId,
+        how: Revival,
+        now: Timestamp,
+        decide: StepFn,
+    ) -> Result<Result<Action, NotRevived>, StoreError> {
+        let action = action.clone();
+        self.writer
+            .run(move |db| {
+                let (action, decide) = (action.clone(), decide.clone());
+                Box::pin(
+                    async move { outbox::revive(db, &action, how, now, &decide).await.map(Ok) },
+                )
+            })
+            .await
+    }
+
+    async fn for_people(&self, limit: u32) -> Result<Vec<Action>, StoreError> {
+        reads::for_people(&self.readers, limit).await
+    }
+
+    async fn gate(&self, vendor: &VendorName) -> Result<Option<Gate>, StoreError> {
+        reads::gate(&self.readers, vendor).await
+    }
+
+    async fn keep_gate(
+        &self,
+        vendor: &VendorName,
+        gate: &Gate,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (vendor, gate) = (vendor.clone(), gate.clone());
+        self.writer
+            .run(move |db| {
+                let (vendor, gate) = (vendor.clone(), gate.clone());
+                Box::pin(async move { steps::keep_gate(db, &vendor, &gate, now).await.map(Ok) })
             })
             .await
     }

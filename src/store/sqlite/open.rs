@@ -157,6 +157,34 @@ pub(super) struct Opened {
     pub(super) unchecked: bool,
 }
 
+/// What a first look at the file has found.
+struct Visit {
+    /// It holds a store; else there is nothing in it yet.
+    ours: bool,
+    /// It is to be checked behind the start.
+    unchecked: bool,
+}
+
+/// Looks at the file before anything of it is changed. `doubtful`: an earlier process was cut off.
+async fn visit(
+    path: &Path,
+    db: &mut SqliteConnection,
+    doubtful: bool,
+    checked_at_start: u64,
+) -> Result<Visit, OpenError> {
+    refuse_old_sqlite(path, db).await?;
+    let ours = refuse_others(path, db).await?;
+    let doubtful = doubtful && ours;
+    let small = checks::size_of(path) <= checked_at_start;
+    if doubtful && small {
+        refuse_damaged(path, db).await?;
+    }
+    if ours {
+        back_up_before_migrating(path, db).await?;
+    }
+    Ok(Visit { ours, unchecked: doubtful && !small })
+}
+
 pub(super) async fn open(
     path: &Path,
     rng: &Rng,
@@ -182,17 +210,12 @@ pub(super) async fn open(
         .busy_timeout(BUSY_TIMEOUT);
     let visitor = options.clone().disable_statement_logging();
     let mut visitor = visitor.connect().await.map_err(explain)?;
-    refuse_old_sqlite(path, &mut visitor).await?;
-    let ours = refuse_others(path, &mut visitor).await?;
-    let doubtful = doubtful && ours;
-    let small = checks::size_of(path) <= checked_at_start;
-    if doubtful && small {
-        refuse_damaged(path, &mut visitor).await?;
-    }
-    if ours {
-        back_up_before_migrating(path, &mut visitor).await?;
-    }
-    visitor.close().await.map_err(explain)?;
+    let visited = visit(path, &mut visitor, doubtful, checked_at_start).await;
+    // Also after a refusal, and waited for: the last connection that closes deletes the log, and
+    // must not delete that of whoever comes next.
+    let closed = visitor.close().await.map_err(explain);
+    let Visit { ours, unchecked } = visited?;
+    closed?;
     let options = options
         .foreign_keys(true)
         .pragma("trusted_schema", "OFF")
@@ -233,7 +256,7 @@ pub(super) async fn open(
         .connect_with(options.read_only(true).create_if_missing(false))
         .await
         .map_err(explain)?;
-    Ok(Opened { installation, writer, readers, lock, unchecked: doubtful && !small })
+    Ok(Opened { installation, writer, readers, lock, unchecked })
 }
 
 /// Makes a new database readable by its owner only: it holds what senders wrote. SQLite gives its

@@ -9,39 +9,32 @@ use jiff::Timestamp;
 use sqlx::sqlite::SqliteConnection;
 use tracing::error;
 
-use super::rows::{Reader, json, micros};
+use super::rows::{Reader, micros};
 use super::steps;
 use super::writer::unavailable;
-use crate::domain::ids::{IncidentId, VendorName};
-use crate::domain::incident::Incident;
+use crate::domain::action::ActionKind;
+use crate::domain::ids::{ActionId, IncidentId};
+use crate::domain::incident::{Incident, State};
 use crate::store::{
-    Action, ActionState, AttemptEnd, Claim, Lease, NewAttempt, Phase, Progress, Settlement,
-    StoreError,
+    Action, ActionState, AttemptEnd, Claim, ClaimRequest, Lease, NewAttempt, NotRevived, Phase,
+    Progress, Revival, Settlement, StepFn, StoreError, Turn,
 };
 use crate::time::later;
 
 pub(super) async fn claim(
     db: &mut SqliteConnection,
-    vendors: &[VendorName],
+    request: &ClaimRequest,
     now: Timestamp,
     lease: Duration,
-    limit: u32,
 ) -> Result<Vec<Claim>, StoreError> {
-    let vendors: Vec<&str> = vendors.iter().map(VendorName::as_str).collect();
-    let rows = sqlx::query(
-        "SELECT a.* FROM actions a
-         WHERE a.state IN ('ready', 'leased') AND a.due_at <= ?1
-           AND (a.state = 'ready' OR a.lease_until <= ?1)
-           AND a.vendor IN (SELECT value FROM json_each(?2))
-           AND NOT EXISTS (SELECT 1 FROM actions earlier
-               WHERE earlier.incident = a.incident AND earlier.seq < a.seq
-                 AND earlier.state IN ('ready', 'leased'))
-         ORDER BY a.precedence, a.rank, a.due_at, a.incident
-         LIMIT ?3",
-    )
+    let rows = sqlx::query(match request.turn {
+        Turn::Urgency => BY_URGENCY,
+        Turn::Age => BY_AGE,
+    })
     .bind(micros(now))
-    .bind(json(&vendors)?)
-    .bind(i64::from(limit))
+    .bind(request.vendor.as_str())
+    .bind(request.repeats)
+    .bind(i64::from(request.limit))
     .fetch_all(&mut *db)
     .await
     .map_err(unavailable)?;
@@ -63,6 +56,31 @@ pub(super) async fn claim(
     }
     Ok(claims)
 }
+
+/// The claim's statement, in one order or another. The index of each order holds unfinished actions
+/// only, so that walking it costs what there is to do and not what was ever done.
+macro_rules! claimable {
+    ($index:literal, $order:literal) => {
+        concat!(
+            "SELECT a.* FROM actions a INDEXED BY ",
+            $index,
+            " WHERE a.vendor = ?2 AND a.state IN ('ready', 'leased') AND a.due_at <= ?1
+               AND (a.state = 'ready' OR a.lease_until <= ?1)
+               AND (?3 OR a.attempts = 0 OR a.phase = 'look' OR a.state = 'leased')
+               AND NOT EXISTS (SELECT 1 FROM actions earlier
+                   WHERE earlier.incident = a.incident AND earlier.seq < a.seq
+                     AND earlier.state IN ('ready', 'leased', 'held')
+                     AND earlier.kind <> 'recheck')
+             ORDER BY ",
+            $order,
+            " LIMIT ?4"
+        )
+    };
+}
+
+const BY_URGENCY: &str =
+    claimable!("actions_by_urgency", "a.precedence, a.rank, a.due_at, a.incident");
+const BY_AGE: &str = claimable!("actions_by_age", "a.due_at, a.incident");
 
 async fn with_incident(
     db: &mut SqliteConnection,
@@ -198,6 +216,7 @@ pub(super) async fn settle(
     let (state, phase, due, finished) = match &settlement.progress {
         Progress::Done => ("done", None, None, Some(at)),
         Progress::Dead => ("dead", None, None, Some(at)),
+        Progress::Held => ("held", None, None, None),
         Progress::Next { phase, due } => ("ready", Some(phase), Some(micros(*due)), None),
     };
     let (looks, unknown_since) = phase.map_or((None, None), |phase| {
@@ -234,6 +253,60 @@ pub(super) async fn settle(
         steps::advance(db, id, &**decide).await?;
     }
     Ok(Ok(()))
+}
+
+pub(super) async fn revive(
+    db: &mut SqliteConnection,
+    id: &ActionId,
+    how: Revival,
+    now: Timestamp,
+    decide: &StepFn,
+) -> Result<Result<Action, NotRevived>, StoreError> {
+    let Some(action) = load(db, id).await? else { return Ok(Err(NotRevived::Unknown)) };
+    if !matches!(action.state, ActionState::Held | ActionState::Dead) {
+        return Ok(Err(NotRevived::Alive(action.state)));
+    }
+    // What never left this process cannot have been done.
+    let looks = how == Revival::Look && action.first_sent_at.is_some()
+        || action.kind == ActionKind::Recheck;
+    let phase = if looks { Phase::Look { looks: 0, unknown_since: now } } else { Phase::Send };
+    if action.kind == ActionKind::Open {
+        // Its incident waits for this very action, or for none any more.
+        let incident = steps::load(db, &id.incident).await?;
+        match incident.map(|incident| incident.state) {
+            Some(State::Opening { seq }) if seq == id.seq => {}
+            Some(State::Failed { seq }) if seq == id.seq => {
+                steps::advance(db, &id.incident, &**decide).await?;
+            }
+            _ => return Ok(Err(NotRevived::Superseded)),
+        }
+    }
+    let (looks, unknown_since) = phase_columns(&phase);
+    sqlx::query(
+        "UPDATE actions SET state = 'ready', finished_at = NULL, due_at = ?3, revived_at = ?3,
+             phase = ?4, looks = ?5, unknown_since = ?6
+         WHERE incident = ?1 AND seq = ?2",
+    )
+    .bind(id.incident.as_str())
+    .bind(i64::from(id.seq))
+    .bind(micros(now))
+    .bind(phase.name())
+    .bind(looks)
+    .bind(unknown_since)
+    .execute(&mut *db)
+    .await
+    .map_err(unavailable)?;
+    Ok(load(db, id).await?.ok_or(NotRevived::Unknown))
+}
+
+async fn load(db: &mut SqliteConnection, id: &ActionId) -> Result<Option<Action>, StoreError> {
+    let row = sqlx::query("SELECT * FROM actions WHERE incident = ?1 AND seq = ?2")
+        .bind(id.incident.as_str())
+        .bind(i64::from(id.seq))
+        .fetch_optional(db)
+        .await
+        .map_err(unavailable)?;
+    row.map(|row| Reader(&row).action()).transpose()
 }
 
 async fn end_attempt(

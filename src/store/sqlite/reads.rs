@@ -10,6 +10,7 @@ use sqlx::sqlite::Sqlite;
 use super::rows::{Reader, micros};
 use super::steps;
 use super::writer::unavailable;
+use crate::domain::gate::Gate;
 use crate::domain::ids::{IncidentId, VendorName};
 use crate::domain::incident::Incident;
 use crate::store::{Action, Attempt, Census, DeliveryRecord, StoreError};
@@ -37,12 +38,17 @@ pub(super) async fn due_incidents(
 
 pub(super) async fn next_due(readers: &SqlitePool) -> Result<Option<Timestamp>, StoreError> {
     let row = sqlx::query(
+        // The condition on both states is what lets SQLite use the index.
         "SELECT min(due) AS due FROM (
-             SELECT min(iif(a.state = 'leased', a.lease_until, a.due_at)) AS due FROM actions a
-             WHERE a.state IN ('ready', 'leased')
-               AND NOT EXISTS (SELECT 1 FROM actions earlier
-                   WHERE earlier.incident = a.incident AND earlier.seq < a.seq
-                     AND earlier.state IN ('ready', 'leased'))
+             SELECT (SELECT a.due_at FROM actions a INDEXED BY actions_waiting
+                 WHERE a.state IN ('ready', 'leased') AND a.state = 'ready'
+                   AND NOT EXISTS (SELECT 1 FROM actions earlier
+                       WHERE earlier.incident = a.incident AND earlier.seq < a.seq
+                         AND earlier.state IN ('ready', 'leased', 'held')
+                         AND earlier.kind <> 'recheck')
+                 ORDER BY a.due_at LIMIT 1) AS due
+             UNION ALL
+             SELECT min(lease_until) FROM actions WHERE state = 'leased'
              UNION ALL
              SELECT min(due_at) FROM incidents WHERE due_at IS NOT NULL)",
     )
@@ -90,6 +96,33 @@ pub(super) async fn actions(
         .await
         .map_err(unavailable)?;
     rows.iter().map(|row| Reader(row).action()).collect()
+}
+
+pub(super) async fn for_people(
+    readers: &SqlitePool,
+    limit: u32,
+) -> Result<Vec<Action>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT * FROM actions WHERE state IN ('held', 'dead') ORDER BY due_at, incident, seq
+         LIMIT ?1",
+    )
+    .bind(i64::from(limit))
+    .fetch_all(readers)
+    .await
+    .map_err(unavailable)?;
+    rows.iter().map(|row| Reader(row).action()).collect()
+}
+
+pub(super) async fn gate(
+    readers: &SqlitePool,
+    vendor: &VendorName,
+) -> Result<Option<Gate>, StoreError> {
+    let row = sqlx::query("SELECT gate FROM vendors WHERE name = ?1")
+        .bind(vendor.as_str())
+        .fetch_optional(readers)
+        .await
+        .map_err(unavailable)?;
+    row.map(|row| Reader(&row).json("gate")).transpose()
 }
 
 pub(super) async fn attempts(

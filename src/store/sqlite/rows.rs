@@ -56,7 +56,7 @@ impl Reader<'_> {
         self.maybe_int(column)?.map(|micros| instant(column, micros)).transpose()
     }
 
-    fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T, StoreError> {
+    pub(super) fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T, StoreError> {
         serde_json::from_str(&self.text(column)?).map_err(|error| odd(column, &error.to_string()))
     }
 
@@ -151,6 +151,7 @@ impl Reader<'_> {
             first_sent_at: self.maybe_time("first_sent_at")?,
             due_at: self.time("due_at")?,
             created_at: self.time("created_at")?,
+            revived_at: self.maybe_time("revived_at")?,
             message: self.maybe_text("message")?,
         })
     }

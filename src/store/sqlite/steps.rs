@@ -3,13 +3,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::rows::{Reader, json, micros};
 use super::writer::unavailable;
 use crate::domain::action::NewAction;
-use crate::domain::ids::{Fingerprint, IncidentId};
+use crate::domain::gate::Gate;
+use crate::domain::ids::{Fingerprint, IncidentId, VendorName};
 use crate::domain::incident::{Incident, State};
 use crate::domain::lifecycle::Step;
 use crate::domain::member::Member;
@@ -297,5 +299,25 @@ pub(super) async fn touch(db: &mut SqliteConnection) -> Result<(), StoreError> {
         .execute(db)
         .await
         .map_err(unavailable)?;
+    Ok(())
+}
+
+/// Remembers a vendor's gate.
+pub(super) async fn keep_gate(
+    db: &mut SqliteConnection,
+    vendor: &VendorName,
+    gate: &Gate,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO vendors (name, gate, changed_at) VALUES (?1, ?2, ?3)
+         ON CONFLICT (name) DO UPDATE SET gate = excluded.gate, changed_at = excluded.changed_at",
+    )
+    .bind(vendor.as_str())
+    .bind(json(gate)?)
+    .bind(micros(now))
+    .execute(db)
+    .await
+    .map_err(unavailable)?;
     Ok(())
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
+use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use jiff::{SignedDuration, Timestamp};
 
 use super::transport::Response;
 use super::wire::Problem;
@@ -23,8 +23,10 @@ const EXCERPT: usize = 400;
 pub enum Phase {
     /// A GET: harmless to repeat, so nothing about it is ever unknown.
     Read,
-    /// A POST: may have been done unless the answer proves otherwise.
+    /// A POST or PATCH: may have been done unless the answer proves otherwise.
     Write,
+    /// A write that is accepted with 202 and goes on afterwards.
+    Upload,
 }
 
 /// What an answer proves.
@@ -55,8 +57,10 @@ pub struct Judged {
     pub class: Class,
     /// How long the vendor wants to be left alone, if it said so. Not capped.
     pub retry_after: Option<Duration>,
-    /// The vendor's time minus ours, if it told its time.
-    pub offset: Option<SignedDuration>,
+    /// The vendor's time by the `Date` header, to the second.
+    pub date: Option<Timestamp>,
+    /// The time that a gateway's refusal says it was made at.
+    pub request_time: Option<Timestamp>,
     /// For people.
     pub evidence: Evidence,
 }
@@ -81,6 +85,7 @@ pub fn classify(phase: Phase, response: &Response, now: Timestamp) -> Judged {
             if wrong_time { Class::WrongTime } else { Class::Denied }
         }
         200 | 201 => Class::Done,
+        202 if phase == Phase::Upload => Class::Done,
         403 if kind.contains("/error-types/") => Class::Forbidden,
         401 | 403 => Class::Denied,
         429 => Class::Throttled,
@@ -91,16 +96,15 @@ pub fn classify(phase: Phase, response: &Response, now: Timestamp) -> Judged {
         425 => Class::NotSent,
         _ => match phase {
             Phase::Read => Class::NotSent,
-            Phase::Write => Class::Unknown,
+            Phase::Write | Phase::Upload => Class::Unknown,
         },
     };
     let date = header(headers, DATE.as_str()).and_then(http_date);
-    let vendor_time =
-        date.or_else(|| problem.request_time.as_deref().and_then(|time| time.parse().ok()));
     Judged {
         class,
         retry_after: pause(headers, &problem, date.unwrap_or(now)),
-        offset: vendor_time.map(|theirs| theirs.duration_since(now)),
+        date,
+        request_time: problem.request_time.as_deref().and_then(|time| time.parse().ok()),
         evidence: Evidence {
             status: Some(*status),
             reference: problem.instance.or(problem.request_id).map(|text| excerpt(&text, EXCERPT)),
@@ -340,17 +344,26 @@ mod tests {
     }
 
     #[test]
-    fn the_vendors_time_comes_from_the_header_or_from_the_body() {
+    fn the_vendors_times_are_read_from_the_header_and_from_the_body() {
         let body = gateway("pep-authn/request-error", "Invalid timestamp");
-        let offset = |headers: &[(&'static str, &str)]| {
-            classify(Phase::Write, &answer(400, headers, &body), now()).offset
+        let times = |headers: &[(&'static str, &str)], body: &str| {
+            let judged = classify(Phase::Write, &answer(400, headers, body), now());
+            (judged.date.map(|t| t.to_string()), judged.request_time.map(|t| t.to_string()))
         };
-        assert_eq!(offset(&[]), Some(SignedDuration::from_secs(120)));
-        assert_eq!(
-            offset(&[("date", "Mon, 23 Nov 2026 11:59:00 GMT")]),
-            Some(SignedDuration::from_secs(-60))
-        );
-        assert_eq!(classify(Phase::Write, &answer(400, &[], ""), now()).offset, None);
+        let date = ("date", "Mon, 23 Nov 2026 11:59:00 GMT");
+        let (in_header, in_body) =
+            (Some("2026-11-23T11:59:00Z".to_owned()), Some("2026-11-23T12:02:00Z".to_owned()));
+        assert_eq!(times(&[date], &body), (in_header, in_body.clone()));
+        assert_eq!(times(&[("date", "today")], &body), (None, in_body));
+        assert_eq!(times(&[], ""), (None, None));
+    }
+
+    #[test]
+    fn accepted_is_done_only_where_a_file_was_sent() {
+        let class = |phase, status| classify(phase, &answer(status, &[], ""), now()).class;
+        assert_eq!(class(Phase::Upload, 202), Class::Done);
+        assert_eq!(class(Phase::Write, 202), Class::Unknown);
+        assert_eq!(class(Phase::Upload, 500), Class::Unknown);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION};
@@ -17,8 +17,11 @@ use serde::de::DeserializeOwned;
 use url::{Position, Url};
 
 use super::classify::{Class, Judged, Phase, classify};
+use super::contacts::Contacts;
 use super::edgegrid::{self, MAX_BODY, Parts};
+use super::multipart::Form;
 use super::settings::Settings;
+use super::skew::Skew;
 use super::transport::{Http, Request, Response, SetUpError, Transport, TransportError};
 use super::wire::{
     AccountWithCategories, Case, CategoryDetails, NewCase, NewComment, case_id, case_id_of_location,
@@ -29,7 +32,7 @@ use crate::domain::draft::Draft;
 use crate::domain::ids::{AccountId, CaseId, Marker};
 use crate::rng::Rng;
 use crate::vendors::limiter::TokenBucket;
-use crate::vendors::{CatalogError, Evidence, Look, Operation, Outcome, Vendor};
+use crate::vendors::{CatalogError, Evidence, Look, Operation, Outcome, Probe, Vendor};
 
 /// How much of an answer is read: 1 MiB.
 const READ_AT_MOST: usize = 1024 * 1024;
@@ -45,8 +48,7 @@ pub struct Client {
     pub(super) clock: Arc<dyn Clock>,
     rng: Arc<Rng>,
     bucket: Mutex<TokenBucket>,
-    /// The vendor's time minus ours, once a signature's time was refused.
-    offset: Mutex<SignedDuration>,
+    skew: Mutex<Skew>,
     catalogs: Mutex<HashMap<(AccountId, Category), (Timestamp, Catalog)>>,
 }
 
@@ -68,15 +70,17 @@ pub struct AccountCategories {
 }
 
 /// An answer, or the lack of one, judged.
-struct Exchanged {
-    judged: Judged,
-    response: Option<Response>,
+pub(super) struct Exchanged {
+    pub(super) judged: Judged,
+    pub(super) response: Option<Response>,
 }
 
 /// A request before it is signed.
 struct Call {
     phase: Phase,
+    method: Method,
     url: Url,
+    content_type: String,
     body: Vec<u8>,
     read_at_most: usize,
 }
@@ -106,15 +110,19 @@ impl Client {
             clock,
             rng,
             bucket,
-            offset: Mutex::new(SignedDuration::ZERO),
+            skew: Mutex::default(),
             catalogs: Mutex::new(HashMap::new()),
         }
     }
 
-    /// How far the vendor's clock was ahead of ours when it last refused our time; zero if it
-    /// never did.
+    /// What is added to our time before it is signed: zero unless the vendor's clock is
+    /// noticeably elsewhere.
     pub fn clock_offset(&self) -> SignedDuration {
-        *self.offset.lock().unwrap_or_else(PoisonError::into_inner)
+        self.skew().correction(self.clock.now())
+    }
+
+    fn skew(&self) -> MutexGuard<'_, Skew> {
+        self.skew.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The accounts that the API client may use, and each one's categories. It proves host,
@@ -171,7 +179,14 @@ impl Client {
         url: Url,
         read_at_most: usize,
     ) -> Result<T, Box<Judged>> {
-        let call = Call { phase: Phase::Read, url, body: Vec::new(), read_at_most };
+        let call = Call {
+            phase: Phase::Read,
+            method: Method::GET,
+            url,
+            content_type: String::new(),
+            body: Vec::new(),
+            read_at_most,
+        };
         let Exchanged { mut judged, response } = self.exchange(&call).await;
         let parsed = match (judged.class, &response) {
             (Class::Done, Some(response)) if response.complete => {
@@ -199,30 +214,28 @@ impl Client {
 
     /// One exchange; a second one only after the gateway has refused the first one's time.
     async fn exchange(&self, call: &Call) -> Exchanged {
-        let first = self.attempt(call).await;
+        let (first, worth_another) = self.attempt(call).await;
         if first.judged.class != Class::WrongTime {
             return first;
         }
-        let mut last = match first.judged.offset {
-            Some(offset) => {
-                *self.offset.lock().unwrap_or_else(PoisonError::into_inner) = offset;
-                tracing::warn!(
-                    vendor = %self.settings.name,
-                    offset_seconds = offset.as_secs(),
-                    "Akamai refused the time of a signature: this machine's clock is off; signing once more with Akamai's time"
-                );
-                self.attempt(call).await
-            }
-            None => first,
-        };
+        let mut last = first;
+        if worth_another {
+            tracing::warn!(
+                vendor = %self.settings.name,
+                offset_seconds = self.clock_offset().as_secs(),
+                "Akamai refused the time of a signature: this machine's clock is off; signing once more with a corrected time"
+            );
+            (last, _) = self.attempt(call).await;
+        }
         if last.judged.class == Class::WrongTime {
             last.judged.class = Class::Denied;
         }
         last
     }
 
-    /// Signs and sends once. Time and nonce are fresh: a nonce seen twice is refused.
-    async fn attempt(&self, call: &Call) -> Exchanged {
+    /// Signs and sends once. Time and nonce are fresh: a nonce seen twice is refused. Also whether
+    /// another time is left to try after the time of this one was refused.
+    async fn attempt(&self, call: &Call) -> (Exchanged, bool) {
         // Before signing: a signature is good for 30 seconds only.
         let wait = {
             let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
@@ -231,13 +244,23 @@ impl Client {
         if !wait.is_zero() {
             self.clock.sleep(wait).await;
         }
-        let request = match self.signed(call) {
+        let sent = self.clock.now();
+        let correction = self.skew().correction(sent);
+        let request = match self.signed(call, sent.checked_add(correction).unwrap_or(sent)) {
             Ok(request) => request,
-            Err(message) => return Exchanged::without_answer(Class::NotSent, message),
+            Err(message) => return (Exchanged::without_answer(Class::NotSent, message), false),
         };
-        match self.transport.execute(request).await {
+        let mut worth_another = false;
+        let exchanged = match self.transport.execute(request).await {
             Ok(response) => {
-                let mut judged = classify(call.phase, &response, self.clock.now());
+                let received = self.clock.now();
+                let mut judged = classify(call.phase, &response, received);
+                if judged.class == Class::WrongTime {
+                    let told = [judged.request_time, judged.date];
+                    worth_another = self.skew().refused(received, correction, &told);
+                } else {
+                    self.skew().answered(sent, received, judged.date);
+                }
                 let evidence = &mut judged.evidence;
                 evidence.message = self.settings.credentials.redact(&evidence.message);
                 evidence.reference =
@@ -253,28 +276,23 @@ impl Client {
                     Class::NotSent,
                     format!("Akamai could not be asked ({why})"),
                 ),
-                Phase::Write => Exchanged::without_answer(
+                Phase::Write | Phase::Upload => Exchanged::without_answer(
                     Class::Unknown,
                     format!(
                         "Akamai's answer was lost ({why}): it may have been done, so its records will be read before anything is repeated"
                     ),
                 ),
             },
-        }
+        };
+        (exchanged, worth_another)
     }
 
-    fn signed(&self, call: &Call) -> Result<Request, String> {
-        let method = match call.phase {
-            Phase::Read => Method::GET,
-            Phase::Write => Method::POST,
-        };
+    fn signed(&self, call: &Call, time: Timestamp) -> Result<Request, String> {
         let host = &call.url[Position::BeforeHost..Position::AfterPort];
         let target = &call.url[Position::BeforePath..Position::AfterQuery];
-        let now = self.clock.now();
-        let time = now.checked_add(self.clock_offset()).unwrap_or(now);
         let nonce = uuid::Builder::from_random_bytes(self.rng.bytes()).into_uuid().to_string();
         let parts = Parts {
-            method: method.as_str(),
+            method: call.method.as_str(),
             scheme: call.url.scheme(),
             host,
             path_and_query: target,
@@ -294,10 +312,12 @@ impl Client {
         headers.insert(AUTHORIZATION, authorization);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         if !call.body.is_empty() {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            let content_type = HeaderValue::from_str(&call.content_type)
+                .map_err(|_| "the content type cannot stand in a header".to_owned())?;
+            headers.insert(CONTENT_TYPE, content_type);
         }
         Ok(Request {
-            method,
+            method: call.method.clone(),
             url: call.url.clone(),
             headers,
             body: call.body.clone(),
@@ -319,7 +339,32 @@ impl Client {
     }
 
     async fn write(&self, url: Url, body: Vec<u8>) -> Exchanged {
-        let call = Call { phase: Phase::Write, url, body, read_at_most: READ_AT_MOST };
+        self.write_by(Method::POST, url, body).await
+    }
+
+    /// Sends JSON by a method that may change something.
+    pub(super) async fn write_by(&self, method: Method, url: Url, body: Vec<u8>) -> Exchanged {
+        let call = Call {
+            phase: Phase::Write,
+            method,
+            url,
+            content_type: "application/json".to_owned(),
+            body,
+            read_at_most: READ_AT_MOST,
+        };
+        self.exchange(&call).await
+    }
+
+    /// Sends a form whose acceptance is no more than that.
+    pub(super) async fn upload(&self, url: Url, form: Form) -> Exchanged {
+        let call = Call {
+            phase: Phase::Upload,
+            method: Method::POST,
+            url,
+            content_type: form.content_type,
+            body: form.body,
+            read_at_most: READ_AT_MOST,
+        };
         self.exchange(&call).await
     }
 
@@ -386,7 +431,7 @@ impl Client {
     }
 
     /// Reads a case and makes sure that it is the incident's own.
-    async fn own(&self, case: &CaseId, marker: &Marker) -> Result<Case, Outcome> {
+    pub(super) async fn own(&self, case: &CaseId, marker: &Marker) -> Result<Case, Outcome> {
         if case_id(case.as_str()).is_none() {
             return Err(refused("what the case is known by is no case number".to_owned()));
         }
@@ -462,16 +507,19 @@ pub(super) enum Kind {
 impl Exchanged {
     fn without_answer(class: Class, message: String) -> Self {
         let evidence = Evidence { status: None, reference: None, message };
-        Self { judged: Judged { class, retry_after: None, offset: None, evidence }, response: None }
+        Self {
+            judged: Judged { class, retry_after: None, date: None, request_time: None, evidence },
+            response: None,
+        }
     }
 }
 
-fn refused(message: String) -> Outcome {
+pub(super) fn refused(message: String) -> Outcome {
     Outcome::Refused(Evidence { status: None, reference: None, message })
 }
 
 /// The outcome of what was not confirmed.
-fn not_done(judged: Judged) -> Outcome {
+pub(super) fn not_done(judged: Judged) -> Outcome {
     let Judged { class, retry_after, evidence, .. } = judged;
     match class {
         Class::Refused => Outcome::Refused(evidence),
@@ -497,6 +545,17 @@ fn catalog_error(judged: Judged) -> CatalogError {
     }
 }
 
+fn probed(judged: Judged) -> Probe {
+    let Judged { class, retry_after, evidence, .. } = judged;
+    match class {
+        Class::Denied | Class::Forbidden | Class::WrongTime => Probe::Denied(evidence),
+        Class::Throttled => Probe::Throttled { retry_after, evidence },
+        // A 503 may name a pause, too.
+        _ if retry_after.is_some() => Probe::Throttled { retry_after, evidence },
+        Class::Refused | Class::NotSent | Class::Unknown | Class::Done => Probe::Down(evidence),
+    }
+}
+
 #[async_trait]
 impl Vendor for Client {
     async fn send(&self, operation: &Operation) -> Outcome {
@@ -507,6 +566,13 @@ impl Vendor for Client {
             }
             Operation::Close { case, marker, text, .. } => {
                 self.annotate(case, marker, Kind::Closure, text).await
+            }
+            Operation::Attach { case, marker, token, file_name, content } => {
+                self.attach(case, marker, token, file_name, content).await
+            }
+            Operation::Contacts { case, marker, also_notify, alternate_contact } => {
+                let wanted = Contacts::of(also_notify, alternate_contact.as_ref());
+                self.set_contacts(case, marker, wanted).await
             }
         }
     }
@@ -519,6 +585,13 @@ impl Vendor for Client {
             }
             Operation::Close { case, marker, token, .. } => {
                 self.look_for_text(case, marker, token, Kind::Closure, since).await
+            }
+            Operation::Attach { case, marker, file_name, .. } => {
+                self.look_for_file(case, marker, file_name).await
+            }
+            Operation::Contacts { case, marker, also_notify, alternate_contact } => {
+                let wanted = Contacts::of(also_notify, alternate_contact.as_ref());
+                self.look_at_contacts(case, marker, wanted).await
             }
         }
     }
@@ -548,6 +621,18 @@ impl Vendor for Client {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(key, (now, catalog.clone()));
         Ok(catalog)
+    }
+
+    fn clock_skew(&self) -> Option<SignedDuration> {
+        self.skew().measured(self.clock.now())
+    }
+
+    async fn probe(&self) -> Probe {
+        let url = self.url(&["accounts-with-categories"], &[]);
+        match self.read::<Vec<AccountWithCategories>>(url, READ_AT_MOST).await {
+            Ok(_) => Probe::Up,
+            Err(judged) => probed(*judged),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use url::Url;
 use super::classify::{Class, Judged, excerpt};
 use super::client::{Client, Kind, Reads, unreadable};
 use super::settings::list_types;
-use super::wire::{CasePage, CommentPage, Link, case_id, next};
+use super::wire::{Case, CasePage, CommentPage, Link, case_id, next};
 use crate::domain::draft::Draft;
 use crate::domain::ids::{CaseId, Marker};
 use crate::vendors::{Evidence, Look};
@@ -87,9 +87,11 @@ impl Client {
         let (mut found, mut others) = (Vec::new(), Vec::new());
         for case in candidates {
             reads.turn()?;
-            let tracking = self.read_case(&case).await?.customer_tracking_number;
-            match tracking.as_deref() {
-                Some(tracking) if tracking == draft.marker.as_str() => found.push(case),
+            let read = self.read_case(&case).await?;
+            match read.customer_tracking_number.as_deref() {
+                Some(tracking) if tracking == draft.marker.as_str() => {
+                    found.push((age_order(read.created_date.as_deref(), &case), case));
+                }
                 // A tracking number that was cut short would make every look say "absent" and
                 // every retry a second case.
                 Some(cut) if !cut.is_empty() && draft.marker.as_str().starts_with(cut) => {
@@ -102,6 +104,8 @@ impl Client {
                 _ => others.push(case),
             }
         }
+        found.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        let found: Vec<CaseId> = found.into_iter().map(|(_, case)| case).collect();
         let aside = if others.is_empty() {
             String::new()
         } else {
@@ -139,17 +143,8 @@ impl Client {
         kind: Kind,
         since: Timestamp,
     ) -> Result<Look, Box<Judged>> {
-        if case_id(case.as_str()).is_none() {
-            return Err(unreadable("what the case is known by is no case number".to_owned()));
-        }
         let mut reads = Reads::default();
-        reads.turn()?;
-        let own = self.read_case(case).await?;
-        if own.customer_tracking_number.as_deref() != Some(marker.as_str()) {
-            return Err(unreadable(format!(
-                "case {case} does not carry the tracking number {marker}: a person must look"
-            )));
-        }
+        let own = self.own_to_look_at(case, marker, &mut reads).await?;
         if kind == Kind::Closure && own.is_closed() {
             return Ok(Look::Found {
                 case: case.clone(),
@@ -182,8 +177,28 @@ impl Client {
         })
     }
 
+    /// Reads a case that must be the incident's own.
+    pub(super) async fn own_to_look_at(
+        &self,
+        case: &CaseId,
+        marker: &Marker,
+        reads: &mut Reads,
+    ) -> Result<Case, Box<Judged>> {
+        if case_id(case.as_str()).is_none() {
+            return Err(unreadable("what the case is known by is no case number".to_owned()));
+        }
+        reads.turn()?;
+        let own = self.read_case(case).await?;
+        if own.customer_tracking_number.as_deref() != Some(marker.as_str()) {
+            return Err(unreadable(format!(
+                "case {case} does not carry the tracking number {marker}: a person must look"
+            )));
+        }
+        Ok(own)
+    }
+
     /// Reads page after page until `judge` calls one the last or there is no other.
-    async fn walk<P: DeserializeOwned + Send + Sync>(
+    pub(super) async fn walk<P: DeserializeOwned + Send + Sync>(
         &self,
         first: Url,
         reads: &mut Reads,
@@ -209,13 +224,21 @@ impl Client {
 }
 
 /// A page that was judged.
-struct Page<'a> {
-    links: &'a [Link],
+pub(super) struct Page<'a> {
+    pub(super) links: &'a [Link],
     /// Whether nothing that matters can be on a later one.
-    last: bool,
+    pub(super) last: bool,
 }
 
-fn evidence(message: String) -> Evidence {
+/// Orders cases by age: by the time at which they were made, those without a readable one last,
+/// then by number, of which the shorter is the lower.
+fn age_order(created: Option<&str>, case: &CaseId) -> (bool, Option<Timestamp>, usize, String) {
+    let created: Option<Timestamp> = created.and_then(|date| date.parse().ok());
+    let number = case.as_str();
+    (created.is_none(), created, number.len(), number.to_owned())
+}
+
+pub(super) fn evidence(message: String) -> Evidence {
     Evidence { status: None, reference: None, message }
 }
 
@@ -223,7 +246,7 @@ fn listed(cases: &[CaseId]) -> String {
     cases.iter().map(CaseId::as_str).collect::<Vec<_>>().join(", ")
 }
 
-fn failed(judged: Judged) -> Look {
+pub(super) fn failed(judged: Judged) -> Look {
     let denied = matches!(judged.class, Class::Denied | Class::Forbidden | Class::WrongTime);
     Look::Failed { retry_after: judged.retry_after, denied, evidence: judged.evidence }
 }

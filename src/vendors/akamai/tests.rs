@@ -24,7 +24,7 @@ use crate::domain::draft::{Choices, Draft, fit_subject};
 use crate::domain::ids::{IncidentId, Marker};
 use crate::domain::pace::{ListScope, Rate};
 use crate::rng::Rng;
-use crate::vendors::{CatalogError, Evidence, Look, Operation, Outcome, Vendor as _};
+use crate::vendors::{CatalogError, Evidence, Look, Operation, Outcome, Probe, Vendor as _};
 
 const SECRETS: [&str; 3] = ["ct-sesame", "cs-sesame", "at-sesame"];
 const CASE: &str = "F-CS-1234567";
@@ -204,6 +204,7 @@ fn draft() -> Draft {
         account: "A-CCT7890".into(),
         category: Category::Technical,
         description: "Ärger".to_owned(),
+        whole_description: None,
         severity: "1-Major Impact".to_owned(),
         choices: Choices {
             product: Some("Ion Premier".to_owned()),
@@ -508,6 +509,66 @@ async fn what_must_not_be_sent_is_refused_without_a_request() {
     assert!(server.seen().is_empty());
 }
 
+// Files.
+
+fn attach() -> Operation {
+    Operation::Attach {
+        case: CASE.into(),
+        marker: marker(),
+        token: marker().action_token(4),
+        file_name: "description-cw-9f3a1c7be2d0-4.txt".to_owned(),
+        content: b"text".to_vec(),
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_looked_for_on_all_pages_and_absent_only_after_the_last() {
+    let page = |name: &str, more: bool| {
+        let next = json!([{"rel": "next",
+            "href": format!("/case-management/v3/cases/{CASE}/attachments?cursor=x")}]);
+        json_answer(
+            200,
+            json!({"attachments": [{"fileName": name}, {"fileName": null}],
+                   "links": if more { next } else { json!(null) }}),
+        )
+    };
+    let (own, ours) = (|| json_answer(200, own_case()), "description-cw-9f3a1c7be2d0-4.txt");
+    for (last, name) in [
+        (page(ours, false), "found"),
+        (page("other.txt", false), "absent"),
+        (json_answer(200, json!({"links": []})), "failed"),
+        (text_answer(500, ""), "failed"),
+    ] {
+        let server = Server::with([own(), page("newer.txt", true), last]).await;
+        let look = bench(&server.base).client.look(&attach(), start()).await;
+        let is = match look {
+            Look::Found { .. } => "found",
+            Look::Absent(_) => "absent",
+            Look::Several { .. } => "several",
+            Look::Failed { .. } => "failed",
+        };
+        assert_eq!(is, name);
+        assert_eq!(server.seen().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_cannot_be_followed_is_unknown_and_sent_once() {
+    for (accepted, last) in [
+        (text_answer(202, "?"), None),
+        (json_answer(202, json!({"uploadId": "../x"})), None),
+        (json_answer(202, json!({"uploadId": "U-1"})), Some(text_answer(401, ""))),
+        (json_answer(202, json!({"uploadId": "U-1"})), Some(text_answer(429, ""))),
+    ] {
+        let answers = [json_answer(200, own_case()), accepted].into_iter().chain(last);
+        let server = Server::with(answers).await;
+        let outcome = bench(&server.base).client.send(&attach()).await;
+        assert_eq!(outcome.name(), "unknown", "{outcome:?}");
+        let posts = server.seen().iter().filter(|seen| seen.method == "POST").count();
+        assert_eq!(posts, 1);
+    }
+}
+
 // The clock.
 
 fn wrong_time() -> Answer {
@@ -536,6 +597,25 @@ async fn a_wrong_clock_is_measured_remembered_and_signed_for_once() {
     );
     assert_ne!(seen[0].field("nonce"), seen[1].field("nonce"));
     assert_eq!(seen[0].body, seen[1].body);
+}
+
+#[tokio::test]
+async fn a_date_that_lies_costs_one_refusal_and_is_not_believed_again() {
+    let lying = |answer: Answer| answer.header("date", "Mon, 23 Nov 2026 13:00:00 GMT");
+    let refused = || {
+        let mut problem: Value = serde_json::from_slice(&wrong_time().body).unwrap();
+        problem["requestTime"] = json!("2026-11-23T12:00:00Z");
+        lying(json_answer(400, problem))
+    };
+    let up = || lying(json_answer(200, json!([])));
+    let server = Server::with([up(), refused(), up(), up(), up()]).await;
+    let bench = bench(&server.base);
+    for _ in 0..4 {
+        assert_eq!(bench.client.probe().await, Probe::Up);
+    }
+    let times: Vec<String> = server.seen().iter().map(|s| s.timestamp().to_owned()).collect();
+    let (ours, theirs) = ("20261123T12:00:00+0000", "20261123T13:00:00+0000");
+    assert_eq!(times, [ours, theirs, ours, ours, ours]);
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A request, signed and complete.
 #[derive(Debug)]
 pub struct Request {
-    /// GET or POST.
+    /// GET, POST or PATCH.
     pub method: Method,
     /// Where to. Its serialised path and query are what was signed.
     pub url: Url,

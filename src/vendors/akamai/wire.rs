@@ -48,7 +48,25 @@ pub(super) struct NewCase<'a> {
     alternate_contact: Option<NewContact<'a>>,
 }
 
+/// The body of `PATCH /cases/{caseId}`. It replaces the contacts, and whether a key that is absent
+/// keeps its value is not documented: both are always sent.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct NewContacts<'a> {
+    also_notify: &'a [String],
+    /// Without any field, it clears the contact.
+    alternate_contact: NewContact<'a>,
+}
+
+impl<'a> NewContacts<'a> {
+    /// The body for both complete values.
+    pub(super) fn of(also_notify: &'a [String], contact: Option<&'a Contact>) -> Self {
+        let alternate_contact = contact.map(NewContact::of).unwrap_or_default();
+        Self { also_notify, alternate_contact }
+    }
+}
+
+#[derive(Debug, Default, Serialize)]
 struct NewContact<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
@@ -58,6 +76,17 @@ struct NewContact<'a> {
     email: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     phone: Option<&'a str>,
+}
+
+impl<'a> NewContact<'a> {
+    fn of(contact: &'a Contact) -> Self {
+        Self {
+            name: contact.name.as_deref(),
+            company: contact.company.as_deref(),
+            email: contact.email.as_deref(),
+            phone: contact.phone.as_deref(),
+        }
+    }
 }
 
 impl<'a> NewCase<'a> {
@@ -84,12 +113,7 @@ impl<'a> NewCase<'a> {
                 .alternate_contact
                 .as_ref()
                 .filter(|contact| **contact != Contact::default())
-                .map(|contact| NewContact {
-                    name: contact.name.as_deref(),
-                    company: contact.company.as_deref(),
-                    email: contact.email.as_deref(),
-                    phone: contact.phone.as_deref(),
-                }),
+                .map(NewContact::of),
         }
     }
 }
@@ -116,6 +140,10 @@ pub(super) struct Case {
     case_id: Option<String>,
     pub(super) customer_tracking_number: Option<String>,
     pub(super) status: Option<String>,
+    pub(super) created_date: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) also_notify: Vec<String>,
+    pub(super) alternate_contact: Option<Contact>,
     #[serde(deserialize_with = "or_default")]
     pub(super) permissions: Permissions,
 }
@@ -138,6 +166,8 @@ impl Case {
 pub(super) struct Permissions {
     pub(super) request_close: Option<bool>,
     pub(super) add_comments: Option<bool>,
+    pub(super) update_case: Option<bool>,
+    pub(super) upload_attachments: Option<bool>,
 }
 
 /// A case number that can stand in a path, from a field or from the end of a `Location`.
@@ -213,6 +243,43 @@ pub(super) struct CommentPage {
 pub(super) struct ListedComment {
     pub(super) comment: Option<String>,
     pub(super) created_date: Option<String>,
+}
+
+/// The answer to an upload that was accepted.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Accepted {
+    upload_id: Option<String>,
+}
+
+impl Accepted {
+    /// Its id, if it can stand in a path. It has the form of a case number.
+    pub(super) fn upload(&self) -> Option<&str> {
+        self.upload_id.as_deref().filter(|id| case_id(id).is_some())
+    }
+}
+
+/// The answer of `GET /cases/{caseId}/attachments/status/{uploadId}`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Upload {
+    pub(super) upload_status: Option<String>,
+}
+
+/// A page of `GET /cases/{caseId}/attachments`.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct FilePage {
+    /// Not optional, for the same reason.
+    pub(super) attachments: Vec<ListedFile>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) links: Vec<Link>,
+}
+
+/// A file in a list.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ListedFile {
+    pub(super) file_name: Option<String>,
 }
 
 /// A problem document, of the API or of the gateway before it.
@@ -381,6 +448,7 @@ mod tests {
             category: Category::Security,
             subject: "S".to_owned(),
             description: "D\n\"ü\"".to_owned(),
+            whole_description: Some("more than the vendor takes".to_owned()),
             severity: "1-Critical".to_owned(),
             choices: Choices {
                 product: Some("P".to_owned()),
