@@ -3,7 +3,7 @@
 //! Starts the real binary with the embedded sandbox on loopback. Nothing is asserted about time;
 //! figures of different machines, or of a busy one, cannot be compared. `--binary PATH` measures
 //! another build instead of this one, and several of them turn and turn about; `--only PART` runs
-//! one part (`start`, `memory`, `closed`, `open`, `members`).
+//! one part (`start`, `restart`, `memory`, `closed`, `open`, `members`).
 
 #![allow(
     missing_docs,
@@ -25,6 +25,8 @@ use load::{Outcome, Request, Traffic};
 use tokio::runtime::Runtime;
 
 const CONNECTIONS: [usize; 3] = [1, 16, 64];
+/// The goal is 2 s with 10,000.
+const UNFINISHED: [usize; 2] = [10_000, 100_000];
 const OPEN_RATE: f64 = 2_000.0;
 const MEMBERS: [usize; 2] = [1, 5_000];
 /// So that a payload of new members stays far below the body limit.
@@ -52,6 +54,7 @@ fn main() {
         println!("binary {nth}: {}", binary.display());
     }
     bench.part("start", Bench::start);
+    bench.part("restart", Bench::restart);
     bench.part("memory", Bench::memory);
     bench.part("closed", Bench::closed);
     bench.part("open", Bench::open);
@@ -164,6 +167,29 @@ impl Bench {
             }
         }
         println!("the existing store: {}", describe(contents));
+    }
+
+    /// Killed with so many actions unfinished, and started again: the log that is left has to be
+    /// read, the file checked, and the outbox taken over.
+    fn restart(&self) {
+        println!("\nrestart after a kill to ready, ms    binary     min  median     max");
+        for actions in UNFINISHED {
+            let times = self.turns(self.options.starts.min(5), |binary| {
+                let home = Home::new();
+                drop(home.start(binary));
+                self.runtime.block_on(home.fill_outbox(actions));
+                // The first start takes over what was made by hand, and is killed at it.
+                drop(home.start(binary));
+                let unclean = home.log_bytes() > 0;
+                assert!(unclean, "the kill left nothing in the log, so nothing would be checked");
+                millis(home.start(binary).ready)
+            });
+            for (nth, times) in times.into_iter().enumerate() {
+                let [min, median, max] = spread(times);
+                let what = format!("{actions} unfinished actions");
+                println!("{what:<36}{nth:>6}{min:>8.1}{median:>8.1}{max:>8.1}");
+            }
+        }
     }
 
     fn memory(&self) {

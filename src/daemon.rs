@@ -29,6 +29,7 @@ use crate::http::webhooks::{self, Webhooks};
 use crate::intake::Intake;
 use crate::playbook::Playbook;
 use crate::preflight;
+use crate::retention::Keeper;
 use crate::rng::Rng;
 use crate::sandbox::{self, Sandbox};
 use crate::setup::{Setup, akamai_access};
@@ -75,6 +76,8 @@ pub struct Daemon {
     servers: Vec<JoinHandle<()>>,
     dispatcher: JoinHandle<()>,
     preflight: JoinHandle<()>,
+    keeper: JoinHandle<()>,
+    damage_watch: JoinHandle<()>,
 }
 
 impl Daemon {
@@ -91,7 +94,7 @@ impl Daemon {
         let source_names: Vec<_> =
             config.sources.iter().map(|source| source.name.clone()).collect();
         let metrics = Arc::new(Metrics::new(&source_names));
-        let store = open_store(&config.store.sqlite, &metrics, &rng).await?;
+        let (store, damage_watch) = open_store(&config.store.sqlite, &metrics, &rng).await?;
         let mut sandboxes = Vec::new();
         let mut lanes = Vec::new();
         let mut clients = Vec::new();
@@ -140,6 +143,13 @@ impl Daemon {
             listen(config.server.listen, public, limits(&config.server), &stop).await?;
         let (admin, second) =
             listen(config.server.admin_listen, private, limits(&config.server), &stop).await?;
+        let keeper = Keeper {
+            store: store.clone(),
+            retention: config.store.retention,
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+        };
+        let keeper = tokio::spawn(keeper.run(stop.clone()));
         let dispatcher = Arc::new(Dispatcher {
             store: store.clone(),
             lanes,
@@ -166,6 +176,8 @@ impl Daemon {
             servers,
             dispatcher,
             preflight,
+            keeper,
+            damage_watch,
         })
     }
 
@@ -174,11 +186,13 @@ impl Daemon {
         self.stop.cancel();
         // It only reads.
         self.preflight.abort();
+        self.damage_watch.abort();
         let work = async {
             for server in self.servers {
                 let _ = server.await;
             }
             let _ = self.dispatcher.await;
+            let _ = self.keeper.await;
         };
         if tokio::time::timeout(SHUTDOWN_GRACE, work).await.is_err() {
             warn!("something was still under way; it is looked for after the next start");
@@ -205,13 +219,21 @@ async fn open_store(
     path: &std::path::Path,
     metrics: &Arc<Metrics>,
     rng: &Rng,
-) -> anyhow::Result<Arc<dyn Store>> {
+) -> anyhow::Result<(Arc<dyn Store>, JoinHandle<()>)> {
     let observer = metrics.clone();
     let options = sqlite::Options {
         path: path.to_owned(),
         on_commit: Some(Arc::new(move |took, _commands| observer.commit(took))),
     };
-    Ok(Arc::new(SqliteStore::open(options, rng).await?))
+    let store = SqliteStore::open(options, rng).await?;
+    let (mut damage, metrics) = (store.damage(), metrics.clone());
+    let watch = tokio::spawn(async move {
+        // An error means that the store has gone.
+        if damage.wait_for(Option::is_some).await.is_ok() {
+            metrics.alarm("store_damaged");
+        }
+    });
+    Ok((Arc::new(store), watch))
 }
 
 async fn start_sandbox(

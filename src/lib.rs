@@ -15,6 +15,7 @@ pub mod http;
 pub mod intake;
 pub mod playbook;
 pub mod preflight;
+pub mod retention;
 pub mod rng;
 pub mod rules;
 pub mod sandbox;

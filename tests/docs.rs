@@ -330,6 +330,7 @@ fn metrics() -> String {
     metrics.commit(Duration::from_millis(1));
     metrics.template_failure(&"edge-5xx".into());
     metrics.alarm("refused");
+    metrics.pruned("deliveries", 1);
     let snapshot = Snapshot {
         incidents: vec![("open", 1)],
         actions: vec![("open", "done", 1)],
@@ -787,6 +788,7 @@ fn modules_know_only_what_is_below_them() {
         ("playbook", format!("{below} {parts}")),
         ("intake", format!("{below} {parts} playbook")),
         ("dispatch", format!("{below} {parts} playbook")),
+        ("retention", format!("{below} store")),
         ("http", format!("{below} {parts} intake dispatch")),
     ] {
         let may: BTreeSet<String> = may.split(' ').map(str::to_owned).collect();

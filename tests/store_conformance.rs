@@ -3,19 +3,20 @@
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use casewright::domain::gate::{Breaker, Gate, Sign};
-use casewright::domain::ids::{CaseId, IncidentId, VendorName};
+use casewright::domain::ids::{CaseId, IncidentId, IncidentKey, VendorName};
 use casewright::domain::incident::{Incident, Tally};
 use casewright::domain::lifecycle::{Event, OpenedCase, Policy, step};
+use casewright::domain::retention::Retention;
 use casewright::rng::Rng;
 use casewright::store::sqlite::{Options, SqliteStore};
 use casewright::store::{
     ActionState, AttemptEnd, Claim, ClaimRequest, Fate, NewAttempt, NotRevived, Phase, Progress,
-    Revival, Settlement, Store, StoreError, Turn,
+    Pruned, Revival, Settlement, Store, StoreError, Turn,
 };
 use support::{News, at, closing, firing, key, resolved};
 
@@ -405,6 +406,257 @@ async fn a_new_generation_is_another_incident_and_the_old_one_stays(bench: Bench
     );
 }
 
+const DAY: i64 = 24 * 60 * 60;
+
+impl Bench {
+    async fn prune(&self, now: i64) -> Pruned {
+        self.store().prune(&Retention::default(), at(now), 500).await.expect("pruned")
+    }
+
+    async fn generations(&self) -> Vec<(u32, &'static str)> {
+        let mut all: Vec<_> = self
+            .store()
+            .incidents(100)
+            .await
+            .expect("read")
+            .iter()
+            .map(|incident| (incident.generation, incident.state.name()))
+            .collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// Opens a case, and closes it: an incident that ended at second 3, with all that belongs to
+    /// it done by second 6.
+    async fn ended(&self, property: &str, ids: &[&str]) -> IncidentId {
+        let mut news = self.news(property, &["x", "y"]);
+        for id in ids {
+            news = news.redelivery_id(id);
+        }
+        self.hear(news).await;
+        let claim = self.claim_one(1).await;
+        self.finish(&claim, "F-1", 2).await;
+        self.hear(self.over(property, &["x", "y"], 3)).await;
+        for second in [4, 5] {
+            let claim = self.claim_one(second).await;
+            self.finish(&claim, "F-1", second + 1).await;
+        }
+        claim.action.id.incident
+    }
+
+    async fn left(&self, id: &IncidentId) -> (usize, usize, usize) {
+        let incident = self.store().incident(id).await.expect("read").expect("its row stays");
+        (
+            incident.members.len(),
+            self.store().actions(id).await.expect("read").len(),
+            self.store().attempts(id).await.expect("read").len(),
+        )
+    }
+}
+
+async fn deliveries_go_after_their_time_and_not_before(bench: Bench) {
+    let noted = bench.over("never-fired", &["x"], 0);
+    bench.hear(noted).await;
+    assert_eq!(bench.prune(30 * DAY).await.deliveries, 0, "just as old as it may be");
+    assert_eq!(bench.prune(30 * DAY + 1).await.deliveries, 1);
+    assert!(bench.store().deliveries(10).await.expect("read").is_empty());
+}
+
+async fn the_delivery_that_began_a_running_incident_stays(bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    bench.hear(bench.news("a", &["x"]).at(at(1))).await;
+    assert_eq!(bench.prune(300 * DAY).await.deliveries, 1, "the repeat goes");
+    let left = bench.store().deliveries(10).await.expect("read");
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].id, bench.only_incident().await.delivery);
+}
+
+async fn ids_of_deliveries_stay_as_long_as_a_sender_may_redeliver(bench: Bench) {
+    let horizon = Retention { deliveries: Retention::MIN_DELIVERIES, ..Retention::default() };
+    bench.ended("a", &["event:1"]).await;
+    let prune = |now| bench.store().prune(&horizon, at(now), 500);
+    let pruned = prune(7 * DAY).await.expect("pruned");
+    assert_eq!((pruned.deliveries > 0, pruned.delivery_ids), (true, 0));
+    let again = bench.news("a", &["x"]).redelivery_id("event:1").at(at(7 * DAY));
+    assert_eq!(bench.hear(again).await, Fate::Redelivered);
+    assert_eq!(prune(7 * DAY + 1).await.expect("pruned").delivery_ids, 1);
+}
+
+async fn attempts_of_done_actions_of_ended_incidents_go_after_their_time(bench: Bench) {
+    let id = bench.ended("a", &[]).await;
+    bench.prune(90 * DAY + 2).await;
+    assert_eq!(bench.left(&id).await, (2, 3, 3), "the first finished at second 2");
+    assert_eq!(bench.prune(90 * DAY + 3).await.attempts, 1);
+    assert_eq!(bench.prune(90 * DAY + 7).await.attempts, 2);
+    assert_eq!(bench.left(&id).await, (2, 3, 0));
+}
+
+async fn an_ended_incident_keeps_its_row_and_loses_the_rest_after_its_time(bench: Bench) {
+    let id = bench.ended("a", &[]).await;
+    let kept = bench.prune(400 * DAY + 3).await;
+    assert_eq!((kept.members, kept.actions), (0, 0), "it ended at second 3");
+    let pruned = bench.prune(400 * DAY + 4).await;
+    assert_eq!((pruned.members, pruned.actions, pruned.incidents), (2, 3, 0));
+    assert_eq!(bench.left(&id).await, (0, 0, 0));
+    assert_eq!(bench.only_incident().await.tally, Tally::default());
+    let again = bench.prune(500 * DAY).await;
+    assert_eq!(again, Pruned::default(), "nothing is left to do");
+}
+
+async fn a_refire_after_pruning_is_the_next_generation_with_a_new_marker(bench: Bench) {
+    let old = bench.ended("a", &[]).await;
+    bench.prune(500 * DAY).await;
+    assert_eq!(bench.hear(bench.news("a", &["x"]).at(at(500 * DAY))).await, Fate::Accepted);
+    assert_eq!(bench.generations().await, [(1, "closed"), (2, "opening")]);
+    let claim = bench.claim_one(500 * DAY).await;
+    assert_ne!(claim.incident.id.marker(), old.marker());
+    assert_eq!(claim.incident.previous_case, Some(CaseId::new("F-1")));
+    assert_eq!(bench.prune(500 * DAY).await.incidents, 1, "a newer one exists now");
+    assert_eq!(bench.generations().await, [(2, "opening")]);
+}
+
+async fn nothing_of_a_running_incident_goes(bench: Bench) {
+    bench.hear(bench.news("a", &["x", "y"])).await;
+    let claim = bench.claim_one(1).await;
+    bench.finish(&claim, "F-1", 2).await;
+    bench.hear(bench.over("a", &["x"], 3)).await;
+    let before = bench.only_incident().await;
+    let pruned = bench.prune(4_000 * DAY).await;
+    assert_eq!((pruned.attempts, pruned.actions, pruned.members, pruned.incidents), (0, 0, 0, 0));
+    assert_eq!(bench.only_incident().await, before);
+    assert_eq!(bench.left(&before.id).await, (2, 1, 1));
+}
+
+async fn unfinished_actions_and_dead_letters_stay_with_their_attempts(bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    let claim = bench.claim_one(1).await;
+    bench.finish(&claim, "F-1", 2).await;
+    bench.hear(bench.over("a", &["x"], 3)).await;
+    let id = claim.action.id.incident.clone();
+    // The comment has been tried once and waits; the closure waits for it.
+    let comment = bench.claim_one(4).await;
+    bench.send(&comment, 4).await;
+    let retry = Settlement { attempt: Some(end("not_sent")), ..next(Phase::Send, 9, 5) };
+    bench.store().settle(&comment.lease, retry).await.expect("settled");
+    bench.prune(4_000 * DAY).await;
+    assert_eq!(bench.left(&id).await, (1, 3, 1), "the attempt of the open action went");
+    let comment = bench.claim_one(9).await;
+    let dead = Settlement { progress: Progress::Dead, ..next(Phase::Send, 9, 10) };
+    bench.store().settle(&comment.lease, dead).await.expect("settled");
+    let close = bench.claim_one(11).await;
+    bench.finish(&close, "F-1", 12).await;
+    bench.prune(4_000 * DAY).await;
+    assert_eq!(bench.left(&id).await, (1, 3, 1), "the dead letter's attempt stays");
+}
+
+async fn pruning_looks_at_a_few_rows_at_a_time_and_comes_to_an_end(bench: Bench) {
+    let names: Vec<String> = (0..25).map(|n| format!("x{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    bench.hear(bench.news("a", &names)).await;
+    let claim = bench.claim_one(1).await;
+    bench.finish(&claim, "F-1", 2).await;
+    bench.hear(bench.over("a", &names, 3)).await;
+    for second in [4, 5] {
+        let claim = bench.claim_one(second).await;
+        bench.finish(&claim, "F-1", second + 1).await;
+    }
+    for n in 0..25 {
+        bench.hear(bench.over("never-fired", &["x"], n)).await;
+    }
+    let horizon = Retention::default();
+    let (mut runs, mut members, mut deliveries) = (0, 0, 0);
+    loop {
+        let pruned = bench.store().prune(&horizon, at(500 * DAY), 10).await.expect("pruned");
+        assert!(pruned.tables().iter().all(|(_, gone)| *gone <= 20), "{pruned:?}");
+        assert!(pruned.members <= 10 && pruned.deliveries <= 10, "{pruned:?}");
+        (runs, members, deliveries) =
+            (runs + 1, members + pruned.members, deliveries + pruned.deliveries);
+        assert!(runs < 20, "it does not come to an end");
+        if !pruned.more {
+            break;
+        }
+    }
+    assert_eq!((members, deliveries), (25, 27));
+}
+
+/// Two stores live through the same random history; one of them is pruned at random moments.
+/// Whoever asks them what they decided hears the same.
+async fn pruning_changes_no_decision(bench: Bench) {
+    let twin = Bench::sqlite().await;
+    let mut seed: u64 = 0x5eed;
+    let mut draw = |below: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % below
+    };
+    let horizon = Retention {
+        deliveries: Retention::MIN_DELIVERIES,
+        attempts: Retention::MIN_ATTEMPTS,
+        incidents: Retention::MIN_INCIDENTS,
+    };
+    let (mut now, mut gone, mut cases, mut newest) = (0, 0, 0, 0);
+    for _ in 0..600 {
+        now += [1, 400, DAY / 3, 9 * DAY, 16 * DAY][draw(5) as usize];
+        let property = ["a", "b", "c"][draw(3) as usize];
+        match draw(6) {
+            0 | 1 => {
+                let names = [&["x"][..], &["x", "y"], &["z"]][draw(3) as usize];
+                let told = [&bench, &twin].map(|bench| bench.news(property, names).at(at(now)));
+                let [one, other] = told;
+                assert_eq!(bench.hear(one).await, twin.hear(other).await, "at {now}");
+            }
+            2 => {
+                let one = bench.over(property, &["x", "y", "z"], now);
+                let other = twin.over(property, &["x", "y", "z"], now);
+                // An end of what ended weeks ago is no news; with or without its alerts.
+                bench.hear(one).await;
+                twin.hear(other).await;
+            }
+            3 | 4 => {
+                let (claims, others) = (bench.claim(now).await, twin.claim(now).await);
+                let told = |claims: &[Claim]| -> Vec<_> {
+                    let told = |claim: &Claim| (claim.action.id.clone(), claim.action.clone().kind);
+                    claims.iter().map(told).collect()
+                };
+                assert_eq!(told(&claims), told(&others), "at {now}");
+                cases += claims.len();
+                for (claim, other) in claims.iter().zip(&others) {
+                    let case = format!("F-{}", claim.action.id);
+                    bench.finish(claim, &case, now).await;
+                    twin.finish(other, &case, now).await;
+                }
+            }
+            _ => {
+                let limit = [1, 3, 500][draw(3) as usize];
+                let pruned = bench.store().prune(&horizon, at(now), limit).await.expect("pruned");
+                gone += pruned.tables().iter().map(|(_, gone)| gone).sum::<u64>();
+            }
+        }
+        let (mut kept, all) = (states(&bench).await, states(&twin).await);
+        kept.retain(|key, _| all.contains_key(key));
+        for (key, newest) in newest_of(&all) {
+            assert_eq!(kept.get(&(key.clone(), newest)), all.get(&(key, newest)), "at {now}");
+        }
+        newest = all.keys().map(|(_, generation)| *generation).max().unwrap_or(0).max(newest);
+    }
+    assert!(gone > 200 && cases > 50 && newest > 5, "{gone} rows, {cases} actions, {newest}");
+    assert!(states(&bench).await.len() < states(&twin).await.len(), "old generations went");
+}
+
+type States = BTreeMap<(IncidentKey, u32), (IncidentId, &'static str, Option<CaseId>, u32, bool)>;
+
+async fn states(bench: &Bench) -> States {
+    let all = bench.store().incidents(1_000).await.expect("read");
+    let state = |i: &Incident| {
+        (i.id.clone(), i.state.name(), i.previous_case.clone(), i.last_seq, i.is_firing())
+    };
+    all.iter().map(|i| ((i.key.clone(), i.generation), state(i))).collect()
+}
+
+fn newest_of(all: &States) -> BTreeMap<IncidentKey, u32> {
+    // Sorted: the last of a key stays.
+    all.keys().cloned().collect()
+}
+
 async fn a_turn_by_age_gives_out_what_has_waited_longest(bench: Bench) {
     bench.hear(bench.news("a", &["x"])).await;
     bench.finish(&bench.claim_one(1).await, "F-1", 1).await;
@@ -599,6 +851,16 @@ macro_rules! every_promise {
             the_census_counts_what_there_is,
             a_closed_store_refuses_and_never_pretends,
             a_new_generation_is_another_incident_and_the_old_one_stays,
+            deliveries_go_after_their_time_and_not_before,
+            the_delivery_that_began_a_running_incident_stays,
+            ids_of_deliveries_stay_as_long_as_a_sender_may_redeliver,
+            attempts_of_done_actions_of_ended_incidents_go_after_their_time,
+            an_ended_incident_keeps_its_row_and_loses_the_rest_after_its_time,
+            a_refire_after_pruning_is_the_next_generation_with_a_new_marker,
+            nothing_of_a_running_incident_goes,
+            unfinished_actions_and_dead_letters_stay_with_their_attempts,
+            pruning_looks_at_a_few_rows_at_a_time_and_comes_to_an_end,
+            pruning_changes_no_decision,
         );
     };
 }

@@ -66,6 +66,23 @@ impl Home {
         self.folder.path().join("log")
     }
 
+    /// How much the process that was killed has left in the store's log.
+    pub(crate) fn log_bytes(&self) -> u64 {
+        std::fs::metadata(self.folder.path().join("store.db-wal")).map_or(0, |found| found.len())
+    }
+
+    /// Puts incidents into the store whose open action waits for a time far off, as while a vendor
+    /// is down.
+    pub(crate) async fn fill_outbox(&self, actions: usize) {
+        let address = format!("sqlite://{}", self.folder.path().join("store.db").display());
+        let mut db = SqliteConnection::connect(&address).await.expect("the store opens");
+        let count = i64::try_from(actions).expect("not so many");
+        for statement in FILL {
+            sqlx::query(statement).bind(count).execute(&mut db).await.expect("filled");
+        }
+        db.close().await.expect("closes");
+    }
+
     /// What the store holds, read after the daemon has ended.
     pub(crate) async fn contents(&self) -> Contents {
         let path = self.folder.path().join("store.db");
@@ -91,6 +108,25 @@ impl Home {
         Contents { bytes, deliveries, incidents, members, actions }
     }
 }
+
+const FILL: [&str; 3] = [
+    "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1)
+     INSERT INTO incidents (id, rule, identity, generation, vendor, rank, state, open_seq, origin,
+         delivery, created_at, updated_at, last_seq, firing, resolved)
+     SELECT printf('%024d', n), 'bench', printf('%064d', n), 1, 'akamai', 1, 'opening', 1,
+         json_object('source', 'alertmanager', 'fingerprint', printf('%016d', n),
+             'status', 'firing', 'labels', json_object('alertname', 'Bench', 'property', n),
+             'annotations', json('{}'), 'links', json('[]'), 'group', json('{}')),
+         'd', 0, 0, 1, 1, 0 FROM n",
+    "INSERT INTO members (incident, fingerprint, status, rank, since, alert)
+     SELECT id, origin->>'fingerprint', 'firing', 1, 0, origin FROM incidents
+     WHERE delivery = 'd' LIMIT ?1",
+    // Due in the year 2242: they wait, and nothing is sent.
+    "INSERT INTO actions (incident, seq, vendor, kind, payload, precedence, rank, state, phase,
+         due_at, created_at)
+     SELECT id, 1, 'akamai', 'open', '{\"kind\":\"open\"}', 0, 1, 'ready', 'send',
+         8600000000000000, 0 FROM incidents WHERE delivery = 'd' LIMIT ?1",
+];
 
 /// Rows and bytes.
 #[derive(Debug, Clone, Copy)]

@@ -5,6 +5,7 @@ mod demo;
 mod sandbox;
 mod serve;
 mod shutdown;
+mod store;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -41,6 +42,8 @@ enum Command {
     Demo(demo::Args),
     /// Run the simulation of the vendor's API alone.
     Sandbox(sandbox::Args),
+    /// Back the store up, or check it, also while the daemon runs.
+    Store(store::Args),
 }
 
 /// Which config.
@@ -70,7 +73,7 @@ enum Output {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     // A demo's own output is what it is about; its log would stand in the way.
-    let quiet = matches!(cli.command, Command::Demo(_) | Command::Check(_));
+    let quiet = matches!(cli.command, Command::Demo(_) | Command::Check(_) | Command::Store(_));
     let filter = cli.log.as_deref().or(quiet.then_some("error"));
     if let Err(error) = logs::init(None, filter) {
         return fail(&error.into());
@@ -85,6 +88,7 @@ pub fn main() -> ExitCode {
             Command::Check(args) => check::run(&args),
             Command::Demo(args) => demo::run(&args, world()).await,
             Command::Sandbox(args) => sandbox::run(args, world()).await,
+            Command::Store(args) => store::run(args).await,
         }
     });
     match result {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::domain::ids::{SourceName, VendorName};
+use crate::domain::retention::Retention;
 
 use super::decode::{Field, Located, Section, quote};
 use super::diagnostic::{Diagnostic, Diagnostics};
@@ -65,6 +66,8 @@ impl Default for ServerConfig {
 pub struct StoreConfig {
     /// The database file.
     pub sqlite: PathBuf,
+    /// How long it remembers what is over.
+    pub retention: Retention,
 }
 
 /// What rule files need to know of the daemon's own file. It is there even where that file has
@@ -95,6 +98,8 @@ pub struct Checked {
     pub config: Option<Config>,
     /// What the rule files need.
     pub rules: RuleInputs,
+    /// Where the store is, also where the rest of the file has errors: a backup needs no more.
+    pub store: Option<StoreConfig>,
     /// The folder of templates, also where the rest of the file has errors.
     pub templates: Option<PathBuf>,
     /// Where each vendor stands in the file, for mistakes that show only when its credentials are
@@ -148,6 +153,7 @@ fn read_root(mut root: Section<'_>, checked: &mut Checked) -> Option<Config> {
             None
         }
     };
+    checked.store.clone_from(&store);
     let rules = read_rules(&mut root, inputs);
     let templates = match root.field("templates") {
         Some(field) => field.decode(),
@@ -215,8 +221,21 @@ fn read_store(mut section: Section<'_>) -> Option<StoreConfig> {
     } else {
         section.required("sqlite")
     };
+    let retention = section.section("retention").map(read_retention).unwrap_or_default();
     section.finish();
-    Some(StoreConfig { sqlite: sqlite? })
+    Some(StoreConfig { sqlite: sqlite?, retention })
+}
+
+fn read_retention(mut section: Section<'_>) -> Retention {
+    let default = Retention::default();
+    let mut within = |key, default, least| section.within(key, default, least..=Retention::MAX);
+    let retention = Retention {
+        deliveries: within("deliveries", default.deliveries, Retention::MIN_DELIVERIES),
+        attempts: within("attempts", default.attempts, Retention::MIN_ATTEMPTS),
+        incidents: within("incidents", default.incidents, Retention::MIN_INCIDENTS),
+    };
+    section.finish();
+    retention
 }
 
 /// Reads the patterns of rule files, and finds the files.

@@ -16,6 +16,7 @@ pub mod incident;
 pub mod lifecycle;
 pub mod member;
 pub mod pace;
+pub mod retention;
 pub mod severity;
 #[cfg(test)]
 pub(crate) mod testing;

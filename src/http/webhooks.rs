@@ -163,6 +163,10 @@ async fn handle(
             // The name of an unknown source is somebody's text: it is not logged by default.
             if reason == Rejection::UnknownSource {
                 tracing::debug!(source = name, "a delivery to an unknown source was refused");
+            } else if reason == Rejection::Overloaded {
+                // Thousands a second, when there are too many; the metric counts them, and a line
+                // each would cost more than the refusal itself.
+                tracing::debug!(source = name, "a delivery from {name} was put off: overload");
             } else {
                 tracing::warn!(
                     source = name,

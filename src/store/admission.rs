@@ -3,16 +3,25 @@
 //!
 //! Never ask for a ticket while a body is still arriving: slow senders would hold them all.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// How long an admitted delivery should wait for the writer at most.
 const WAIT: Duration = Duration::from_millis(100);
 
-/// So many are always admitted: a writer that is alone with one command looks slower than it is,
-/// because nobody shares the price of its commit.
+/// A transaction that takes longer than this has met a disk or a lock that stalls: nobody else is
+/// to wait for it.
+const STALL: Duration = Duration::from_millis(250);
+
+/// So many are always admitted, however slow the writer was: else nothing would tell that it is
+/// fast again.
 const AT_LEAST: usize = 32;
+
+/// A transaction of fewer commands than this could have taken so many at hardly any more cost: it
+/// is its commit that costs. Without this a writer that is alone with one command would look much
+/// slower than it is.
+const SHARED: usize = 32;
 
 /// So many are admitted at most. Below the writer's queue, so that the dispatcher's commands find
 /// room when deliveries are refused.
@@ -27,6 +36,9 @@ pub struct Admission {
     inside: AtomicUsize,
     /// Recent nanoseconds per command; 0 before the first.
     pace: AtomicU64,
+    /// Since when the writer is in a transaction, if it is.
+    busy_since: Mutex<Option<Instant>>,
+    closed: AtomicBool,
 }
 
 /// The right of one delivery to be worked on. Given back when dropped.
@@ -51,16 +63,38 @@ impl Admission {
         self.inside.load(Ordering::Acquire) < self.bound()
     }
 
+    /// The writer begins a transaction. Only the writer calls this.
+    pub fn begin(&self) {
+        *self.busy_since() = Some(Instant::now());
+    }
+
+    /// Lets nobody in any more.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
     /// The writer has answered so many commands after so long. Only the writer calls this.
     pub fn observe(&self, took: Duration, commands: usize) {
-        let Ok(commands) = u64::try_from(commands.max(1)) else { return };
+        *self.busy_since() = None;
+        let Ok(commands) = u64::try_from(commands.max(SHARED)) else { return };
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX) / commands;
         let before = self.pace.load(Ordering::Relaxed);
         self.pace.store(blend(before, nanos), Ordering::Relaxed);
     }
 
     fn bound(&self) -> usize {
+        if self.closed.load(Ordering::Acquire) {
+            return 0;
+        }
+        if self.busy_since().is_some_and(|since| since.elapsed() > STALL) {
+            return AT_LEAST;
+        }
         bound(self.pace.load(Ordering::Relaxed))
+    }
+
+    fn busy_since(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        // A plain value: no panic can leave it half-changed.
+        self.busy_since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -104,9 +138,22 @@ mod tests {
     }
 
     #[test]
+    fn a_transaction_that_stalls_and_a_closed_door_let_in_few_and_nobody() {
+        let admission = Arc::new(Admission::default());
+        admission.begin();
+        assert_eq!(admission.bound(), AT_MOST);
+        *admission.busy_since() = Instant::now().checked_sub(2 * STALL);
+        assert_eq!(admission.bound(), AT_LEAST);
+        admission.observe(Duration::from_micros(1), 1);
+        assert_eq!(admission.bound(), AT_MOST);
+        admission.close();
+        assert!(admission.admit().is_none() && !admission.has_room());
+    }
+
+    #[test]
     fn no_more_tickets_are_out_than_the_bound_and_each_comes_back_once() {
         let admission = Arc::new(Admission::default());
-        admission.observe(Duration::from_millis(1), 1);
+        admission.observe(Duration::from_millis(100), 100);
         let mut all = tickets(&admission);
         assert_eq!(all.len(), 100);
         assert!(!admission.has_room());
@@ -135,7 +182,9 @@ mod tests {
     #[test]
     fn one_slow_commit_alone_does_not_close_the_door() {
         let admission = Arc::new(Admission::default());
-        admission.observe(Duration::from_secs(5), 1);
+        admission.observe(Duration::from_millis(10), 1);
+        assert!(tickets(&admission).len() > 300);
+        admission.observe(Duration::from_secs(50), 1);
         assert_eq!(tickets(&admission).len(), AT_LEAST);
     }
 }

@@ -25,6 +25,7 @@ use crate::domain::ids::{
 };
 use crate::domain::incident::Incident;
 use crate::domain::lifecycle::Step;
+use crate::domain::retention::Retention;
 use crate::domain::severity::Rank;
 
 /// Why the store could not do what it was asked. In every case nothing was changed, or the caller
@@ -466,6 +467,39 @@ impl Census {
     }
 }
 
+/// How many rows one run of [`Store::prune`] has removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Deliveries.
+    pub deliveries: u64,
+    /// Ids by which redeliveries are recognised.
+    pub delivery_ids: u64,
+    /// Attempts.
+    pub attempts: u64,
+    /// Actions.
+    pub actions: u64,
+    /// Member alerts.
+    pub members: u64,
+    /// Incidents of which a newer generation exists.
+    pub incidents: u64,
+    /// Whether another run would find more to do now.
+    pub more: bool,
+}
+
+impl Pruned {
+    /// The tables, with how many of their rows are gone.
+    pub const fn tables(&self) -> [(&'static str, u64); 6] {
+        [
+            ("deliveries", self.deliveries),
+            ("delivery_ids", self.delivery_ids),
+            ("attempts", self.attempts),
+            ("actions", self.actions),
+            ("members", self.members),
+            ("incidents", self.incidents),
+        ]
+    }
+}
+
 /// What Casewright remembers. Every method that writes returns only after its commit is durable.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -556,6 +590,20 @@ pub trait Store: Send + Sync {
 
     /// Counts for metrics.
     async fn census(&self) -> Result<Census, StoreError>;
+
+    /// Forgets what is older than `horizon` says and needed by nobody; looks at no more than
+    /// `limit` rows of a table, so that intake is never held up for long.
+    ///
+    /// Never forgets: the newest generation of a key; anything of an incident that is not over;
+    /// an ended incident with an action that is not done; an attempt of an action that is not
+    /// done; the delivery that began an incident which is not over. An ended incident first loses
+    /// its alerts, attempts and actions, and then, if a newer generation exists, its row.
+    async fn prune(
+        &self,
+        horizon: &Retention,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Pruned, StoreError>;
 
     /// Whether the store takes writes now; makes a durable one to find out.
     async fn check(&self) -> Result<(), StoreError>;

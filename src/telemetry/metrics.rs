@@ -186,6 +186,11 @@ struct Reason {
     reason: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Table {
+    table: &'static str,
+}
+
 type Histograms = Family<VendorOperation, Histogram, fn() -> Histogram>;
 
 /// The metrics of one daemon. Made once, shared by `Arc`.
@@ -200,6 +205,7 @@ pub struct Metrics {
     commit_seconds: Histogram,
     template_failures: Family<Rule, Counter>,
     alarms: Family<Reason, Counter>,
+    pruned_rows: Family<Table, Counter>,
     incidents: Family<State, Gauge>,
     actions: Family<KindState, Gauge>,
     outbox_depth: Gauge<f64, std::sync::atomic::AtomicU64>,
@@ -238,6 +244,7 @@ impl Metrics {
             commit_seconds: commit_buckets(),
             template_failures: Family::default(),
             alarms: Family::default(),
+            pruned_rows: Family::default(),
             incidents: Family::default(),
             actions: Family::default(),
             outbox_depth: Gauge::default(),
@@ -319,6 +326,11 @@ impl Metrics {
             metrics.alarms.clone(),
         );
         registry.register(
+            "pruned_rows",
+            "Rows that nobody needed any more, removed from the store, by table",
+            metrics.pruned_rows.clone(),
+        );
+        registry.register(
             "build",
             "The version that runs",
             Info::new([("version", env!("CARGO_PKG_VERSION"))]),
@@ -368,6 +380,11 @@ impl Metrics {
     /// Something happened that a person must look at.
     pub fn alarm(&self, reason: &'static str) {
         self.alarms.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// So many rows of a table of the store were removed.
+    pub fn pruned(&self, table: &'static str, rows: u64) {
+        self.pruned_rows.get_or_create(&Table { table }).inc_by(rows);
     }
 
     /// Everything in the OpenMetrics text format. Without a snapshot (the store did not answer)

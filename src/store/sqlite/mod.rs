@@ -5,12 +5,19 @@
 //! file keeps a second process out, which is why leases of an earlier process can be taken over
 //! at once when the store is opened.
 
+mod backup;
+mod checks;
+mod health;
 mod ingest;
 mod open;
 mod outbox;
+mod prune;
 mod reads;
 mod rows;
+#[cfg(test)]
+mod start_tests;
 mod steps;
+mod verify;
 mod writer;
 
 use std::fs::File;
@@ -21,19 +28,25 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::SqlitePool;
+use tokio::sync::watch;
 
+pub use backup::BackupError;
 pub use open::OpenError;
+pub use verify::{Finding, Report, VerifyError, back_up, verify};
 
+use self::health::Health;
+use self::prune::Cursors;
 use self::writer::Writer;
 use super::admission::Admission;
 use super::{
     Action, Attempt, Census, Claim, ClaimRequest, DeliveryRecord, Intake, Lease, NewAttempt,
-    NotRevived, Receipt, Revival, Settlement, StepFn, Store, StoreError,
+    NotRevived, Pruned, Receipt, Revival, Settlement, StepFn, Store, StoreError,
 };
 use crate::domain::gate::Gate;
 use crate::domain::ids::{ActionId, IncidentId, InstallationId, VendorName};
 use crate::domain::incident::Incident;
 use crate::domain::lifecycle::Step;
+use crate::domain::retention::Retention;
 use crate::rng::Rng;
 
 /// Told of every commit: how long it took, and how many commands it made durable.
@@ -53,6 +66,9 @@ pub struct SqliteStore {
     installation: InstallationId,
     writer: Writer,
     readers: SqlitePool,
+    health: Health,
+    /// How far the present round of pruning has come.
+    pruning: tokio::sync::Mutex<Cursors>,
     /// Held as long as the store is open; the system releases it even if the process is killed.
     _lock: File,
 }
@@ -65,13 +81,32 @@ impl SqliteStore {
     ///
     /// See [`OpenError`]; every text says what to do.
     pub async fn open(options: Options, rng: &Rng) -> Result<Self, OpenError> {
-        let opened = open::open(&options.path, rng).await?;
+        Self::open_checking(options, rng, checks::CHECKED_AT_START).await
+    }
+
+    async fn open_checking(
+        options: Options,
+        rng: &Rng,
+        checked_at_start: u64,
+    ) -> Result<Self, OpenError> {
+        let opened = open::open(&options.path, rng, checked_at_start).await?;
+        let health = Health::default();
+        if opened.unchecked {
+            health.check_behind(&options.path);
+        }
         Ok(Self {
             installation: opened.installation,
-            writer: Writer::start(opened.writer, options.on_commit),
+            writer: Writer::start(opened.writer, options.on_commit, health.clone()),
             readers: opened.readers,
+            health,
+            pruning: tokio::sync::Mutex::default(),
             _lock: opened.lock,
         })
+    }
+
+    /// Tells if the file is found damaged after the start. From then on the store takes no writes.
+    pub fn damage(&self) -> watch::Receiver<Option<String>> {
+        self.health.watch()
     }
 }
 
@@ -210,6 +245,25 @@ impl Store for SqliteStore {
         reads::census(&self.readers).await
     }
 
+    async fn prune(
+        &self,
+        horizon: &Retention,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Pruned, StoreError> {
+        let mut cursors = self.pruning.lock().await;
+        let (horizon, from) = (*horizon, cursors.clone());
+        let (pruned, next) = self
+            .writer
+            .run(move |db| {
+                let from = from.clone();
+                Box::pin(async move { prune::prune(db, &horizon, now, limit, from).await.map(Ok) })
+            })
+            .await?;
+        *cursors = next;
+        Ok(pruned)
+    }
+
     async fn check(&self) -> Result<(), StoreError> {
         self.writer.run(|db| Box::pin(async move { steps::touch(db).await.map(Ok) })).await
     }
@@ -218,6 +272,7 @@ impl Store for SqliteStore {
         // The writer goes last: SQLite folds the WAL into the database when its last connection
         // closes, and only one that may write can do it. Whoever copies the file of a stopped
         // daemon must get all of it, or the newest cases would be opened again.
+        self.health.stop_checking().await;
         self.readers.close().await;
         self.writer.stop().await;
     }

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -11,14 +12,17 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection as _, SqlitePool};
+use tracing::info;
 
+use super::backup::{BackupError, Copy};
+use super::checks;
 use crate::domain::ids::InstallationId;
 use crate::rng::Rng;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// `PRAGMA application_id`: "CWRT". Tells our file from any other SQLite database.
-const APPLICATION_ID: i32 = 0x4357_5254;
+pub(super) const APPLICATION_ID: i32 = 0x4357_5254;
 
 /// How long a statement waits for a lock that a foreign process (a backup tool, say) holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -92,6 +96,46 @@ pub enum OpenError {
         /// What is wrong.
         why: String,
     },
+    /// Other machines may have it too.
+    #[error(
+        "{path} is on {kind}, a file system that is shared over a network: its locks do not keep a second daemon out, and a power cut can take what was acknowledged. Set store.sqlite to a path on a local disk."
+    )]
+    Network {
+        /// The database.
+        path: PathBuf,
+        /// The file system.
+        kind: &'static str,
+    },
+    /// A SQLite that may damage the file.
+    #[error(
+        "this casewright was built with SQLite {found}, which can damage a database; it needs {}.{}.{} or newer. Build it with its bundled SQLite.", checks::OLDEST_SQLITE.0, checks::OLDEST_SQLITE.1, checks::OLDEST_SQLITE.2
+    )]
+    OldSqlite {
+        /// Its version.
+        found: String,
+    },
+    /// Its structure is broken.
+    #[error(
+        "{path} is damaged: {what}. Keep a copy of it, see what is wrong with `casewright store verify {path}`, and put the newest backup in its place. Incidents that began after that backup are not in it: look at the vendor for their cases before you start."
+    )]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// It needs a newer schema, and there is no way back.
+    #[error(
+        "{path} has to be brought to schema {version}, but it could not be backed up before that, so it was left as it is: {error} Then start again."
+    )]
+    Backup {
+        /// The database.
+        path: PathBuf,
+        /// The schema that was to be.
+        version: i64,
+        /// Why.
+        error: BackupError,
+    },
     /// Anything else.
     #[error(
         "cannot open {path}: {error}. Check the disk and the rights on it; if the file is damaged, restore a backup."
@@ -109,9 +153,43 @@ pub(super) struct Opened {
     pub(super) writer: SqliteConnection,
     pub(super) readers: SqlitePool,
     pub(super) lock: File,
+    /// The file is to be checked behind the start.
+    pub(super) unchecked: bool,
 }
 
-pub(super) async fn open(path: &Path, rng: &Rng) -> Result<Opened, OpenError> {
+/// What a first look at the file has found.
+struct Visit {
+    /// It holds a store; else there is nothing in it yet.
+    ours: bool,
+    /// It is to be checked behind the start.
+    unchecked: bool,
+}
+
+/// Looks at the file before anything of it is changed. `doubtful`: an earlier process was cut off.
+async fn visit(
+    path: &Path,
+    db: &mut SqliteConnection,
+    doubtful: bool,
+    checked_at_start: u64,
+) -> Result<Visit, OpenError> {
+    refuse_old_sqlite(path, db).await?;
+    let ours = refuse_others(path, db).await?;
+    let doubtful = doubtful && ours;
+    let small = checks::size_of(path) <= checked_at_start;
+    if doubtful && small {
+        refuse_damaged(path, db).await?;
+    }
+    if ours {
+        back_up_before_migrating(path, db).await?;
+    }
+    Ok(Visit { ours, unchecked: doubtful && !small })
+}
+
+pub(super) async fn open(
+    path: &Path,
+    rng: &Rng,
+    checked_at_start: u64,
+) -> Result<Opened, OpenError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)
             .map_err(|error| OpenError::Path { path: folder.to_owned(), error })?;
@@ -120,7 +198,11 @@ pub(super) async fn open(path: &Path, rng: &Rng) -> Result<Opened, OpenError> {
     if path.is_dir() {
         return Err(OpenError::Folder { path: path.to_owned() });
     }
+    if let Some(kind) = checks::network(path) {
+        return Err(OpenError::Network { path: path.to_owned(), kind });
+    }
     let lock = lock(path)?;
+    let doubtful = checks::was_cut_off(path);
     make_private(path)?;
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -128,8 +210,12 @@ pub(super) async fn open(path: &Path, rng: &Rng) -> Result<Opened, OpenError> {
         .busy_timeout(BUSY_TIMEOUT);
     let visitor = options.clone().disable_statement_logging();
     let mut visitor = visitor.connect().await.map_err(explain)?;
-    let ours = refuse_others(path, &mut visitor).await?;
-    visitor.close().await.map_err(explain)?;
+    let visited = visit(path, &mut visitor, doubtful, checked_at_start).await;
+    // Also after a refusal, and waited for: the last connection that closes deletes the log, and
+    // must not delete that of whoever comes next.
+    let closed = visitor.close().await.map_err(explain);
+    let Visit { ours, unchecked } = visited?;
+    closed?;
     let options = options
         .foreign_keys(true)
         .pragma("trusted_schema", "OFF")
@@ -170,7 +256,7 @@ pub(super) async fn open(path: &Path, rng: &Rng) -> Result<Opened, OpenError> {
         .connect_with(options.read_only(true).create_if_missing(false))
         .await
         .map_err(explain)?;
-    Ok(Opened { installation, writer, readers, lock })
+    Ok(Opened { installation, writer, readers, lock, unchecked })
 }
 
 /// Makes a new database readable by its owner only: it holds what senders wrote. SQLite gives its
@@ -184,9 +270,7 @@ fn make_private(path: &Path) -> Result<(), OpenError> {
 }
 
 fn lock(path: &Path) -> Result<File, OpenError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let name = PathBuf::from(name);
+    let name = checks::beside(path, ".lock");
     let file = OpenOptions::new()
         .create(true)
         .truncate(false)
@@ -229,7 +313,50 @@ async fn refuse_others(path: &Path, db: &mut SqliteConnection) -> Result<bool, O
     Ok(true)
 }
 
-fn newest_known() -> i64 {
+async fn refuse_old_sqlite(path: &Path, db: &mut SqliteConnection) -> Result<(), OpenError> {
+    let found: String = sqlx::query_scalar("SELECT sqlite_version()")
+        .fetch_one(db)
+        .await
+        .map_err(|error| explain(path, &error))?;
+    if checks::recent_enough(&found) { Ok(()) } else { Err(OpenError::OldSqlite { found }) }
+}
+
+async fn refuse_damaged(path: &Path, db: &mut SqliteConnection) -> Result<(), OpenError> {
+    match checks::quick_check(db, &Arc::default()).await {
+        Ok(None) => Ok(()),
+        Ok(Some(what)) => Err(OpenError::Damaged { path: path.to_owned(), what }),
+        Err(error) => Err(explain(path, &error)),
+    }
+}
+
+/// A migration cannot be taken back, so what was there is kept beside it. A backup of the same
+/// step that is there already is replaced: it is older, and a start that fails again and again
+/// must not fill the disk.
+async fn back_up_before_migrating(path: &Path, db: &mut SqliteConnection) -> Result<(), OpenError> {
+    // Absent where the making of the database was cut off: then there is nothing to lose.
+    let applied: Vec<i64> = sqlx::query_scalar("SELECT version FROM _sqlx_migrations")
+        .fetch_all(&mut *db)
+        .await
+        .unwrap_or_default();
+    let pending = MIGRATIONS.iter().any(|migration| !applied.contains(&migration.version));
+    if applied.is_empty() || !pending {
+        return Ok(());
+    }
+    let version = newest_known();
+    let target = checks::beside(path, &format!(".before-schema-{version}"));
+    let made = match Copy::make(db, &target).await {
+        Ok(copy) => copy.replace(),
+        Err(error) => Err(error),
+    };
+    made.map_err(|error| OpenError::Backup { path: path.to_owned(), version, error })?;
+    info!(
+        backup = %target.display(), version,
+        "the store is brought to schema {version}; what it was before is in {}", target.display(),
+    );
+    Ok(())
+}
+
+pub(super) fn newest_known() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
@@ -256,6 +383,7 @@ fn explain(path: &Path, error: &sqlx::Error) -> OpenError {
     match primary {
         Some(5 | 6) => OpenError::Locked { path },
         Some(8) => OpenError::ReadOnly { path },
+        Some(11) => OpenError::Damaged { path, what: error.to_string() },
         Some(26) => OpenError::Foreign { path, why: "it is not a SQLite database".to_owned() },
         _ => OpenError::Other { path, error: error.to_string() },
     }

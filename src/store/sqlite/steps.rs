@@ -96,7 +96,7 @@ const UPSERT_INCIDENTS: &str = "
         value->>'origin', value->>'delivery', value->>'created_at', value->>'updated_at',
         value->>'last_seq', value->>'firing', value->>'resolved'
     FROM json_each(?1) WHERE true
-    ON CONFLICT (id) DO UPDATE SET rank = excluded.rank, state = excluded.state,
+    ON CONFLICT (id) DO UPDATE SET stripped = 0, rank = excluded.rank, state = excluded.state,
         case_id = excluded.case_id, due_at = excluded.due_at, ended_at = excluded.ended_at,
         open_seq = excluded.open_seq, updated_at = excluded.updated_at,
         last_seq = excluded.last_seq, firing = excluded.firing, resolved = excluded.resolved";

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tracing::error;
 
+use super::health::Health;
 use super::{CommitObserver, ingest};
 use crate::store::admission::{self, Admission};
 use crate::store::{Intake, Receipt, StoreError};
@@ -50,19 +51,22 @@ enum Command {
 pub(super) struct Writer {
     commands: Mutex<Option<mpsc::Sender<Command>>>,
     task: Mutex<Option<JoinHandle<()>>>,
-    admission: Arc<Admission>,
+    health: Health,
 }
 
 impl Writer {
-    pub(super) fn start(db: SqliteConnection, on_commit: Option<CommitObserver>) -> Self {
+    pub(super) fn start(
+        db: SqliteConnection,
+        on_commit: Option<CommitObserver>,
+        health: Health,
+    ) -> Self {
         let (commands, queue) = mpsc::channel(QUEUE);
-        let admission = Arc::new(Admission::default());
-        let task = tokio::spawn(run(db, queue, on_commit, admission.clone()));
-        Self { commands: Mutex::new(Some(commands)), task: Mutex::new(Some(task)), admission }
+        let task = tokio::spawn(run(db, queue, on_commit, health.admission().clone()));
+        Self { commands: Mutex::new(Some(commands)), task: Mutex::new(Some(task)), health }
     }
 
     pub(super) fn admission(&self) -> &Arc<Admission> {
-        &self.admission
+        self.health.admission()
     }
 
     pub(super) async fn ingest(&self, intake: Intake) -> Result<Receipt, StoreError> {
@@ -97,6 +101,7 @@ impl Writer {
     }
 
     fn sender(&self) -> Result<mpsc::Sender<Command>, StoreError> {
+        self.health.sound()?;
         lock(&self.commands).clone().ok_or_else(stopped)
     }
 }
@@ -148,6 +153,7 @@ async fn run(
         let mut commands = std::mem::take(&mut batch);
         let size = commands.len();
         let start = Instant::now();
+        admission.begin();
         match transact(&mut db, &mut commands).await {
             Ok(receipts) => {
                 if let Some(observer) = &on_commit {
