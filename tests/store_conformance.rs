@@ -18,6 +18,7 @@ use casewright::store::{
     ActionState, AttemptEnd, Claim, ClaimRequest, Fate, NewAttempt, NotRevived, Phase, Progress,
     Pruned, Revival, Settlement, Store, StoreError, Turn,
 };
+use jiff::Timestamp;
 use support::{News, at, closing, firing, key, resolved};
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -66,6 +67,10 @@ impl Bench {
 
     async fn claim(&self, now: i64) -> Vec<Claim> {
         self.claim_as(asking(), now).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.store().next_due(&[asking().vendor]).await
     }
 
     async fn claim_one(&self, now: i64) -> Claim {
@@ -352,7 +357,7 @@ async fn timers_are_rows_that_survive_a_restart(mut bench: Bench) {
     bench.hear(bench.news("a", &["x"]).policy(policy.clone())).await;
     bench.restart().await;
     assert!(bench.store().due_incidents(at(299), 10).await.expect("read").is_empty());
-    assert_eq!(bench.store().next_due().await.expect("read"), Some(at(300)));
+    assert_eq!(bench.next_due().await.expect("read"), Some(at(300)));
     let due = bench.store().due_incidents(at(300), 10).await.expect("read");
     let decide =
         Arc::new(move |incident: &Incident| step(Some(incident), &Event::Timer, &policy, at(300)));
@@ -363,11 +368,13 @@ async fn timers_are_rows_that_survive_a_restart(mut bench: Bench) {
 }
 
 async fn next_due_is_the_earliest_of_actions_leases_and_timers(bench: Bench) {
-    assert_eq!(bench.store().next_due().await.expect("read"), None);
+    assert_eq!(bench.next_due().await.expect("read"), None);
     bench.hear(bench.news("a", &["x"]).at(at(50))).await;
-    assert_eq!(bench.store().next_due().await.expect("read"), Some(at(50)));
+    assert_eq!(bench.next_due().await.expect("read"), Some(at(50)));
     bench.claim_one(50).await;
-    assert_eq!(bench.store().next_due().await.expect("read"), Some(at(110)), "its lease runs out");
+    assert_eq!(bench.next_due().await.expect("read"), Some(at(110)), "its lease runs out");
+    let others = bench.store().next_due(&["somebody-else".into()]).await.expect("read");
+    assert_eq!(others, None, "only the vendors that were asked for");
 }
 
 async fn the_census_counts_what_there_is(bench: Bench) {
@@ -700,7 +707,7 @@ async fn holding(bench: &Bench) -> Claim {
 async fn what_is_held_is_given_to_nobody_and_nothing_overtakes_it(mut bench: Bench) {
     let claim = holding(&bench).await;
     assert_eq!(bench.claim(3).await.len(), 0);
-    assert_eq!(bench.store().next_due().await.expect("read"), None);
+    assert_eq!(bench.next_due().await.expect("read"), None);
     assert_eq!(bench.store().census().await.expect("read").unfinished(), 0);
     bench.restart().await;
     let waiting = bench.store().for_people(10).await.expect("read");

@@ -19,10 +19,12 @@ use crate::store::{ClaimRequest, Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 use crate::time::between;
 
-/// Longest nap; everything that matters wakes the loop earlier.
-const LONGEST_NAP: Duration = Duration::from_secs(5);
+/// Longest nap; everything that matters wakes the loop earlier, but for a machine's clock that is
+/// set.
+const LONGEST_NAP: Duration = Duration::from_secs(15);
 
-/// Nap when something is due but cannot be worked on: all slots taken, or the vendor paused.
+/// Nap when something is due but was not given out: it was sent before, and no repeats are granted
+/// just now.
 const BLOCKED_NAP: Duration = Duration::from_millis(250);
 
 /// How many timers are fired in one go.
@@ -55,21 +57,26 @@ impl Dispatcher {
         while !stop.is_cancelled() {
             // A wake-up that arrives between looking for work and waiting is kept as a permit, so
             // it is not missed.
-            self.fire_timers().await;
             self.probe_vendors(&mut working);
-            let claimed = self.claim(&mut working).await;
-            while let Some(finished) = working.try_join_next() {
-                report(finished);
+            let mut nap = self.nap().await;
+            if nap.is_zero() {
+                self.fire_timers().await;
+                let claimed = self.claim(&mut working).await;
+                while let Some(finished) = working.try_join_next() {
+                    report(finished);
+                }
+                if claimed > 0 {
+                    continue;
+                }
+                nap = BLOCKED_NAP;
             }
-            if claimed > 0 {
-                continue;
-            }
-            let nap = self.nap().await;
+            // Always asked in one order, so that a simulated run can be repeated.
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
+                Some(finished) = working.join_next(), if !working.is_empty() => report(finished),
                 () = self.wake.notified() => {}
                 () = self.clock.sleep(nap) => {}
-                Some(finished) = working.join_next(), if !working.is_empty() => report(finished),
             }
         }
         info!(unfinished = working.len(), "the dispatcher stops; it finishes what it has begun");
@@ -180,13 +187,24 @@ impl Dispatcher {
         Ok(())
     }
 
+    /// Until something is due that can be worked on; zero if something is. What is due at a vendor
+    /// that is left alone, or all of whose slots are taken, is no reason to look; that its gate
+    /// opens is one, and that work ends wakes the loop.
     async fn nap(&self) -> Duration {
-        match self.store.next_due().await {
-            Ok(Some(due)) => {
-                let wait = between(self.clock.now(), due);
-                if wait.is_zero() { BLOCKED_NAP } else { wait.min(LONGEST_NAP) }
+        let now = self.clock.now();
+        let (mut longest, mut vendors) = (LONGEST_NAP, Vec::new());
+        for lane in &self.lanes {
+            match lane.admits(now) {
+                Admission::Free if lane.slots.available_permits() > 0 => {
+                    vendors.push(lane.name.clone());
+                }
+                Admission::Wait(until) => longest = longest.min(between(now, until)),
+                Admission::Free | Admission::Probe => {}
             }
-            Ok(None) => LONGEST_NAP,
+        }
+        match self.store.next_due(&vendors).await {
+            Ok(Some(due)) => between(self.clock.now(), due).min(longest),
+            Ok(None) => longest,
             Err(error) => {
                 self.trouble("ask what is due next", &error);
                 LONGEST_NAP

@@ -372,6 +372,7 @@ impl Dispatcher {
     async fn bounded<T>(&self, lane: &Lane, work: impl Future<Output = T>) -> Option<T> {
         let deadline: Duration = lane.deadline();
         tokio::select! {
+            biased;
             done = work => Some(done),
             () = self.clock.sleep(deadline) => None,
         }

@@ -569,9 +569,9 @@ pub trait Store: Send + Sync {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// When the next action of the given vendors is due or a lease runs out, and when the next
-    /// timer does; whichever is earlier.
-    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
+    /// When the next action of the given vendors is due, a lease of theirs runs out, or a timer of
+    /// any incident does; whichever is earliest.
+    async fn next_due(&self, vendors: &[VendorName]) -> Result<Option<Timestamp>, StoreError>;
 
     /// One incident.
     async fn incident(&self, id: &IncidentId) -> Result<Option<Incident>, StoreError>;

@@ -217,8 +217,8 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        reads::next_due(&self.readers).await
+    async fn next_due(&self, vendors: &[VendorName]) -> Result<Option<Timestamp>, StoreError> {
+        reads::next_due(&self.readers, vendors).await
     }
 
     async fn incident(&self, id: &IncidentId) -> Result<Option<Incident>, StoreError> {

@@ -36,22 +36,30 @@ pub(super) async fn due_incidents(
     rows.iter().map(|row| Reader(row).text("id").map(IncidentId::from_stored)).collect()
 }
 
-pub(super) async fn next_due(readers: &SqlitePool) -> Result<Option<Timestamp>, StoreError> {
+pub(super) async fn next_due(
+    readers: &SqlitePool,
+    vendors: &[VendorName],
+) -> Result<Option<Timestamp>, StoreError> {
+    let vendors: Vec<&str> = vendors.iter().map(VendorName::as_str).collect();
     let row = sqlx::query(
         // The condition on both states is what lets SQLite use the index.
         "SELECT min(due) AS due FROM (
-             SELECT (SELECT a.due_at FROM actions a INDEXED BY actions_waiting
-                 WHERE a.state IN ('ready', 'leased') AND a.state = 'ready'
+             SELECT (SELECT a.due_at FROM actions a INDEXED BY actions_by_age
+                 WHERE a.vendor = asked.value
+                   AND a.state IN ('ready', 'leased') AND a.state = 'ready'
                    AND NOT EXISTS (SELECT 1 FROM actions earlier
                        WHERE earlier.incident = a.incident AND earlier.seq < a.seq
                          AND earlier.state IN ('ready', 'leased', 'held')
                          AND earlier.kind <> 'recheck')
                  ORDER BY a.due_at LIMIT 1) AS due
+             FROM json_each(?1) asked
              UNION ALL
              SELECT min(lease_until) FROM actions WHERE state = 'leased'
+                 AND vendor IN (SELECT value FROM json_each(?1))
              UNION ALL
              SELECT min(due_at) FROM incidents WHERE due_at IS NOT NULL)",
     )
+    .bind(serde_json::Value::from(vendors).to_string())
     .fetch_one(readers)
     .await
     .map_err(unavailable)?;
