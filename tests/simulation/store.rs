@@ -1,0 +1,266 @@
+//! The real store, as the simulated daemon sees it. It lives on a runtime of its own; each call
+//! blocks the world until it has been answered, so that no time passes meanwhile and there is one
+//! order of things.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use casewright::domain::gate::Gate;
+use casewright::domain::ids::{ActionId, DeliveryId, IncidentId, InstallationId, VendorName};
+use casewright::domain::incident::Incident;
+use casewright::domain::lifecycle::Step;
+use casewright::domain::retention::Retention;
+use casewright::store::admission::Admission;
+use casewright::store::sqlite::SqliteStore;
+use casewright::store::{
+    Action, Attempt, Census, Claim, ClaimRequest, DeliveryRecord, Intake, Lease, NewAttempt,
+    NotRevived, Phase, Progress, Pruned, Receipt, Revival, Settlement, StepFn, Store, StoreError,
+    Verdict,
+};
+use jiff::Timestamp;
+use tokio::runtime::Handle;
+
+use super::life::Life;
+
+/// See the [module](self).
+pub(crate) struct SimStore {
+    /// What became of each delivery that was kept in this life.
+    pub(crate) kept: Arc<Mutex<Kept>>,
+    pub(crate) inner: Arc<SqliteStore>,
+    pub(crate) life: Arc<Life>,
+    pub(crate) runtime: Handle,
+}
+
+/// Deliveries with what was decided about their alerts.
+pub(crate) type Kept = BTreeMap<DeliveryId, Vec<Verdict>>;
+
+/// Runs something on another runtime and blocks until it is done.
+pub(crate) fn block<T: Send + 'static>(
+    runtime: &Handle,
+    work: impl Future<Output = T> + Send + 'static,
+) -> T {
+    let (done, result) = std::sync::mpsc::channel();
+    runtime.spawn(async move {
+        let _ = done.send(work.await);
+    });
+    result.recv().expect("the store's runtime has ended, or the store has panicked")
+}
+
+/// Like [`block`], for what must be made and kept on one thread.
+pub(crate) fn block_made<T: Send, W: Future<Output = T>>(
+    runtime: &Handle,
+    make: impl FnOnce() -> W + Send,
+) -> T {
+    std::thread::scope(|threads| {
+        threads.spawn(|| runtime.block_on(make())).join().expect("the store does not panic")
+    })
+}
+
+impl SimStore {
+    /// A call, with a seam before it is made and one before its answer is heard.
+    async fn call<T, F, W>(&self, name: &str, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(Arc<SqliteStore>) -> W,
+        W: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        self.life.pass(&format!("before {name}")).await;
+        let result = block(&self.runtime, work(self.inner.clone()));
+        if let Err(error) = &result {
+            self.life.ground.say(&format!("{name}: {error}"));
+        }
+        self.life.pass(&format!("after {name}")).await;
+        result
+    }
+
+    /// The same decision, with what it does to an incident written down.
+    fn watched(&self, decide: StepFn) -> StepFn {
+        let ground = self.life.ground.clone();
+        Arc::new(move |incident: &Incident| {
+            let step = decide(incident);
+            if let Some(after) = step.incident.as_ref().filter(|_| step.changed) {
+                ground.count(&format!("{} -> {}", incident.state.name(), after.state.name()));
+            }
+            step
+        })
+    }
+}
+
+#[async_trait]
+impl Store for SimStore {
+    fn installation(&self) -> &InstallationId {
+        self.inner.installation()
+    }
+
+    fn admission(&self) -> &Arc<Admission> {
+        self.inner.admission()
+    }
+
+    async fn ingest(&self, intake: Intake) -> Result<Receipt, StoreError> {
+        let (decide, ground) = (intake.decide.clone(), self.life.ground.clone());
+        let decide = Arc::new(move |known: &casewright::store::Known| {
+            let decision = decide(known);
+            for step in decision.steps.iter().filter(|step| step.changed) {
+                let Some(after) = &step.incident else { continue };
+                let before = known.get(&after.key).filter(|before| before.id == after.id);
+                let before = before.map_or("none", |before| before.state.name());
+                ground.count(&format!("{before} -> {}", after.state.name()));
+            }
+            decision
+        });
+        let delivery = intake.delivery.id.clone();
+        let receipt = self
+            .call("ingest", |store| async move { store.ingest(Intake { decide, ..intake }).await })
+            .await?;
+        let told = format!("delivery {}", receipt.fate.name());
+        self.life.ground.say(&format!("{told}: {delivery}"));
+        self.life.ground.count(&told);
+        self.kept.lock().unwrap().insert(delivery, receipt.verdicts.clone());
+        Ok(receipt)
+    }
+
+    async fn due_incidents(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<IncidentId>, StoreError> {
+        self.call("due", |store| async move { store.due_incidents(now, limit).await }).await
+    }
+
+    async fn advance(&self, id: &IncidentId, decide: StepFn) -> Result<Option<Step>, StoreError> {
+        let (id, decide) = (id.clone(), self.watched(decide));
+        self.call("advance", |store| async move { store.advance(&id, decide).await }).await
+    }
+
+    async fn claim(
+        &self,
+        request: ClaimRequest,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<Vec<Claim>, StoreError> {
+        let claims = self
+            .call("claim", |store| async move { store.claim(request, now, lease).await })
+            .await?;
+        for claim in &claims {
+            let (id, phase) = (&claim.action.id, claim.action.phase.name());
+            self.life.ground.say(&format!("claimed {id} {} {phase}", claim.action.kind.name()));
+        }
+        Ok(claims)
+    }
+
+    async fn begin_attempt(&self, lease: &Lease, attempt: NewAttempt) -> Result<(), StoreError> {
+        let lease = lease.clone();
+        self.call("begin", |store| async move { store.begin_attempt(&lease, attempt).await }).await
+    }
+
+    async fn settle(&self, lease: &Lease, settlement: Settlement) -> Result<(), StoreError> {
+        let ground = &self.life.ground;
+        let outcome = settlement.attempt.as_ref().map_or("-", |attempt| attempt.outcome);
+        let progress = match &settlement.progress {
+            Progress::Done => "done",
+            Progress::Dead => "dead",
+            Progress::Held => "held",
+            Progress::Next { phase: Phase::Send, .. } => "send",
+            Progress::Next { phase: Phase::Look { .. }, .. } => "look",
+        };
+        ground.say(&format!(
+            "settles {}: {outcome} -> {progress}: {}",
+            lease.action, settlement.message
+        ));
+        let counted = format!("{outcome} => {progress}");
+        let decide = settlement.decide.clone().map(|decide| self.watched(decide));
+        let (lease, settlement) = (lease.clone(), Settlement { decide, ..settlement });
+        let settled = self
+            .call("settle", |store| async move { store.settle(&lease, settlement).await })
+            .await;
+        ground.count(if settled.is_ok() { &counted } else { "outcome refused" });
+        settled
+    }
+
+    async fn revive(
+        &self,
+        action: &ActionId,
+        how: Revival,
+        now: Timestamp,
+        decide: StepFn,
+    ) -> Result<Result<Action, NotRevived>, StoreError> {
+        let (action, decide) = (action.clone(), self.watched(decide));
+        self.call("revive", |store| async move { store.revive(&action, how, now, decide).await })
+            .await
+    }
+
+    async fn for_people(&self, limit: u32) -> Result<Vec<Action>, StoreError> {
+        self.call("for people", |store| async move { store.for_people(limit).await }).await
+    }
+
+    async fn gate(&self, vendor: &VendorName) -> Result<Option<Gate>, StoreError> {
+        let vendor = vendor.clone();
+        self.call("gate", |store| async move { store.gate(&vendor).await }).await
+    }
+
+    async fn keep_gate(
+        &self,
+        vendor: &VendorName,
+        gate: &Gate,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.life.ground.count(&format!("gate {}", gate.name(now)));
+        let (vendor, gate) = (vendor.clone(), gate.clone());
+        self.call("keep gate", |store| async move { store.keep_gate(&vendor, &gate, now).await })
+            .await
+    }
+
+    async fn next_due(&self, vendors: &[VendorName]) -> Result<Option<Timestamp>, StoreError> {
+        let vendors = vendors.to_vec();
+        self.call("next due", |store| async move { store.next_due(&vendors).await }).await
+    }
+
+    async fn incident(&self, id: &IncidentId) -> Result<Option<Incident>, StoreError> {
+        let id = id.clone();
+        self.call("incident", |store| async move { store.incident(&id).await }).await
+    }
+
+    async fn incidents(&self, limit: u32) -> Result<Vec<Incident>, StoreError> {
+        self.call("incidents", |store| async move { store.incidents(limit).await }).await
+    }
+
+    async fn actions(&self, incident: &IncidentId) -> Result<Vec<Action>, StoreError> {
+        let incident = incident.clone();
+        self.call("actions", |store| async move { store.actions(&incident).await }).await
+    }
+
+    async fn attempts(&self, incident: &IncidentId) -> Result<Vec<Attempt>, StoreError> {
+        let incident = incident.clone();
+        self.call("attempts", |store| async move { store.attempts(&incident).await }).await
+    }
+
+    async fn deliveries(&self, limit: u32) -> Result<Vec<DeliveryRecord>, StoreError> {
+        self.call("deliveries", |store| async move { store.deliveries(limit).await }).await
+    }
+
+    async fn census(&self) -> Result<Census, StoreError> {
+        self.call("census", |store| async move { store.census().await }).await
+    }
+
+    async fn prune(
+        &self,
+        horizon: &Retention,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Pruned, StoreError> {
+        let horizon = *horizon;
+        self.call("prune", |store| async move { store.prune(&horizon, now, limit).await }).await
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.call("check", |store| async move { store.check().await }).await
+    }
+
+    async fn close(&self) {
+        let store = self.inner.clone();
+        block(&self.runtime, async move { store.close().await });
+    }
+}
