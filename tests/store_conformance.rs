@@ -796,6 +796,9 @@ async fn what_is_alive_gone_or_superseded_is_not_revived(bench: Bench) {
     });
     bench.store().advance(&claim.incident.id, decide).await.expect("advanced");
     assert_eq!(revive(&bench, &claim, Revival::Send).await, Err(NotRevived::Superseded));
+    assert_eq!(bench.store().for_people(10).await.expect("read"), []);
+    let census = bench.store().census().await.expect("read");
+    assert_eq!(census.actions.get(&("open".to_owned(), "dead".to_owned())), None);
     assert_eq!(bench.claim(20).await.len(), 0);
 }
 

@@ -448,7 +448,7 @@ pub struct DeliveryRecord {
 pub struct Census {
     /// Incidents by state.
     pub incidents: HashMap<String, u64>,
-    /// Actions by kind and state.
+    /// Actions by kind and state; without dead open actions in whose place another came.
     pub actions: HashMap<(String, String), u64>,
     /// Unfinished actions by vendor.
     pub waiting: HashMap<VendorName, u64>,
@@ -555,7 +555,8 @@ pub trait Store: Send + Sync {
         decide: StepFn,
     ) -> Result<Result<Action, NotRevived>, StoreError>;
 
-    /// Actions that are held or dead letters, longest waiting first.
+    /// Actions that are held or dead letters, longest waiting first; without open actions in whose
+    /// place another came.
     async fn for_people(&self, limit: u32) -> Result<Vec<Action>, StoreError>;
 
     /// What is remembered of a vendor's gate.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use casewright::domain::action::ActionKind;
 use casewright::domain::ids::{ActionId, Identity, IncidentKey};
 use casewright::domain::incident::Incident;
 use casewright::rng::Rng;
@@ -163,7 +164,14 @@ fn nothing_twice_and_in_order(world: &World, books: &Books, case: &Filed) {
 /// Every incident that should have a case has it, and all that was decided about it was done.
 fn has_what_it_should(world: &World, books: &Books, incident: &Incident) {
     let actions = books.actions.get(incident.id.as_str()).map_or(&[][..], Vec::as_slice);
-    for action in actions.iter().filter(|action| action.state != ActionState::Done) {
+    let last_open = actions.iter().rfind(|action| action.kind == ActionKind::Open);
+    let superseded = |action: &Action| {
+        action.kind == ActionKind::Open
+            && action.state == ActionState::Dead
+            && last_open.is_some_and(|last| last.id != action.id)
+    };
+    let unfinished = |action: &&Action| action.state != ActionState::Done && !superseded(action);
+    for action in actions.iter().filter(unfinished) {
         world.ground.violated(format!(
             "{} ({}) is {} in the end",
             action.id,

@@ -66,13 +66,14 @@ impl Site {
         if weather.down {
             return if self.dice.chance(0.5) { Fault::NotSent } else { Fault::RequestLost };
         }
+        let troubled = weather.lag > 0.0;
+        if troubled && self.latest > 30.0 && asked.opens().is_some() && self.dice.chance(0.4) {
+            return Fault::Late;
+        }
         // Reads are many, and only have to be repeated.
         let share = if asked.writes() { weather.faults } else { weather.faults / 3.0 };
         if !self.dice.chance(share) {
             return Fault::None;
-        }
-        if self.latest > TIMEOUT.as_secs_f64() * 3.0 && asked.writes() && self.dice.chance(0.4) {
-            return Fault::Late;
         }
         let all = [
             Fault::NotSent,

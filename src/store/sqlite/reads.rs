@@ -111,8 +111,10 @@ pub(super) async fn for_people(
     limit: u32,
 ) -> Result<Vec<Action>, StoreError> {
     let rows = sqlx::query(
-        "SELECT * FROM actions WHERE state IN ('held', 'dead') ORDER BY due_at, incident, seq
-         LIMIT ?1",
+        "SELECT * FROM actions a WHERE state IN ('held', 'dead')
+             AND (kind <> 'open' OR EXISTS (SELECT 1 FROM incidents i
+                 WHERE i.id = a.incident AND i.open_seq = a.seq))
+         ORDER BY due_at, incident, seq LIMIT ?1",
     )
     .bind(i64::from(limit))
     .fetch_all(readers)
@@ -170,10 +172,15 @@ pub(super) async fn census(readers: &SqlitePool) -> Result<Census, StoreError> {
     for row in &rows {
         census.incidents.insert(Reader(row).text("state")?, count(row)?);
     }
-    let rows = sqlx::query("SELECT kind, state, count(*) AS n FROM actions GROUP BY kind, state")
-        .fetch_all(readers)
-        .await
-        .map_err(unavailable)?;
+    let rows = sqlx::query(
+        "SELECT kind, state, count(*) AS n FROM actions a
+         WHERE state <> 'dead' OR kind <> 'open' OR EXISTS (SELECT 1 FROM incidents i
+             WHERE i.id = a.incident AND i.open_seq = a.seq)
+         GROUP BY kind, state",
+    )
+    .fetch_all(readers)
+    .await
+    .map_err(unavailable)?;
     for row in &rows {
         let reader = Reader(row);
         census.actions.insert((reader.text("kind")?, reader.text("state")?), count(row)?);
