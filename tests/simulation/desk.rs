@@ -33,7 +33,9 @@ pub(crate) struct Filed {
 /// What is known of the requests for one case.
 #[derive(Debug, Default)]
 struct Wanted {
-    /// Requests that may still come true.
+    /// Requests that were sent.
+    sent: u32,
+    /// Those that may still come true.
     outstanding: u32,
     /// Since when the client does not know what came of its last request.
     unknown_since: Option<Timestamp>,
@@ -156,6 +158,12 @@ impl Desk {
         }
         wanted.read.clear();
         wanted.outstanding += 1;
+        wanted.sent += 1;
+    }
+
+    /// Whether a case was asked for only once.
+    pub(crate) fn is_first(&self, marker: &str) -> bool {
+        self.wanted.get(marker).is_none_or(|wanted| wanted.sent <= 1)
     }
 
     /// A request for a case cannot come true any more, or has.

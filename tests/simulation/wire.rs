@@ -39,7 +39,7 @@ pub(crate) struct Site {
     pub(crate) dice: Dice,
     /// Whether the daemon's clock may be set while a request is on its way.
     pub(crate) clock_jumps: bool,
-    /// The longest time after which a late request still comes true, in seconds.
+    /// The longest time after which the first request for a case still comes true, in seconds.
     pub(crate) latest: f64,
 }
 
@@ -105,30 +105,41 @@ impl Site {
         SignedDuration::try_from(self.dice.seconds(0.0, longest)).expect("short")
     }
 
+    /// What the gateway says, if it does not let a request through.
+    fn turned_away(&self, asked: &Asked) -> Option<Answer> {
+        let answer = self.desk.lock().unwrap().turned_away(asked);
+        let denies = self.weather.lock().unwrap().denies;
+        let now = self.ground.true_now();
+        let denied = || Answer::gateway(401, "pep-authn/deny", "Inactive client token", now);
+        answer.or_else(|| denies.then(denied))
+    }
+
     fn does(&self, asked: &Asked) -> Answer {
         let lag = self.lag();
-        let mut desk = self.desk.lock().unwrap();
-        if let Some(answer) = desk.turned_away(asked) {
-            return answer;
-        }
-        if self.weather.lock().unwrap().denies {
-            let now = self.ground.true_now();
-            return Answer::gateway(401, "pep-authn/deny", "Inactive client token", now);
-        }
-        desk.does(asked, lag)
+        self.desk.lock().unwrap().does(asked, lag)
     }
 
     /// A request on its way: it reaches the vendor, or not, whatever becomes of the client.
     async fn travel(self: Arc<Self>, asked: Asked, fault: Fault) -> Result<Answer, ()> {
         let now = || self.ground.true_now();
         let latency = self.dice.seconds(0.02, 0.4);
+        if matches!(fault, Fault::NotSent | Fault::RequestLost) {
+            return Err(());
+        }
+        tokio::time::sleep(latency).await;
+        if let Some(answer) = self.turned_away(&asked) {
+            return Ok(answer);
+        }
         match fault {
-            Fault::NotSent | Fault::RequestLost => return Err(()),
-            // It comes true after the client has given up, but before it has looked for the last
-            // time.
-            Fault::Late => tokio::time::sleep(latency + self.dice.seconds(1.0, self.latest)).await,
-            Fault::Slow => tokio::time::sleep(latency + self.dice.seconds(1.0, 9.0)).await,
-            _ => tokio::time::sleep(latency).await,
+            // Behind the gateway it takes its time, and comes true after the client has given up.
+            Fault::Late => {
+                let first =
+                    asked.opens().is_some_and(|marker| self.desk.lock().unwrap().is_first(&marker));
+                let latest = if first { self.latest } else { 24.0 };
+                tokio::time::sleep(self.dice.seconds(1.0, latest)).await;
+            }
+            Fault::Slow => tokio::time::sleep(self.dice.seconds(1.0, 9.0)).await,
+            _ => {}
         }
         Ok(match fault {
             Fault::ErrorBefore => Answer::problem(500, "internal-server-error", "it failed"),
