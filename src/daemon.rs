@@ -1,5 +1,7 @@
 //! Wiring: from a checked setup to a running daemon, and back to silence without losing anything.
 
+mod parts;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,15 +15,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::clock::Clock;
-use crate::config::{
-    self, Lookup, ServerConfig, SourceConfig, SourceKind, VendorConfig, VendorKind,
-};
-use crate::dispatch::{Dispatcher, Lane, LaneSettings};
+use crate::config::{Lookup, ServerConfig, VendorKind};
+use crate::current::Current;
+use crate::dispatch::{Dispatcher, Lane, Lanes};
 use crate::domain::action::ActionKind;
 use crate::domain::gate::Gate;
-use crate::domain::ids::{SourceName, VendorName};
+use crate::domain::ids::VendorName;
 use crate::domain::incident::State;
-use crate::domain::pace::ListScope;
 use crate::http::admin::{self, Admin};
 use crate::http::body::Budget;
 use crate::http::server::{Limits, serve};
@@ -33,21 +33,15 @@ use crate::retention::Keeper;
 use crate::rng::Rng;
 use crate::sandbox::{self, Sandbox};
 use crate::setup::{Setup, akamai_access};
-use crate::sources::credential::{Auth, Basic, SecretHeader};
-use crate::sources::{Source, alertmanager::Alertmanager, pagerduty::PagerDuty};
 use crate::store::sqlite::{self, SqliteStore};
 use crate::store::{ActionState, Census, Store};
 use crate::telemetry::metrics::{Metrics, Snapshot, VendorStanding};
 use crate::time::between;
-use crate::vendors::Vendor;
-use crate::vendors::akamai::{Client, Settings, edgerc::Access};
+use crate::vendors::akamai::Client;
 
 /// How long a shutdown waits for what is under way. What is cut off then is looked for after the
 /// next start.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(20);
-
-/// How many actions of one vendor are worked on at once.
-const CONCURRENCY: usize = 4;
 
 /// The seams through which time, chance and the environment come in.
 #[derive(Clone)]
@@ -95,6 +89,7 @@ impl Daemon {
             config.sources.iter().map(|source| source.name.clone()).collect();
         let metrics = Arc::new(Metrics::new(&source_names));
         let (store, damage_watch) = open_store(&config.store.sqlite, &metrics, &rng).await?;
+        let playbook = Arc::new(playbook);
         let mut sandboxes = Vec::new();
         let mut lanes = Vec::new();
         let mut clients = Vec::new();
@@ -102,7 +97,7 @@ impl Daemon {
             let access = match &vendor.kind {
                 VendorKind::Sandbox { state, listen } => {
                     let sandbox = start_sandbox(*listen, state.clone(), &clock).await?;
-                    let access = sandbox_access(&sandbox)?;
+                    let access = parts::sandbox_access(&sandbox)?;
                     sandboxes.push(sandbox);
                     access
                 }
@@ -110,11 +105,20 @@ impl Daemon {
                     .map_err(anyhow::Error::msg)?
                     .with_context(|| format!("vendor `{}` has no credentials", vendor.name))?,
             };
-            let client = Arc::new(client(vendor, access, &clock, &rng)?);
-            lanes.push(Arc::new(lane(vendor, client.clone(), clock.now())));
+            let settings = parts::client_settings(vendor, access)?;
+            let client = Arc::new(Client::new(settings, clock.clone(), rng.clone())?);
+            let lane = Lane::new(
+                vendor.name.clone(),
+                client.clone(),
+                parts::lane_settings(vendor),
+                playbook.clone(),
+                clock.now(),
+            );
+            lanes.push(Arc::new(lane));
             clients.push((vendor.name.clone(), client));
         }
-        let playbook = Arc::new(playbook);
+        let lanes = Current::new(lanes);
+        let playbook = Current::from(playbook);
         let wake = Arc::new(Notify::new());
         let stop = CancellationToken::new();
         let intake = Arc::new(Intake {
@@ -125,9 +129,9 @@ impl Daemon {
             metrics: metrics.clone(),
             wake: wake.clone(),
         });
-        let sources = config.sources.iter().map(source).collect::<anyhow::Result<_>>()?;
+        let sources = Current::new(parts::sources(&config.sources)?);
         let public = webhooks::router(Webhooks {
-            sources: Arc::new(sources),
+            sources,
             accept: intake,
             metrics: metrics.clone(),
             clock: clock.clone(),
@@ -160,7 +164,7 @@ impl Daemon {
             wake,
         });
         let dispatcher = tokio::spawn(dispatcher.run(stop.clone()));
-        let preflight = tokio::spawn(preflight_all(clients.clone(), playbook, metrics));
+        let preflight = tokio::spawn(preflight_all(clients.clone(), playbook.get(), metrics));
         info!(
             %webhooks, %admin, millis = started.elapsed().as_millis(),
             "ready: webhooks at http://{webhooks}/webhooks/, metrics and health at http://{admin}/",
@@ -248,90 +252,17 @@ async fn start_sandbox(
     Ok(sandbox)
 }
 
-/// Who may talk to a simulation. Its credentials are no secret.
-///
-/// # Errors
-///
-/// None in practice: the simulation's own address and credentials are well-formed.
-pub fn sandbox_access(sandbox: &Sandbox) -> anyhow::Result<Access> {
-    let own = sandbox.credentials();
-    Ok(Access {
-        base: sandbox.base_url().parse()?,
-        credentials: crate::vendors::akamai::Credentials::new(
-            own.client_token.clone().into(),
-            own.client_secret.clone().into(),
-            own.access_token.clone().into(),
-        )?,
-    })
-}
-
-fn client(
-    vendor: &VendorConfig,
-    access: Access,
-    clock: &Arc<dyn Clock>,
-    rng: &Arc<Rng>,
-) -> anyhow::Result<Client> {
-    let list_scope = match &vendor.kind {
-        VendorKind::Akamai { list_scope, .. } => *list_scope,
-        VendorKind::Sandbox { .. } => ListScope::default(),
-    };
-    let settings = Settings::new(
-        vendor.name.clone(),
-        access.base,
-        access.credentials,
-        vendor.timeout,
-        list_scope,
-        vendor.rate,
-    )?;
-    Ok(Client::new(settings, clock.clone(), rng.clone())?)
-}
-
-fn lane(vendor: &VendorConfig, client: Arc<dyn Vendor>, now: Timestamp) -> Lane {
-    let settings = LaneSettings {
-        timeout: vendor.timeout,
-        retry: vendor.retry.clone(),
-        reconcile: vendor.reconcile,
-        breaker: vendor.breaker,
-        retries_per_second: vendor.rate.per_second * vendor.retry_share,
-        concurrency: CONCURRENCY,
-    };
-    Lane::new(vendor.name.clone(), client, settings, now)
-}
-
-fn source(config: &SourceConfig) -> anyhow::Result<(SourceName, Arc<dyn Source>)> {
-    let name = config.name.clone();
-    let source: Arc<dyn Source> = match &config.kind {
-        SourceKind::Alertmanager { auth } => Arc::new(Alertmanager::new(name, accepted(auth)?)),
-        SourceKind::PagerDuty { secrets } => Arc::new(PagerDuty::new(name, secrets.clone())),
-    };
-    Ok((config.name.clone(), source))
-}
-
-fn accepted(auth: &config::Auth) -> anyhow::Result<Auth> {
-    let basic: Vec<Basic> = auth
-        .basic
-        .iter()
-        .map(|(user, password)| Basic { user: user.clone(), password: password.clone() })
-        .collect();
-    let headers = auth
-        .header
-        .iter()
-        .map(|(name, values)| Ok(SecretHeader { name: name.parse()?, values: values.clone() }))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(Auth::new(&auth.bearer, &basic, &headers))
-}
-
 /// What a scrape is told of the store.
 fn snapshot_of(
     store: Arc<dyn Store>,
-    lanes: Vec<Arc<Lane>>,
+    lanes: Current<Lanes>,
     clock: Arc<dyn Clock>,
 ) -> admin::TakeSnapshot {
     Arc::new(move || {
         let (store, lanes, clock) = (store.clone(), lanes.clone(), clock.clone());
         Box::pin(async move {
             let census = store.census().await.ok()?;
-            let vendors = lanes.iter().map(|lane| standing(lane, clock.now())).collect();
+            let vendors = lanes.get().iter().map(|lane| standing(lane, clock.now())).collect();
             Some(Snapshot { vendors, ..tally(&census, clock.now()) })
         })
     })

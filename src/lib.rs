@@ -8,6 +8,7 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod current;
 pub mod daemon;
 pub mod dispatch;
 pub mod domain;

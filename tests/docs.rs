@@ -773,7 +773,7 @@ fn uses(module: &str) -> BTreeSet<String> {
 
 #[test]
 fn modules_know_only_what_is_below_them() {
-    let below = "clock rng time telemetry domain";
+    let below = "clock current rng time telemetry domain";
     let parts = "store vendors sources templates rules config";
     for (module, may) in [
         ("domain", "time".to_owned()),
