@@ -1,19 +1,24 @@
 //! Wiring: from a checked setup to a running daemon, and back to silence without losing anything.
 
+pub mod local_token;
 mod parts;
+mod reload;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use jiff::Timestamp;
+use secrecy::SecretString;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use self::reload::{Reloader, Running};
 use crate::clock::Clock;
 use crate::config::{Lookup, ServerConfig, VendorKind};
 use crate::current::Current;
@@ -23,10 +28,12 @@ use crate::domain::gate::Gate;
 use crate::domain::ids::VendorName;
 use crate::domain::incident::State;
 use crate::http::admin::{self, Admin};
+use crate::http::api::{self, Api, NotReloaded, Reload as _, Reloaded};
 use crate::http::body::Budget;
 use crate::http::server::{Limits, serve};
 use crate::http::webhooks::{self, Webhooks};
 use crate::intake::Intake;
+use crate::people::People;
 use crate::playbook::Playbook;
 use crate::preflight;
 use crate::retention::Keeper;
@@ -62,14 +69,14 @@ pub struct Daemon {
     pub admin: SocketAddr,
     /// What it remembers.
     pub store: Arc<dyn Store>,
-    /// Its vendors' clients, by name, for whoever wants to read cases back.
+    /// Its vendors' clients as of the start, by name, for whoever wants to read cases back.
     pub clients: Vec<(VendorName, Arc<Client>)>,
     /// The simulations that were started inside.
     pub sandboxes: Vec<Sandbox>,
     stop: CancellationToken,
     servers: Vec<JoinHandle<()>>,
     dispatcher: JoinHandle<()>,
-    preflight: JoinHandle<()>,
+    reloader: Arc<Reloader>,
     keeper: JoinHandle<()>,
     damage_watch: JoinHandle<()>,
 }
@@ -81,16 +88,18 @@ impl Daemon {
     ///
     /// A store that cannot be opened, an address that is taken, credentials that are not there:
     /// each says what to do.
-    pub async fn start(setup: Setup, world: World<'_>) -> anyhow::Result<Self> {
+    pub async fn start(setup: Setup, world: World<'static>) -> anyhow::Result<Self> {
         let started = Instant::now();
-        let Setup { config, playbook } = setup;
+        let Setup { config, playbook, path } = setup;
         let World { clock, rng, env } = world;
         let source_names: Vec<_> =
             config.sources.iter().map(|source| source.name.clone()).collect();
         let metrics = Arc::new(Metrics::new(&source_names));
         let (store, damage_watch) = open_store(&config.store.sqlite, &metrics, &rng).await?;
         let playbook = Arc::new(playbook);
+        let local_token = make_local_token(&config.store.sqlite, &rng);
         let mut sandboxes = Vec::new();
+        let mut simulations = BTreeMap::new();
         let mut lanes = Vec::new();
         let mut clients = Vec::new();
         for vendor in &config.vendors {
@@ -98,6 +107,7 @@ impl Daemon {
                 VendorKind::Sandbox { state, listen } => {
                     let sandbox = start_sandbox(*listen, state.clone(), &clock).await?;
                     let access = parts::sandbox_access(&sandbox)?;
+                    simulations.insert(vendor.name.clone(), access.clone());
                     sandboxes.push(sandbox);
                     access
                 }
@@ -131,18 +141,51 @@ impl Daemon {
         });
         let sources = Current::new(parts::sources(&config.sources)?);
         let public = webhooks::router(Webhooks {
-            sources,
+            sources: sources.clone(),
             accept: intake,
             metrics: metrics.clone(),
             clock: clock.clone(),
             body_deadline: config.server.body_timeout,
             budget: Budget::new(webhooks::BODY_BUDGET),
         });
+        let keys = Current::new(reload::keys(local_token.as_ref(), &config));
+        let preflight = preflight_all(clients.clone(), playbook.get(), metrics.clone());
+        let running = Running { clients: clients.clone(), preflight: tokio::spawn(preflight) };
+        let reloader = Arc::new(Reloader {
+            path,
+            env,
+            started: config.clone(),
+            store: store.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            wake: wake.clone(),
+            playbook: playbook.clone(),
+            sources,
+            lanes: lanes.clone(),
+            keys: keys.clone(),
+            local_token,
+            simulations,
+            running: Mutex::new(running),
+        });
+        let api = api::router(Api {
+            keys,
+            people: People {
+                store: store.clone(),
+                lanes: lanes.clone(),
+                playbook: playbook.clone(),
+                clock: clock.clone(),
+                wake: wake.clone(),
+            },
+            reload: reloader.clone(),
+            metrics: metrics.clone(),
+        });
         let private = admin::router(Admin {
             metrics: metrics.clone(),
             snapshot: snapshot_of(store.clone(), lanes.clone(), clock.clone()),
             not_ready: not_ready(store.clone(), stop.clone()),
         });
+        let private = private.merge(api);
+        metrics.files_in_force(clock.now());
         let (webhooks, first) =
             listen(config.server.listen, public, limits(&config.server), &stop).await?;
         let (admin, second) =
@@ -164,7 +207,6 @@ impl Daemon {
             wake,
         });
         let dispatcher = tokio::spawn(dispatcher.run(stop.clone()));
-        let preflight = tokio::spawn(preflight_all(clients.clone(), playbook.get(), metrics));
         info!(
             %webhooks, %admin, millis = started.elapsed().as_millis(),
             "ready: webhooks at http://{webhooks}/webhooks/, metrics and health at http://{admin}/",
@@ -179,17 +221,27 @@ impl Daemon {
             stop,
             servers,
             dispatcher,
-            preflight,
+            reloader,
             keeper,
             damage_watch,
         })
+    }
+
+    /// Has the files read anew, because `who` wants it: all of what they say is in force then, but
+    /// for what takes a restart, or nothing of it.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the files, which is logged as well.
+    pub async fn reload(&self, who: &str) -> Result<Reloaded, NotReloaded> {
+        self.reloader.reload(who).await
     }
 
     /// Stops taking webhooks, finishes what is under way, closes the store.
     pub async fn stop(self) {
         self.stop.cancel();
         // It only reads.
-        self.preflight.abort();
+        self.reloader.running.lock().await.preflight.abort();
         self.damage_watch.abort();
         let work = async {
             for server in self.servers {
@@ -216,6 +268,18 @@ async fn preflight_all(
 ) {
     for (vendor, client) in &clients {
         preflight::check(vendor, client, &playbook, &metrics).await;
+    }
+}
+
+/// Without it the daemon does all its work, so that it is missing ends nothing.
+fn make_local_token(database: &std::path::Path, rng: &Rng) -> Option<SecretString> {
+    match local_token::write(database, rng) {
+        Ok(token) => Some(token),
+        Err(error) => {
+            let path = local_token::path_of(database);
+            warn!(%error, "the token could not be written to {}: {error}; only tokens of `server.admin_tokens` are accepted", path.display());
+            None
+        }
     }
 }
 

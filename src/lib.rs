@@ -14,6 +14,7 @@ pub mod dispatch;
 pub mod domain;
 pub mod http;
 pub mod intake;
+pub mod people;
 pub mod playbook;
 pub mod preflight;
 pub mod retention;

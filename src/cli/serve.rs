@@ -1,19 +1,36 @@
-//! `casewright serve`: the daemon.
+//! `casewright serve`: the daemon. SIGHUP has it read its files anew.
 
 use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{ConfigArg, colorful, shutdown, tell};
 use crate::daemon::{Daemon, World};
 use crate::setup;
 
-pub(super) async fn run(args: &ConfigArg, world: World<'_>) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: &ConfigArg, world: World<'static>) -> anyhow::Result<ExitCode> {
+    // Before anything else: without somebody who listens, a SIGHUP ends the process.
+    let mut hangup = signal(SignalKind::hangup())?;
     let (setup, diagnostics) = setup::load(&args.config, world.env);
     if !diagnostics.is_empty() {
         tell(&diagnostics.render(colorful()));
     }
     let Some(setup) = setup else { return Ok(ExitCode::FAILURE) };
     let daemon = Daemon::start(setup, world).await?;
-    shutdown::requested().await?;
+    let stop = shutdown::requested();
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            asked = &mut stop => {
+                asked?;
+                break;
+            }
+            Some(()) = hangup.recv() => {
+                // What came of it is logged.
+                let _ = daemon.reload("SIGHUP").await;
+            }
+        }
+    }
     tracing::info!("stopping: no more webhooks are taken, what is under way is finished");
     daemon.stop().await;
     Ok(ExitCode::SUCCESS)

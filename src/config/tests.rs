@@ -179,7 +179,7 @@ limits: { cases: 20, per: 1h }
       |
       = help: an IP address is needed: `127.0.0.1:8080`
 
-    error: the admin listener has no access control yet, so it must stay on this machine
+    error: the admin listener speaks no TLS and shows metrics to everybody, so it must stay on this machine
      --> casewright.yaml:3:17
       |
     3 |   admin_listen: 0.0.0.0:8081
