@@ -133,8 +133,8 @@ impl House {
         copy_folder(&root().join("config/rules"), &house.path("config/rules"));
         copy_folder(&root().join("templates"), &house.path("templates"));
         copy_folder(&root().join("templates"), &house.path("config/templates"));
-        for secret in ["alertmanager-token", "pagerduty-secret"] {
-            house.write(&format!("config/{secret}"), "a-secret\n");
+        for secret in ["alertmanager-token", "pagerduty-secret", "ops-token"] {
+            house.write(&format!("config/{secret}"), "a-secret-of-some-length\n");
         }
         let edgerc = blocks(README, "ini").remove(0);
         house.write(".edgerc", &edgerc.replace("...", "x"));

@@ -144,7 +144,18 @@ mod tests {
             "labels": { "alertname": "A\u{7}", "property": "shop" }, "token": "[cw-0123]",
             "why": "not found", "last_attempt": { "reference": "ref-1" },
         });
-        insta::assert_snapshot!(list(&json!({ "actions": [action], "more": true })), @"");
+        insta::assert_snapshot!(list(&json!({ "actions": [action], "more": true })), @r#"
+        ACTION  STATE  KIND  VENDOR  SINCE                 RULE      CASE
+        0123/1  held   open  akamai  2026-08-01T10:00:00Z  edge-5xx  -
+            alert: alertname=A  property=shop
+            in the case's subject: [cw-0123]
+            why: not found
+            the vendor calls the exchange ref-1
+        There are more than these; the longest waiting come first.
+
+        casewright actions retry ACTION         reads the vendor's records, and sends what is not there
+        casewright actions retry ACTION --send  sends it; only if you have seen that it was not done
+        "#);
     }
 
     #[test]

@@ -74,6 +74,13 @@ mod tests {
             "rules": 6, "sources": 2, "vendors": 1, "resumed": ["akamai"],
             "restart": ["`server.listen` is another"], "report": "warning: x\n --> f",
         });
-        insta::assert_snapshot!(in_words(&answer), @"");
+        insta::assert_snapshot!(in_words(&answer), @r#"
+        the files are in force: 6 rules, 2 sources, 1 vendors
+        vendor akamai, which did not accept who we were, is probed now
+        needs a restart: `server.listen` is another
+
+        warning: x
+         --> f
+        "#);
     }
 }

@@ -112,7 +112,12 @@ mod tests {
             { "name": "other", "state": "open", "since": null, "next_probe": null,
               "paused_until": null, "unfinished": 0, "why": null },
         ]);
-        insta::assert_snapshot!(list(&json!({ "vendors": vendors })), @"");
+        insta::assert_snapshot!(list(&json!({ "vendors": vendors })), @r#"
+        VENDOR  STATE   SINCE                 NEXT PROBE            PAUSED UNTIL  UNFINISHED
+        akamai  denied  2026-08-01T10:00:00Z  2026-08-01T10:01:00Z  -             12
+            why: who are you?
+        other   open    -                     -                     -             0
+        "#);
     }
 
     #[test]

@@ -349,7 +349,7 @@ mod tests {
         let after = config(
             "server: { listen: 127.0.0.1:1, admin_listen: 127.0.0.1:2, max_connections: 3, \
              header_timeout: 4s, body_timeout: 5s }\n\
-             store: { sqlite: b.db, retention: { deliveries: 31d, attempts: 91d, incidents: 1y } }\n\
+             store: { sqlite: b.db, retention: { deliveries: 31d, attempts: 92d, incidents: 1y } }\n\
              vendors: [{ name: one, kind: sandbox, listen: 127.0.0.1:6 }, \
              { name: two, kind: sandbox }]\n",
         );
@@ -363,7 +363,7 @@ mod tests {
                 "`server.body_timeout` is now 5s, and 15s stays in force",
                 "`store.sqlite` is now b.db, and a.db stays in force",
                 "`store.retention.deliveries` is now 31d, and 30d stays in force",
-                "`store.retention.attempts` is now 91d, and 90d stays in force",
+                "`store.retention.attempts` is now 92d, and 90d stays in force",
                 "`store.retention.incidents` is now 1y, and 400d stays in force",
                 "`state` or `listen` of vendor `one` is another now, and the simulation goes on as it was",
                 "vendor `two` is new, and is not in force",

@@ -90,7 +90,8 @@ async fn a_held_action_that_a_person_vouches_for_is_sent_and_gets_exactly_one_ca
     assert_eq!(said["next"], "send");
     assert_untouched(&house.only_case().await);
     assert_eq!(house.requests("POST /cases"), 2);
-    assert_eq!(only_action(&house).await.state, ActionState::Done);
+    // Besides the action itself there is a later look for a second case, which finds none.
+    assert!(house.actions().await.iter().all(|action| action.state == ActionState::Done));
 
     // Once more is once too often.
     let complaint = house.command(&["actions", "retry", &id, "--send"]).await.failed();
