@@ -233,15 +233,21 @@ impl Daemon {
     /// # Errors
     ///
     /// What is wrong with the files, which is logged as well.
-    pub async fn reload(&self, who: &str) -> Result<Reloaded, NotReloaded> {
-        self.reloader.reload(who).await
+    pub fn reload(
+        &self,
+        who: &'static str,
+    ) -> impl Future<Output = Result<Reloaded, NotReloaded>> + Send + 'static {
+        let reloader = self.reloader.clone();
+        async move { reloader.reload(who).await }
     }
 
     /// Stops taking webhooks, finishes what is under way, closes the store.
     pub async fn stop(self) {
         self.stop.cancel();
-        // It only reads.
-        self.reloader.running.lock().await.preflight.abort();
+        // It only reads. A reload that is under way may go on reading; nobody waits for it.
+        if let Ok(running) = self.reloader.running.try_lock() {
+            running.preflight.abort();
+        }
         self.damage_watch.abort();
         let work = async {
             for server in self.servers {

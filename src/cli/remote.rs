@@ -91,7 +91,7 @@ impl Remote {
         let local = checked.store.map(|store| local_token::path_of(&store.sqlite));
         let token = if let Some(file) = &reach.token_file {
             read_token(file)?
-        } else if let Some(token) = process_env(TOKEN_VARIABLE) {
+        } else if let Some(token) = process_env(TOKEN_VARIABLE).filter(|token| !token.is_empty()) {
             SecretString::from(token.trim().to_owned())
         } else if let Some(token) = local.as_deref().and_then(|file| read_token(file).ok()) {
             // Before those of the config: it is the running daemon's, whatever was changed since.

@@ -26,8 +26,9 @@ pub(super) async fn run(args: &ConfigArg, world: World<'static>) -> anyhow::Resu
                 break;
             }
             Some(()) = hangup.recv() => {
-                // What came of it is logged.
-                let _ = daemon.reload("SIGHUP").await;
+                // In a task of its own: a disk that hangs must not keep a stop waiting. What comes
+                // of it is logged.
+                tokio::spawn(daemon.reload("SIGHUP"));
             }
         }
     }

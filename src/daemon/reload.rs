@@ -86,7 +86,7 @@ impl Reload for Reloader {
         let next = setup.and_then(|setup| match self.make(setup, &running.clients) {
             Ok(next) => Some(next),
             Err(wrong) => {
-                diagnostics.push(wrong);
+                diagnostics.push(*wrong);
                 None
             }
         });
@@ -114,9 +114,9 @@ impl Reloader {
         &self,
         setup: Setup,
         clients: &[(VendorName, Arc<Client>)],
-    ) -> Result<Next, Diagnostic> {
+    ) -> Result<Next, Box<Diagnostic>> {
         let Setup { config, playbook, .. } = setup;
-        let unusable = |why: String| Diagnostic::about_file(&self.path, why);
+        let unusable = |why: String| Box::new(Diagnostic::about_file(&self.path, why));
         self.refuse_absent_vendors(&playbook)?;
         let sources = parts::sources(&config.sources).map_err(|why| unusable(why.to_string()))?;
         let playbook = Arc::new(playbook);
@@ -139,7 +139,7 @@ impl Reloader {
     }
 
     /// A rule must not send to a vendor that only a restart would bring.
-    fn refuse_absent_vendors(&self, playbook: &Playbook) -> Result<(), Diagnostic> {
+    fn refuse_absent_vendors(&self, playbook: &Playbook) -> Result<(), Box<Diagnostic>> {
         let lanes = self.lanes.get();
         for rule in &playbook.rules.rules {
             let Then::Case(case) = &rule.then else { continue };
@@ -149,7 +149,7 @@ impl Reloader {
                     rule.name, case.vendor
                 );
                 let hint = "vendors come with a restart only: restart the daemon";
-                return Err(Diagnostic::about_file(&self.path, message).hint(hint));
+                return Err(Box::new(Diagnostic::about_file(&self.path, message).hint(hint)));
             }
         }
         Ok(())
