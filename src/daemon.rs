@@ -1,53 +1,54 @@
 //! Wiring: from a checked setup to a running daemon, and back to silence without losing anything.
 
+pub mod local_token;
+mod parts;
+mod reload;
+
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use jiff::Timestamp;
+use secrecy::SecretString;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use self::reload::{Reloader, Running};
 use crate::clock::Clock;
-use crate::config::{
-    self, Lookup, ServerConfig, SourceConfig, SourceKind, VendorConfig, VendorKind,
-};
-use crate::dispatch::{Dispatcher, Lane, LaneSettings};
+use crate::config::{Lookup, ServerConfig, VendorKind};
+use crate::current::Current;
+use crate::dispatch::{Dispatcher, Lane, Lanes};
 use crate::domain::action::ActionKind;
 use crate::domain::gate::Gate;
-use crate::domain::ids::{SourceName, VendorName};
+use crate::domain::ids::VendorName;
 use crate::domain::incident::State;
-use crate::domain::pace::ListScope;
 use crate::http::admin::{self, Admin};
+use crate::http::api::{self, Api, NotReloaded, Reload as _, Reloaded};
 use crate::http::body::Budget;
 use crate::http::server::{Limits, serve};
 use crate::http::webhooks::{self, Webhooks};
 use crate::intake::Intake;
+use crate::people::People;
 use crate::playbook::Playbook;
 use crate::preflight;
 use crate::retention::Keeper;
 use crate::rng::Rng;
 use crate::sandbox::{self, Sandbox};
 use crate::setup::{Setup, akamai_access};
-use crate::sources::credential::{Auth, Basic, SecretHeader};
-use crate::sources::{Source, alertmanager::Alertmanager, pagerduty::PagerDuty};
 use crate::store::sqlite::{self, SqliteStore};
 use crate::store::{ActionState, Census, Store};
 use crate::telemetry::metrics::{Metrics, Snapshot, VendorStanding};
 use crate::time::between;
-use crate::vendors::Vendor;
-use crate::vendors::akamai::{Client, Settings, edgerc::Access};
+use crate::vendors::akamai::Client;
 
 /// How long a shutdown waits for what is under way. What is cut off then is looked for after the
 /// next start.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(20);
-
-/// How many actions of one vendor are worked on at once.
-const CONCURRENCY: usize = 4;
 
 /// The seams through which time, chance and the environment come in.
 #[derive(Clone)]
@@ -68,14 +69,14 @@ pub struct Daemon {
     pub admin: SocketAddr,
     /// What it remembers.
     pub store: Arc<dyn Store>,
-    /// Its vendors' clients, by name, for whoever wants to read cases back.
+    /// Its vendors' clients as of the start, by name, for whoever wants to read cases back.
     pub clients: Vec<(VendorName, Arc<Client>)>,
     /// The simulations that were started inside.
     pub sandboxes: Vec<Sandbox>,
     stop: CancellationToken,
     servers: Vec<JoinHandle<()>>,
     dispatcher: JoinHandle<()>,
-    preflight: JoinHandle<()>,
+    reloader: Arc<Reloader>,
     keeper: JoinHandle<()>,
     damage_watch: JoinHandle<()>,
 }
@@ -87,22 +88,26 @@ impl Daemon {
     ///
     /// A store that cannot be opened, an address that is taken, credentials that are not there:
     /// each says what to do.
-    pub async fn start(setup: Setup, world: World<'_>) -> anyhow::Result<Self> {
+    pub async fn start(setup: Setup, world: World<'static>) -> anyhow::Result<Self> {
         let started = Instant::now();
-        let Setup { config, playbook } = setup;
+        let Setup { config, playbook, path } = setup;
         let World { clock, rng, env } = world;
         let source_names: Vec<_> =
             config.sources.iter().map(|source| source.name.clone()).collect();
         let metrics = Arc::new(Metrics::new(&source_names));
         let (store, damage_watch) = open_store(&config.store.sqlite, &metrics, &rng).await?;
+        let playbook = Arc::new(playbook);
+        let local_token = make_local_token(&config.store.sqlite, &rng);
         let mut sandboxes = Vec::new();
+        let mut simulations = BTreeMap::new();
         let mut lanes = Vec::new();
         let mut clients = Vec::new();
         for vendor in &config.vendors {
             let access = match &vendor.kind {
                 VendorKind::Sandbox { state, listen } => {
                     let sandbox = start_sandbox(*listen, state.clone(), &clock).await?;
-                    let access = sandbox_access(&sandbox)?;
+                    let access = parts::sandbox_access(&sandbox)?;
+                    simulations.insert(vendor.name.clone(), access.clone());
                     sandboxes.push(sandbox);
                     access
                 }
@@ -110,11 +115,20 @@ impl Daemon {
                     .map_err(anyhow::Error::msg)?
                     .with_context(|| format!("vendor `{}` has no credentials", vendor.name))?,
             };
-            let client = Arc::new(client(vendor, access, &clock, &rng)?);
-            lanes.push(Arc::new(lane(vendor, client.clone(), clock.now())));
+            let settings = parts::client_settings(vendor, access)?;
+            let client = Arc::new(Client::new(settings, clock.clone(), rng.clone())?);
+            let lane = Lane::new(
+                vendor.name.clone(),
+                client.clone(),
+                parts::lane_settings(vendor),
+                playbook.clone(),
+                clock.now(),
+            );
+            lanes.push(Arc::new(lane));
             clients.push((vendor.name.clone(), client));
         }
-        let playbook = Arc::new(playbook);
+        let lanes = Current::new(lanes);
+        let playbook = Current::from(playbook);
         let wake = Arc::new(Notify::new());
         let stop = CancellationToken::new();
         let intake = Arc::new(Intake {
@@ -125,20 +139,53 @@ impl Daemon {
             metrics: metrics.clone(),
             wake: wake.clone(),
         });
-        let sources = config.sources.iter().map(source).collect::<anyhow::Result<_>>()?;
+        let sources = Current::new(parts::sources(&config.sources)?);
         let public = webhooks::router(Webhooks {
-            sources: Arc::new(sources),
+            sources: sources.clone(),
             accept: intake,
             metrics: metrics.clone(),
             clock: clock.clone(),
             body_deadline: config.server.body_timeout,
             budget: Budget::new(webhooks::BODY_BUDGET),
         });
+        let keys = Current::new(reload::keys(local_token.as_ref(), &config));
+        let preflight = preflight_all(clients.clone(), playbook.get(), metrics.clone());
+        let running = Running { clients: clients.clone(), preflight: tokio::spawn(preflight) };
+        let reloader = Arc::new(Reloader {
+            path,
+            env,
+            started: config.clone(),
+            store: store.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            wake: wake.clone(),
+            playbook: playbook.clone(),
+            sources,
+            lanes: lanes.clone(),
+            keys: keys.clone(),
+            local_token,
+            simulations,
+            running: Mutex::new(running),
+        });
+        let api = api::router(Api {
+            keys,
+            people: People {
+                store: store.clone(),
+                lanes: lanes.clone(),
+                playbook: playbook.clone(),
+                clock: clock.clone(),
+                wake: wake.clone(),
+            },
+            reload: reloader.clone(),
+            metrics: metrics.clone(),
+        });
         let private = admin::router(Admin {
             metrics: metrics.clone(),
             snapshot: snapshot_of(store.clone(), lanes.clone(), clock.clone()),
             not_ready: not_ready(store.clone(), stop.clone()),
         });
+        let private = private.merge(api);
+        metrics.files_in_force(clock.now());
         let (webhooks, first) =
             listen(config.server.listen, public, limits(&config.server), &stop).await?;
         let (admin, second) =
@@ -160,7 +207,6 @@ impl Daemon {
             wake,
         });
         let dispatcher = tokio::spawn(dispatcher.run(stop.clone()));
-        let preflight = tokio::spawn(preflight_all(clients.clone(), playbook, metrics));
         info!(
             %webhooks, %admin, millis = started.elapsed().as_millis(),
             "ready: webhooks at http://{webhooks}/webhooks/, metrics and health at http://{admin}/",
@@ -175,17 +221,33 @@ impl Daemon {
             stop,
             servers,
             dispatcher,
-            preflight,
+            reloader,
             keeper,
             damage_watch,
         })
     }
 
+    /// Has the files read anew, because `who` wants it: all of what they say is in force then, but
+    /// for what takes a restart, or nothing of it.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the files, which is logged as well.
+    pub fn reload(
+        &self,
+        who: &'static str,
+    ) -> impl Future<Output = Result<Reloaded, NotReloaded>> + Send + 'static {
+        let reloader = self.reloader.clone();
+        async move { reloader.reload(who).await }
+    }
+
     /// Stops taking webhooks, finishes what is under way, closes the store.
     pub async fn stop(self) {
         self.stop.cancel();
-        // It only reads.
-        self.preflight.abort();
+        // It only reads. A reload that is under way may go on reading; nobody waits for it.
+        if let Ok(running) = self.reloader.running.try_lock() {
+            running.preflight.abort();
+        }
         self.damage_watch.abort();
         let work = async {
             for server in self.servers {
@@ -212,6 +274,18 @@ async fn preflight_all(
 ) {
     for (vendor, client) in &clients {
         preflight::check(vendor, client, &playbook, &metrics).await;
+    }
+}
+
+/// Without it the daemon does all its work, so that it is missing ends nothing.
+fn make_local_token(database: &std::path::Path, rng: &Rng) -> Option<SecretString> {
+    match local_token::write(database, rng) {
+        Ok(token) => Some(token),
+        Err(error) => {
+            let path = local_token::path_of(database);
+            warn!(%error, "the token could not be written to {}: {error}; only tokens of `server.admin_tokens` are accepted", path.display());
+            None
+        }
     }
 }
 
@@ -248,90 +322,17 @@ async fn start_sandbox(
     Ok(sandbox)
 }
 
-/// Who may talk to a simulation. Its credentials are no secret.
-///
-/// # Errors
-///
-/// None in practice: the simulation's own address and credentials are well-formed.
-pub fn sandbox_access(sandbox: &Sandbox) -> anyhow::Result<Access> {
-    let own = sandbox.credentials();
-    Ok(Access {
-        base: sandbox.base_url().parse()?,
-        credentials: crate::vendors::akamai::Credentials::new(
-            own.client_token.clone().into(),
-            own.client_secret.clone().into(),
-            own.access_token.clone().into(),
-        )?,
-    })
-}
-
-fn client(
-    vendor: &VendorConfig,
-    access: Access,
-    clock: &Arc<dyn Clock>,
-    rng: &Arc<Rng>,
-) -> anyhow::Result<Client> {
-    let list_scope = match &vendor.kind {
-        VendorKind::Akamai { list_scope, .. } => *list_scope,
-        VendorKind::Sandbox { .. } => ListScope::default(),
-    };
-    let settings = Settings::new(
-        vendor.name.clone(),
-        access.base,
-        access.credentials,
-        vendor.timeout,
-        list_scope,
-        vendor.rate,
-    )?;
-    Ok(Client::new(settings, clock.clone(), rng.clone())?)
-}
-
-fn lane(vendor: &VendorConfig, client: Arc<dyn Vendor>, now: Timestamp) -> Lane {
-    let settings = LaneSettings {
-        timeout: vendor.timeout,
-        retry: vendor.retry.clone(),
-        reconcile: vendor.reconcile,
-        breaker: vendor.breaker,
-        retries_per_second: vendor.rate.per_second * vendor.retry_share,
-        concurrency: CONCURRENCY,
-    };
-    Lane::new(vendor.name.clone(), client, settings, now)
-}
-
-fn source(config: &SourceConfig) -> anyhow::Result<(SourceName, Arc<dyn Source>)> {
-    let name = config.name.clone();
-    let source: Arc<dyn Source> = match &config.kind {
-        SourceKind::Alertmanager { auth } => Arc::new(Alertmanager::new(name, accepted(auth)?)),
-        SourceKind::PagerDuty { secrets } => Arc::new(PagerDuty::new(name, secrets.clone())),
-    };
-    Ok((config.name.clone(), source))
-}
-
-fn accepted(auth: &config::Auth) -> anyhow::Result<Auth> {
-    let basic: Vec<Basic> = auth
-        .basic
-        .iter()
-        .map(|(user, password)| Basic { user: user.clone(), password: password.clone() })
-        .collect();
-    let headers = auth
-        .header
-        .iter()
-        .map(|(name, values)| Ok(SecretHeader { name: name.parse()?, values: values.clone() }))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(Auth::new(&auth.bearer, &basic, &headers))
-}
-
 /// What a scrape is told of the store.
 fn snapshot_of(
     store: Arc<dyn Store>,
-    lanes: Vec<Arc<Lane>>,
+    lanes: Current<Lanes>,
     clock: Arc<dyn Clock>,
 ) -> admin::TakeSnapshot {
     Arc::new(move || {
         let (store, lanes, clock) = (store.clone(), lanes.clone(), clock.clone());
         Box::pin(async move {
             let census = store.census().await.ok()?;
-            let vendors = lanes.iter().map(|lane| standing(lane, clock.now())).collect();
+            let vendors = lanes.get().iter().map(|lane| standing(lane, clock.now())).collect();
             Some(Snapshot { vendors, ..tally(&census, clock.now()) })
         })
     })

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tracing::debug;
 
 use crate::clock::Clock;
+use crate::current::Current;
 use crate::domain::alert::{Alert, AlertStatus, Labels};
 use crate::domain::ids::{
     DeliveryId, Identity, IncidentKey, InstallationId, RuleName, SourceName, VendorName,
@@ -32,8 +33,8 @@ use crate::telemetry::metrics::{AlertResult, Metrics};
 pub struct Intake {
     /// Where decisions are kept.
     pub store: Arc<dyn Store>,
-    /// Rules and templates.
-    pub playbook: Arc<Playbook>,
+    /// Rules and templates. A delivery is decided by those that count when it is taken in.
+    pub playbook: Current<Playbook>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// For delivery ids.
@@ -69,7 +70,7 @@ impl Intake {
     ) -> Result<(DeliveryId, Receipt), StoreError> {
         let id = self.delivery_id(now);
         let installation = self.store.installation();
-        let plan = Plan::make(self.playbook.clone(), installation, &id, received, now);
+        let plan = Plan::make(self.playbook.get(), installation, &id, received, now);
         let delivery = Delivery {
             id: id.clone(),
             source: source.clone(),

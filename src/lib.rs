@@ -8,11 +8,13 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod current;
 pub mod daemon;
 pub mod dispatch;
 pub mod domain;
 pub mod http;
 pub mod intake;
+pub mod people;
 pub mod playbook;
 pub mod preflight;
 pub mod retention;

@@ -18,6 +18,8 @@ pub struct Setup {
     pub config: Config,
     /// Rules and templates.
     pub playbook: Playbook,
+    /// The daemon's own file, to be read again.
+    pub path: PathBuf,
 }
 
 /// Reads and checks everything. There is a setup only if there is no error.
@@ -49,7 +51,11 @@ pub fn load(path: &Path, env: Lookup<'_>) -> (Option<Setup>, Diagnostics) {
         }
     }
     let config = checked.config.filter(|_| !diagnostics.has_errors());
-    let setup = config.map(|config| Setup { config, playbook: Playbook { rules, templates } });
+    let setup = config.map(|config| Setup {
+        config,
+        playbook: Playbook { rules, templates },
+        path: path.to_owned(),
+    });
     (setup, diagnostics)
 }
 

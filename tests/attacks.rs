@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use casewright::clock::{Clock as _, SystemClock};
+use casewright::current::Current;
 use casewright::dispatch::{Dispatcher, Lane, LaneSettings};
 use casewright::domain::catalog::{Catalog, Category};
 use casewright::domain::ids::AccountId;
@@ -167,11 +168,15 @@ fn dispatcher(store: Arc<SqliteStore>, metrics: &Arc<Metrics>, lanes: &[&str]) -
         concurrency: 1,
     };
     let now = SystemClock.now();
-    let lane = |name: &&str| Arc::new(Lane::new((*name).into(), Arc::new(Silent), settings(), now));
+    let playbook = Arc::new(setup.expect("good").playbook);
+    let lane = |name: &&str| {
+        let name = (*name).into();
+        Arc::new(Lane::new(name, Arc::new(Silent), settings(), playbook.clone(), now))
+    };
     Dispatcher {
         store,
-        lanes: lanes.iter().map(lane).collect(),
-        playbook: Arc::new(setup.expect("good").playbook),
+        lanes: Current::new(lanes.iter().map(lane).collect()),
+        playbook: Current::from(playbook.clone()),
         clock: Arc::new(SystemClock),
         rng: Arc::new(Rng::from_os()),
         metrics: metrics.clone(),

@@ -32,7 +32,9 @@ use casewright::sources::alertmanager::Alertmanager;
 use casewright::sources::credential::Auth;
 use casewright::store::sqlite::{self, SqliteStore};
 use casewright::store::{Fate, Store as _};
-use casewright::telemetry::metrics::{AlertResult, Metrics, Rejection, Snapshot, VendorStanding};
+use casewright::telemetry::metrics::{
+    AdminCall, AlertResult, Metrics, Rejection, Snapshot, VendorStanding,
+};
 use casewright::templates::{RenderContext, TemplateSet};
 use http::HeaderMap;
 use regex::Regex;
@@ -131,8 +133,8 @@ impl House {
         copy_folder(&root().join("config/rules"), &house.path("config/rules"));
         copy_folder(&root().join("templates"), &house.path("templates"));
         copy_folder(&root().join("templates"), &house.path("config/templates"));
-        for secret in ["alertmanager-token", "pagerduty-secret"] {
-            house.write(&format!("config/{secret}"), "a-secret\n");
+        for secret in ["alertmanager-token", "pagerduty-secret", "ops-token"] {
+            house.write(&format!("config/{secret}"), "a-secret-of-some-length\n");
         }
         let edgerc = blocks(README, "ini").remove(0);
         house.write(".edgerc", &edgerc.replace("...", "x"));
@@ -331,6 +333,8 @@ fn metrics() -> String {
     metrics.template_failure(&"edge-5xx".into());
     metrics.alarm("refused");
     metrics.pruned("deliveries", 1);
+    metrics.admin_call(AdminCall::Reload, "done");
+    metrics.files_in_force("2026-08-01T10:00:00Z".parse().unwrap());
     let snapshot = Snapshot {
         incidents: vec![("open", 1)],
         actions: vec![("open", "done", 1)],
@@ -773,7 +777,7 @@ fn uses(module: &str) -> BTreeSet<String> {
 
 #[test]
 fn modules_know_only_what_is_below_them() {
-    let below = "clock rng time telemetry domain";
+    let below = "clock current rng time telemetry domain";
     let parts = "store vendors sources templates rules config";
     for (module, may) in [
         ("domain", "time".to_owned()),
@@ -789,7 +793,8 @@ fn modules_know_only_what_is_below_them() {
         ("intake", format!("{below} {parts} playbook")),
         ("dispatch", format!("{below} {parts} playbook")),
         ("retention", format!("{below} store")),
-        ("http", format!("{below} {parts} intake dispatch")),
+        ("people", format!("{below} {parts} playbook dispatch")),
+        ("http", format!("{below} {parts} intake dispatch people")),
     ] {
         let may: BTreeSet<String> = may.split(' ').map(str::to_owned).collect();
         let more: Vec<String> = uses(module).difference(&may).cloned().collect();

@@ -1,11 +1,15 @@
 //! The command line: one file per command.
 
+mod actions;
 mod check;
 mod demo;
+mod reload;
+mod remote;
 mod sandbox;
 mod serve;
 mod shutdown;
 mod store;
+mod vendors;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -44,6 +48,12 @@ enum Command {
     Sandbox(sandbox::Args),
     /// Back the store up, or check it, also while the daemon runs.
     Store(store::Args),
+    /// Show what waits for a person, and have it tried again.
+    Actions(actions::Args),
+    /// Show how the vendors stand, and have one probed at once.
+    Vendors(vendors::Args),
+    /// Have the running daemon read its files anew.
+    Reload(reload::Args),
 }
 
 /// Which config.
@@ -73,7 +83,7 @@ enum Output {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     // A demo's own output is what it is about; its log would stand in the way.
-    let quiet = matches!(cli.command, Command::Demo(_) | Command::Check(_) | Command::Store(_));
+    let quiet = !matches!(cli.command, Command::Serve(_) | Command::Sandbox(_));
     let filter = cli.log.as_deref().or(quiet.then_some("error"));
     if let Err(error) = logs::init(None, filter) {
         return fail(&error.into());
@@ -89,6 +99,9 @@ pub fn main() -> ExitCode {
             Command::Demo(args) => demo::run(&args, world()).await,
             Command::Sandbox(args) => sandbox::run(args, world()).await,
             Command::Store(args) => store::run(args).await,
+            Command::Actions(args) => actions::run(args).await,
+            Command::Vendors(args) => vendors::run(args).await,
+            Command::Reload(args) => reload::run(args).await,
         }
     });
     match result {

@@ -1,19 +1,37 @@
-//! `casewright serve`: the daemon.
+//! `casewright serve`: the daemon. SIGHUP has it read its files anew.
 
 use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{ConfigArg, colorful, shutdown, tell};
 use crate::daemon::{Daemon, World};
 use crate::setup;
 
-pub(super) async fn run(args: &ConfigArg, world: World<'_>) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: &ConfigArg, world: World<'static>) -> anyhow::Result<ExitCode> {
+    // Before anything else: without somebody who listens, a SIGHUP ends the process.
+    let mut hangup = signal(SignalKind::hangup())?;
     let (setup, diagnostics) = setup::load(&args.config, world.env);
     if !diagnostics.is_empty() {
         tell(&diagnostics.render(colorful()));
     }
     let Some(setup) = setup else { return Ok(ExitCode::FAILURE) };
     let daemon = Daemon::start(setup, world).await?;
-    shutdown::requested().await?;
+    let stop = shutdown::requested();
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            asked = &mut stop => {
+                asked?;
+                break;
+            }
+            Some(()) = hangup.recv() => {
+                // In a task of its own: a disk that hangs must not keep a stop waiting. What comes
+                // of it is logged.
+                tokio::spawn(daemon.reload("SIGHUP"));
+            }
+        }
+    }
     tracing::info!("stopping: no more webhooks are taken, what is under way is finished");
     daemon.stop().await;
     Ok(ExitCode::SUCCESS)

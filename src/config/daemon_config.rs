@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use secrecy::{ExposeSecret as _, SecretString};
+
 use crate::domain::ids::{SourceName, VendorName};
 use crate::domain::retention::Retention;
 
@@ -12,6 +14,7 @@ use super::decode::{Field, Located, Section, quote};
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::document::Document;
 use super::interpolate::Lookup;
+use super::name::Word;
 use super::source_config::{self, SourceConfig};
 use super::source_file::Holds;
 use super::source_file::Place;
@@ -22,6 +25,8 @@ use super::vendor_config::{self, VendorConfig};
 pub struct Config {
     /// Where it listens, and its limits.
     pub server: ServerConfig,
+    /// Who may act through the admin listener, beside whoever may read the database.
+    pub admin_tokens: Vec<AdminToken>,
     /// Where it remembers.
     pub store: StoreConfig,
     /// Patterns of rule files, resolved.
@@ -61,6 +66,21 @@ impl Default for ServerConfig {
     }
 }
 
+/// A token that lets somebody act through the admin listener.
+#[derive(Debug, Clone)]
+pub struct AdminToken {
+    /// Whose it is: what the log says. Unique.
+    pub name: String,
+    /// The token.
+    pub token: SecretString,
+}
+
+/// The name under which the token beside the database is logged.
+pub const LOCAL_TOKEN: &str = "local";
+
+/// An admin token of fewer characters could be guessed.
+const SHORTEST_TOKEN: usize = 16;
+
 /// Where the daemon remembers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreConfig {
@@ -98,6 +118,11 @@ pub struct Checked {
     pub config: Option<Config>,
     /// What the rule files need.
     pub rules: RuleInputs,
+    /// The listeners, also where the rest of the file has errors: who talks to the daemon needs no
+    /// more.
+    pub server: ServerConfig,
+    /// The tokens that could be read.
+    pub admin_tokens: Vec<AdminToken>,
     /// Where the store is, also where the rest of the file has errors: a backup needs no more.
     pub store: Option<StoreConfig>,
     /// The folder of templates, also where the rest of the file has errors.
@@ -142,7 +167,9 @@ impl Config {
 
 fn read_root(mut root: Section<'_>, checked: &mut Checked) -> Option<Config> {
     let inputs = &mut checked.rules;
-    let server = root.section("server").map(read_server).unwrap_or_default();
+    let (server, admin_tokens) = root.section("server").map(read_server).unwrap_or_default();
+    checked.server = server;
+    checked.admin_tokens.clone_from(&admin_tokens);
     let store = match root.section("store") {
         Some(section) => read_store(section),
         None => {
@@ -181,10 +208,18 @@ fn read_root(mut root: Section<'_>, checked: &mut Checked) -> Option<Config> {
     inputs.vendors_complete =
         !vendors.is_empty() && vendors.len() == root.sections("vendors").len();
     root.finish();
-    Some(Config { server, store: store?, rules, templates: templates?, sources, vendors })
+    Some(Config {
+        server,
+        admin_tokens,
+        store: store?,
+        rules,
+        templates: templates?,
+        sources,
+        vendors,
+    })
 }
 
-fn read_server(mut section: Section<'_>) -> ServerConfig {
+fn read_server(mut section: Section<'_>) -> (ServerConfig, Vec<AdminToken>) {
     let default = ServerConfig::default();
     let listen = section.with_default("listen", default.listen);
     let admin = section.optional::<Located<SocketAddr>>("admin_listen");
@@ -197,7 +232,7 @@ fn read_server(mut section: Section<'_>) -> ServerConfig {
         if !value.ip().is_loopback() {
             section.error_at(
                 place.clone(),
-                "the admin listener has no access control yet, so it must stay on this machine",
+                "the admin listener speaks no TLS and shows metrics to everybody, so it must stay on this machine",
                 "listen on `127.0.0.1:8081`, and put a proxy with access control in front of it",
             );
         } else if *value == listen && value.port() != 0 {
@@ -205,9 +240,37 @@ fn read_server(mut section: Section<'_>) -> ServerConfig {
             section.error_at(place.clone(), message, "webhooks and administration stay apart");
         }
     }
+    let tokens = read_admin_tokens(&mut section);
     section.finish();
     let admin_listen = admin.map_or(default.admin_listen, |admin| admin.value);
-    ServerConfig { listen, admin_listen, max_connections, header_timeout, body_timeout }
+    let server =
+        ServerConfig { listen, admin_listen, max_connections, header_timeout, body_timeout };
+    (server, tokens)
+}
+
+fn read_admin_tokens(server: &mut Section<'_>) -> Vec<AdminToken> {
+    let mut tokens: Vec<AdminToken> = Vec::new();
+    for mut section in server.sections("admin_tokens") {
+        let name = section.required::<Located<Word>>("name");
+        let place = section.place();
+        let token = section.secret("token");
+        if let Some(Located { value: Word(name), place }) = &name
+            && (name == LOCAL_TOKEN || tokens.iter().any(|token| token.name == *name))
+        {
+            let message = format!("the name {} is taken", quote(name));
+            let hint = "the log tells by the name who did what: give this one another";
+            section.error_at(place.clone(), message, hint);
+        }
+        if token.as_ref().is_some_and(|token| token.expose_secret().len() < SHORTEST_TOKEN) {
+            let message = format!("the token is shorter than {SHORTEST_TOKEN} characters");
+            section.error_at(place, message, "make one with `openssl rand -hex 32`");
+        }
+        section.finish();
+        if let (Some(name), Some(token)) = (name, token) {
+            tokens.push(AdminToken { name: name.value.0, token });
+        }
+    }
+    tokens
 }
 
 fn read_store(mut section: Section<'_>) -> Option<StoreConfig> {

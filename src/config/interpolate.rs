@@ -11,7 +11,7 @@ use super::source_file::{Place, SourceFile};
 use super::yaml::{Node, Text, Value};
 
 /// Looks a variable of the environment up. An argument, so that tests need no environment.
-pub type Lookup<'e> = &'e dyn Fn(&str) -> Option<String>;
+pub type Lookup<'e> = &'e (dyn Fn(&str) -> Option<String> + Sync);
 
 /// The environment of this process. A variable that is not UTF-8 counts as absent.
 pub fn process_env(name: &str) -> Option<String> {

@@ -28,7 +28,9 @@ pub mod vendor_config;
 mod within;
 pub mod yaml;
 
-pub use daemon_config::{Config, KnownVendor, RuleInputs, ServerConfig, StoreConfig};
+pub use daemon_config::{
+    AdminToken, Config, KnownVendor, LOCAL_TOKEN, RuleInputs, ServerConfig, StoreConfig,
+};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use interpolate::{Lookup, process_env};
 pub use source_config::{Auth, SourceConfig, SourceKind};

@@ -28,6 +28,15 @@ impl Decode for RuleName {
     }
 }
 
+/// A name that is nothing but a name: that of a token.
+pub(super) struct Word(pub(super) String);
+
+impl Decode for Word {
+    fn decode(field: &Field<'_>) -> Option<Self> {
+        word(field, "").map(Self)
+    }
+}
+
 fn word(field: &Field<'_>, also: &str) -> Option<String> {
     let text: String = field.decode()?;
     let plain = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit();

@@ -18,6 +18,7 @@ pub const MAX_BYTES: u64 = 1024 * 1024;
 /// Keys whose values, at any depth below them, are never shown.
 const SENSITIVE: &[&str] = &[
     "access_token",
+    "admin_tokens",
     "auth",
     "basic",
     "bearer",

@@ -179,7 +179,7 @@ limits: { cases: 20, per: 1h }
       |
       = help: an IP address is needed: `127.0.0.1:8080`
 
-    error: the admin listener has no access control yet, so it must stay on this machine
+    error: the admin listener speaks no TLS and shows metrics to everybody, so it must stay on this machine
      --> casewright.yaml:3:17
       |
     3 |   admin_listen: 0.0.0.0:8081
@@ -201,7 +201,7 @@ limits: { cases: 20, per: 1h }
     5 |   max_conections: **
       |   ^^^^^^^^^^^^^^ unknown key
       |
-      = help: did you mean `max_connections`? known here: listen, admin_listen, max_connections, header_timeout, body_timeout
+      = help: did you mean `max_connections`? known here: listen, admin_listen, max_connections, header_timeout, body_timeout, admin_tokens
 
     error: PostgreSQL is not supported by this version
      --> casewright.yaml:7:3
@@ -750,5 +750,27 @@ mod whatever_a_file_says {
             let shown = rendered(&text);
             prop_assert!(!shown.contains("hunter2"), "{}\n{}", text, shown);
         }
+    }
+}
+
+#[test]
+fn an_admin_token_needs_a_name_of_its_own_and_must_not_be_guessable() {
+    let tokens = |tokens: &str| {
+        let text = GOOD.replace("server:\n", &format!("server:\n  admin_tokens: [{tokens}]\n"));
+        let found = check(&text).diagnostics;
+        found.sorted().iter().map(|found| found.message.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(tokens("{ name: ops, token: 0123456789abcdef }"), [""; 0]);
+    for (wrong, told) in [
+        ("{ name: ops, token: 0123456789abcde }", "the token is shorter than 16 characters"),
+        ("{ name: local, token: 0123456789abcdef }", "the name `local` is taken"),
+        ("{ name: Ops!, token: 0123456789abcdef }", "this value cannot be a name"),
+        ("{ name: ops }", "`server.admin_tokens[0]` needs `token` or `token_file`"),
+        (
+            "{ name: a, token: 0123456789abcdef }, { name: a, token: 0123456789abcdef }",
+            "the name `a` is taken",
+        ),
+    ] {
+        assert_eq!(tokens(wrong), [told], "{wrong}");
     }
 }

@@ -1,4 +1,9 @@
 //! A lane: one vendor, with its own limits, so that a vendor that is down never blocks another.
+//!
+//! A lane is made of one reading of the files. When they are read anew, its
+//! [successor](Lane::successor) takes over what is known of the vendor (its gate, the slots that are taken);
+//! whoever works on an action keeps the lane that it began with. Never change a lane's vendor,
+//! settings or playbook under work that has begun.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,9 +13,10 @@ use tokio::sync::Semaphore;
 
 use crate::domain::backoff::Retry;
 use crate::domain::budget::RetryBudget;
-use crate::domain::gate::{Admission, Breaker, Change, Gate, Sign};
+use crate::domain::gate::{Admission, Breaker, Cause, Change, Gate, Sign};
 use crate::domain::ids::VendorName;
 use crate::domain::pace::Reconcile;
+use crate::playbook::Playbook;
 use crate::store::Turn;
 use crate::vendors::Vendor;
 
@@ -39,8 +45,11 @@ pub struct Lane {
     pub vendor: Arc<dyn Vendor>,
     /// How the lane behaves.
     pub settings: LaneSettings,
+    /// Rules and templates of the same reading.
+    pub playbook: Arc<Playbook>,
+    edition: u64,
     pub(super) slots: Arc<Semaphore>,
-    condition: Mutex<Condition>,
+    condition: Arc<Mutex<Condition>>,
 }
 
 /// What changes from exchange to exchange.
@@ -50,6 +59,28 @@ struct Condition {
     /// Counts claims, for turns by age.
     claims: u32,
     probing: bool,
+    /// A person, or new credentials, asked for a probe while one was under way: what that one
+    /// finds is older than the wish.
+    probes_again: bool,
+    /// What the vendor said when the trouble began, for people.
+    why: Option<String>,
+    /// Of the lane that is in force.
+    edition: u64,
+}
+
+impl Condition {
+    fn resume(&mut self, now: Timestamp) -> bool {
+        let any = self.gate.resume(now);
+        self.probes_again |= any && self.probing;
+        any
+    }
+
+    fn changed(&mut self, change: Change) -> Change {
+        if change == Change::Recovered {
+            self.why = None;
+        }
+        change
+    }
 }
 
 /// What a lane may claim now.
@@ -71,13 +102,50 @@ impl Lane {
         name: VendorName,
         vendor: Arc<dyn Vendor>,
         settings: LaneSettings,
+        playbook: Arc<Playbook>,
         now: Timestamp,
     ) -> Self {
         let slots = Arc::new(Semaphore::new(settings.concurrency.max(1)));
         let budget = RetryBudget::full(settings.retries_per_second, now);
-        let condition =
-            Mutex::new(Condition { gate: Gate::default(), budget, claims: 0, probing: false });
-        Self { name, vendor, settings, slots, condition }
+        let condition = Arc::new(Mutex::new(Condition {
+            gate: Gate::default(),
+            budget,
+            claims: 0,
+            probing: false,
+            probes_again: false,
+            why: None,
+            edition: 0,
+        }));
+        Self { name, vendor, settings, playbook, edition: 0, slots, condition }
+    }
+
+    /// The same lane by another reading of the files. Changes nothing before it
+    /// [takes over](Self::take_over).
+    #[must_use]
+    pub fn successor(
+        &self,
+        vendor: Arc<dyn Vendor>,
+        settings: LaneSettings,
+        playbook: Arc<Playbook>,
+    ) -> Self {
+        Self {
+            name: self.name.clone(),
+            vendor,
+            settings,
+            playbook,
+            edition: self.edition.wrapping_add(1),
+            slots: self.slots.clone(),
+            condition: self.condition.clone(),
+        }
+    }
+
+    /// From now on this lane is in force. `true` if the vendor did not accept who we were: it is
+    /// then probed at once, because we may be somebody else now.
+    pub fn take_over(&self, now: Timestamp) -> bool {
+        let mut condition = self.condition();
+        condition.edition = self.edition;
+        condition.budget.grant(self.settings.retries_per_second);
+        condition.gate.cause() == Some(Cause::Denied) && condition.resume(now)
     }
 
     /// How long one part of the work (drafting, sending, looking) may take: several requests (a
@@ -132,7 +200,12 @@ impl Lane {
         if sign == Sign::Good {
             condition.budget.succeeded();
         }
-        condition.gate.hear(sign, &self.settings.breaker, now, unit)
+        if sign == Sign::Denied && condition.edition != self.edition {
+            // It was said of credentials that have been replaced since.
+            return Change::None;
+        }
+        let change = condition.gate.hear(sign, &self.settings.breaker, now, unit);
+        condition.changed(change)
     }
 
     /// Whether the caller is to probe the vendor now; it must say what came of it.
@@ -147,17 +220,160 @@ impl Lane {
     pub(super) fn probed(&self, sign: Sign, now: Timestamp, unit: f64) -> Change {
         let mut condition = self.condition();
         condition.probing = false;
-        condition.gate.probed(sign, &self.settings.breaker, now, unit)
+        if std::mem::take(&mut condition.probes_again) && sign != Sign::Good {
+            return Change::None;
+        }
+        let change = condition.gate.probed(sign, &self.settings.breaker, now, unit);
+        condition.changed(change)
+    }
+
+    /// Remembers what the vendor said when the trouble began.
+    pub(super) fn explain(&self, why: &str) {
+        self.condition().why = Some(why.to_owned());
+    }
+
+    /// What the vendor said when the trouble began; `None` where there is none, or it began before
+    /// this process.
+    pub fn why(&self) -> Option<String> {
+        self.condition().why.clone()
     }
 
     /// A person says that the trouble may be over: the vendor is probed at once. `true` if there
     /// was any.
     pub fn resume(&self, now: Timestamp) -> bool {
-        self.condition().gate.resume(now)
+        self.condition().resume(now)
     }
 
     fn condition(&self) -> MutexGuard<'_, Condition> {
         // Plain values, changed by code that does not panic half-way.
         self.condition.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::domain::catalog::{Catalog, Category};
+    use crate::domain::ids::AccountId;
+    use crate::domain::testing::{T0, at};
+    use crate::rules::RuleSet;
+    use crate::templates::TemplateSet;
+    use crate::vendors::{CatalogError, Look, Operation, Outcome, Probe};
+
+    /// A vendor that nobody asks.
+    struct Unasked;
+
+    #[async_trait]
+    impl Vendor for Unasked {
+        async fn send(&self, _: &Operation) -> Outcome {
+            unreachable!()
+        }
+
+        async fn look(&self, _: &Operation, _: Timestamp) -> Look {
+            unreachable!()
+        }
+
+        async fn catalog(
+            &self,
+            _: &AccountId,
+            _: Category,
+            _: bool,
+        ) -> Result<Catalog, CatalogError> {
+            unreachable!()
+        }
+
+        async fn probe(&self) -> Probe {
+            unreachable!()
+        }
+    }
+
+    fn settings() -> LaneSettings {
+        LaneSettings {
+            timeout: Duration::from_secs(10),
+            retry: Retry::default(),
+            reconcile: Reconcile::default(),
+            breaker: Breaker::default(),
+            retries_per_second: 1.0,
+            concurrency: 2,
+        }
+    }
+
+    fn playbook() -> Arc<Playbook> {
+        let (templates, _) = TemplateSet::builder().build();
+        Arc::new(Playbook { rules: RuleSet::default(), templates })
+    }
+
+    fn lane() -> Lane {
+        Lane::new("akamai".into(), Arc::new(Unasked), settings(), playbook(), T0)
+    }
+
+    fn successor(of: &Lane) -> Lane {
+        of.successor(Arc::new(Unasked), settings(), playbook())
+    }
+
+    #[test]
+    fn a_vendor_that_did_not_accept_us_is_probed_as_soon_as_a_successor_takes_over() {
+        let old = lane();
+        old.hear(Sign::Denied, T0, 0.0);
+        let new = successor(&old);
+        assert_eq!(new.admits(at(1)), Admission::Wait(at(60)), "not before it takes over");
+        assert!(new.take_over(at(1)));
+        assert!(new.begins_probe(at(1)));
+    }
+
+    #[test]
+    fn a_vendor_that_fails_is_left_alone_by_a_successor_as_well() {
+        let old = lane();
+        for _ in 0..5 {
+            old.hear(Sign::Bad, T0, 0.0);
+        }
+        let new = successor(&old);
+        assert!(!new.take_over(at(1)));
+        assert_eq!(new.admits(at(1)), Admission::Wait(at(30)));
+    }
+
+    #[test]
+    fn a_denial_of_old_credentials_says_nothing_of_the_new_ones() {
+        let old = lane();
+        let new = successor(&old);
+        new.take_over(T0);
+        assert_eq!(old.hear(Sign::Denied, T0, 0.0), Change::None);
+        assert_eq!(new.admits(T0), Admission::Free);
+        assert_eq!(new.hear(Sign::Denied, T0, 0.0), Change::Denied);
+    }
+
+    #[test]
+    fn a_probe_that_began_before_a_wish_for_one_does_not_stand_for_it() {
+        let old = lane();
+        old.hear(Sign::Denied, T0, 0.0);
+        assert!(old.begins_probe(at(60)));
+        let new = successor(&old);
+        assert!(new.take_over(at(61)));
+        assert!(!new.begins_probe(at(61)), "one at a time");
+        assert_eq!(old.probed(Sign::Denied, at(62), 0.0), Change::None);
+        assert!(new.begins_probe(at(62)), "at once, and not after the pause of a probe in vain");
+        assert_eq!(new.probed(Sign::Denied, at(63), 0.0), Change::None);
+        assert!(!new.begins_probe(at(63)), "now it stands for it");
+    }
+
+    #[test]
+    fn a_probe_that_succeeds_meanwhile_ends_the_trouble() {
+        let lane = lane();
+        lane.hear(Sign::Denied, T0, 0.0);
+        lane.explain("who are you?");
+        assert!(lane.begins_probe(at(60)));
+        assert!(lane.resume(at(61)));
+        assert_eq!(lane.why().as_deref(), Some("who are you?"));
+        assert_eq!(lane.probed(Sign::Good, at(62), 0.0), Change::Recovered);
+        assert_eq!((lane.admits(at(62)), lane.why()), (Admission::Free, None));
+    }
+
+    #[test]
+    fn slots_that_are_taken_are_taken_from_a_successor_as_well() {
+        let old = lane();
+        let _slot = old.slots.clone().try_acquire_owned().unwrap();
+        assert_eq!(successor(&old).slots.available_permits(), 1);
     }
 }

@@ -11,4 +11,4 @@ mod runner;
 mod work;
 
 pub use lane::{Lane, LaneSettings};
-pub use runner::Dispatcher;
+pub use runner::{Dispatcher, Lanes};

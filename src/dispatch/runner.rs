@@ -10,6 +10,7 @@ use tracing::{error, info, warn};
 
 use super::lane::Lane;
 use crate::clock::Clock;
+use crate::current::Current;
 use crate::domain::gate::Admission;
 use crate::domain::ids::IncidentId;
 use crate::domain::lifecycle::{Event, step};
@@ -30,14 +31,17 @@ const BLOCKED_NAP: Duration = Duration::from_millis(250);
 /// How many timers are fired in one go.
 const TIMERS: u32 = 256;
 
+/// The lanes of one reading of the files.
+pub type Lanes = Vec<Arc<Lane>>;
+
 /// See the [module above](super).
 pub struct Dispatcher {
     /// Where actions are claimed and outcomes recorded.
     pub store: Arc<dyn Store>,
-    /// One lane per vendor.
-    pub lanes: Vec<Arc<Lane>>,
-    /// Rules and templates.
-    pub playbook: Arc<Playbook>,
+    /// One lane per vendor. Vendors come and go with restarts only.
+    pub lanes: Current<Lanes>,
+    /// Rules and templates, for timers; a lane has its own.
+    pub playbook: Current<Playbook>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// For the jitter.
@@ -91,8 +95,9 @@ impl Dispatcher {
             Ok(census) => census.waiting,
             Err(error) => return self.trouble("count what waits", &error),
         };
+        let lanes = self.lanes.get();
         for (vendor, count) in waiting {
-            if self.lanes.iter().all(|lane| lane.name != vendor) {
+            if lanes.iter().all(|lane| lane.name != vendor) {
                 self.metrics.alarm("vendor_gone");
                 error!(
                     %vendor, count,
@@ -104,7 +109,7 @@ impl Dispatcher {
 
     /// Goes on with what an earlier process knew of the vendors.
     async fn remember_gates(&self) {
-        for lane in &self.lanes {
+        for lane in self.lanes.get().iter() {
             match self.store.gate(&lane.name).await {
                 Ok(Some(gate)) => lane.restore(gate, self.clock.now()),
                 Ok(None) => {}
@@ -115,7 +120,8 @@ impl Dispatcher {
 
     /// Begins the probes that are due.
     fn probe_vendors(self: &Arc<Self>, working: &mut JoinSet<()>) {
-        for lane in self.lanes.iter().filter(|lane| lane.begins_probe(self.clock.now())) {
+        let lanes = self.lanes.get();
+        for lane in lanes.iter().filter(|lane| lane.begins_probe(self.clock.now())) {
             let (dispatcher, lane) = (self.clone(), lane.clone());
             working.spawn(async move { dispatcher.probe(&lane).await });
         }
@@ -124,7 +130,7 @@ impl Dispatcher {
     /// Claims what each lane has room for, and starts working on it.
     async fn claim(self: &Arc<Self>, working: &mut JoinSet<()>) -> usize {
         let mut claimed = 0;
-        for lane in &self.lanes {
+        for lane in self.lanes.get().iter() {
             let now = self.clock.now();
             if lane.admits(now) != Admission::Free {
                 continue;
@@ -147,6 +153,7 @@ impl Dispatcher {
                     continue;
                 }
             };
+            let lane = &self.in_force(lane);
             for claim in claims {
                 // There are as many permits as were free, and only this loop takes them.
                 let Ok(slot) = lane.slots.clone().try_acquire_owned() else { break };
@@ -159,6 +166,15 @@ impl Dispatcher {
             }
         }
         claimed
+    }
+
+    /// The lane by which claimed work is done. What was claimed may follow from rules that were
+    /// read while it was claimed, which only the newest lane knows.
+    fn in_force(&self, claimed_by: &Arc<Lane>) -> Arc<Lane> {
+        let lanes = self.lanes.get();
+        let newest = lanes.iter().find(|lane| lane.name == claimed_by.name);
+        // *Invariant:* no work may take longer than the lease that was given for it.
+        newest.filter(|lane| lane.lease() <= claimed_by.lease()).unwrap_or(claimed_by).clone()
     }
 
     /// Decides about the incidents whose timer has run out.
@@ -175,7 +191,7 @@ impl Dispatcher {
     }
 
     async fn fire(&self, id: &IncidentId) -> Result<(), StoreError> {
-        let (playbook, now) = (self.playbook.clone(), self.clock.now());
+        let (playbook, now) = (self.playbook.get(), self.clock.now());
         let decide = Arc::new(move |incident: &crate::domain::incident::Incident| {
             step(Some(incident), &Event::Timer, &playbook.policy(&incident.key.rule), now)
         });

@@ -97,7 +97,7 @@ impl Dispatcher {
         looks: u32,
         unknown_since: jiff::Timestamp,
     ) -> Result<(), StoreError> {
-        let Some(operation) = self.as_sent(claim).await? else {
+        let Some(operation) = self.as_sent(lane, claim).await? else {
             // It never left this process, so there is nothing to find.
             let judgement = self.judge(lane, claim).at_once();
             return self.settle(lane, claim, "absent", None, judgement).await;
@@ -132,9 +132,9 @@ impl Dispatcher {
     ) -> Result<Operation, Unready> {
         let now = self.clock.now();
         if claim.action.kind != ActionKind::Open {
-            return operation_on_case(&self.playbook, &claim.incident, &claim.action, now);
+            return operation_on_case(&lane.playbook, &claim.incident, &claim.action, now);
         }
-        let drafting = draft(&self.playbook, &claim.incident, &*lane.vendor, now, fresh_catalog);
+        let drafting = draft(&lane.playbook, &claim.incident, &*lane.vendor, now, fresh_catalog);
         let drafted = self.bounded(lane, drafting).await.unwrap_or_else(|| {
             Err(Unready::later("the vendor's catalog did not come in time; nothing was sent"))
         })?;
@@ -148,10 +148,10 @@ impl Dispatcher {
     }
 
     /// The operation as it was sent, to look for. `None` if it never was.
-    async fn as_sent(&self, claim: &Claim) -> Result<Option<Operation>, StoreError> {
+    async fn as_sent(&self, lane: &Lane, claim: &Claim) -> Result<Option<Operation>, StoreError> {
         if !matches!(claim.action.kind, ActionKind::Open | ActionKind::Recheck) {
             let now = self.clock.now();
-            let operation = operation_on_case(&self.playbook, &claim.incident, &claim.action, now);
+            let operation = operation_on_case(&lane.playbook, &claim.incident, &claim.action, now);
             return Ok(operation.ok());
         }
         // Rules may have changed since: what counts is the account and marker that went out.
@@ -271,7 +271,7 @@ impl Dispatcher {
             attempt,
             progress: judgement.progress,
             message: message.to_owned(),
-            decide: self.consequence(judgement.consequence),
+            decide: self.consequence(lane, judgement.consequence),
         };
         self.store.settle(&claim.lease, settlement).await?;
         // A comment or closure may have become possible.
@@ -279,8 +279,8 @@ impl Dispatcher {
         Ok(())
     }
 
-    fn consequence(&self, consequence: Consequence) -> Option<StepFn> {
-        let (playbook, now) = (self.playbook.clone(), self.clock.now());
+    fn consequence(&self, lane: &Lane, consequence: Consequence) -> Option<StepFn> {
+        let (playbook, now) = (lane.playbook.clone(), self.clock.now());
         let opened: Option<OpenedCase> = match consequence {
             Consequence::None => return None,
             Consequence::Opened(opened) => Some(opened),
@@ -325,17 +325,22 @@ impl Dispatcher {
         let name = &lane.name;
         match change {
             Change::None => match sign {
-                Sign::Pause(until) => warn!(%until, "vendor {name} is left alone until {until}"),
+                Sign::Pause(until) => {
+                    lane.explain(message);
+                    warn!(%until, "vendor {name} is left alone until {until}");
+                }
                 Sign::Good | Sign::Bad | Sign::Denied => return,
             },
             Change::Tripped => {
                 self.metrics.alarm("vendor_failing");
+                lane.explain(message);
                 error!(
                     "vendor {name} fails again and again, so it is only probed now and then: {message}"
                 );
             }
             Change::Denied => {
                 self.metrics.alarm("vendor_denied");
+                lane.explain(message);
                 error!(
                     "vendor {name} does not accept who we are; nothing is sent until a probe succeeds: {message}"
                 );
@@ -358,7 +363,7 @@ impl Dispatcher {
             action: &claim.action,
             retry: &lane.settings.retry,
             reconcile: &lane.settings.reconcile,
-            when_not_found: self
+            when_not_found: lane
                 .playbook
                 .case_rule(&claim.incident.key.rule)
                 .and_then(|rule| rule.when_not_found)

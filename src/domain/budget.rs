@@ -29,6 +29,11 @@ impl RetryBudget {
         Self { per_second, tokens: MOST, counted_at: now }
     }
 
+    /// From now on so many repeats are always granted; what was saved up or overdrawn stays.
+    pub fn grant(&mut self, per_second: f64) {
+        self.per_second = per_second;
+    }
+
     /// How many repeats may go now.
     pub fn available(&mut self, now: Timestamp) -> u32 {
         let elapsed: Duration = between(self.counted_at, now);
@@ -87,6 +92,14 @@ mod tests {
             budget.spend();
             budget.succeeded();
         }
+    }
+
+    #[test]
+    fn another_grant_changes_the_trickle_and_fills_nothing_up() {
+        let mut budget = spent();
+        budget.grant(1.0);
+        assert_eq!(budget.available(T0), 0);
+        assert_eq!(budget.available(at(3)), 3);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Health and metrics, on the admin listener.
+//! Health and metrics, on the admin listener; open to everybody who reaches it.
 //!
 //! `/-/healthy` says that the process runs (restart it if not), `/-/ready` whether it would take a
 //! delivery (send it no traffic if not), `/metrics` what it has counted.

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 /// The longest message or hint, in bytes. Alertmanager copies our answer into its log.
 const TEXT_LIMIT: usize = 400;
@@ -21,11 +22,14 @@ pub struct Refusal {
     message: String,
     hint: Option<String>,
     headers: HeaderMap,
+    beside: Map<String, Value>,
 }
 
 #[derive(Serialize)]
 struct Body<'a> {
     error: Error<'a>,
+    #[serde(flatten)]
+    beside: &'a Map<String, Value>,
 }
 
 #[derive(Serialize)]
@@ -38,13 +42,28 @@ struct Error<'a> {
 
 impl Refusal {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), hint: None, headers: HeaderMap::new() }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            hint: None,
+            headers: HeaderMap::new(),
+            beside: Map::new(),
+        }
     }
 
     /// Adds what the person who runs the sender can do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds something of any length beside the error. Only for those whom we know: senders keep
+    /// our answers in their logs.
+    #[must_use]
+    pub fn beside(mut self, key: &'static str, value: Value) -> Self {
+        self.beside.insert(key.to_owned(), value);
         self
     }
 
@@ -79,6 +98,21 @@ impl Refusal {
     /// 404. Does not repeat what was asked for.
     pub fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address")
+    }
+
+    /// 404: the address is right, and what it names does not exist.
+    pub fn unknown(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "unknown", message)
+    }
+
+    /// 409: it exists, and is not in a state for that.
+    pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, message)
+    }
+
+    /// 422: what it is about (not the request) cannot be used.
+    pub fn unprocessable(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message)
     }
 
     /// 405, with the methods that are allowed (RFC 9110 §15.5.6 demands `Allow`).
@@ -142,6 +176,7 @@ impl IntoResponse for Refusal {
                 message: clip(&self.message),
                 hint: self.hint.as_deref().map(clip),
             },
+            beside: &self.beside,
         };
         let mut response = json(self.status, &body);
         response.headers_mut().extend(self.headers);

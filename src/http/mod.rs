@@ -1,9 +1,11 @@
-//! What speaks HTTP: the serve loop, the webhook endpoints, health and metrics.
+//! What speaks HTTP: the serve loop, the webhook endpoints, health and metrics, the API.
 //!
 //! The public listener has nothing but [`webhooks`]; everything else is on the admin listener.
 
+pub mod access;
 pub mod admin;
 pub mod answer;
+pub mod api;
 pub mod body;
 mod engine;
 pub mod server;

@@ -23,6 +23,7 @@ use super::body::Budget;
 use super::server::{Limits, serve};
 use super::webhooks::{self, Accept, Accepted, Overloaded, Webhooks};
 use crate::clock::SystemClock;
+use crate::current::Current;
 use crate::domain::ids::{DeliveryId, SourceName};
 use crate::sources::alertmanager::{self, Alertmanager};
 use crate::sources::credential::Auth;
@@ -157,7 +158,7 @@ impl House {
         let pd = PagerDuty::new("pd".into(), vec![secret]);
         let sources: [Arc<dyn Source>; 2] = [Arc::new(am), Arc::new(pd)];
         let router = webhooks::router(Webhooks {
-            sources: Arc::new(BTreeMap::from(
+            sources: Current::new(BTreeMap::from(
                 sources.map(|source| (source.name().clone(), source)),
             )),
             accept: engine.clone(),

@@ -24,11 +24,15 @@ use jiff::Timestamp;
 use super::answer::{self, Refusal};
 use super::body::{self, BodyError, Budget, RawBody};
 use crate::clock::Clock;
+use crate::current::Current;
 use crate::domain::ids::{DeliveryId, SourceName};
 use crate::sources::{Received, Source, Unauthentic, Unusable};
 use crate::store::Fate;
 use crate::store::admission::Ticket;
 use crate::telemetry::metrics::{Metrics, Rejection};
+
+/// The configured sources, by name.
+pub type Sources = BTreeMap<SourceName, Arc<dyn Source>>;
 
 /// The engine behind the endpoint.
 #[async_trait]
@@ -85,8 +89,8 @@ const DEAD_LETTER: &str = Fate::Unusable.name();
 /// What the endpoint needs.
 #[derive(Clone)]
 pub struct Webhooks {
-    /// The configured sources, by name.
-    pub sources: Arc<BTreeMap<SourceName, Arc<dyn Source>>>,
+    /// Who may post. A request is checked by the source that counts when its head is there.
+    pub sources: Current<Sources>,
     /// Where deliveries go.
     pub accept: Arc<dyn Accept>,
     /// Counts what happens.
@@ -110,7 +114,7 @@ pub const BODY_BUDGET: usize = 256 * 1024 * 1024;
 impl fmt::Debug for Webhooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Webhooks")
-            .field("sources", &self.sources.keys())
+            .field("sources", &self.sources.get().keys())
             .field("body_deadline", &self.body_deadline)
             .finish_non_exhaustive()
     }
@@ -184,7 +188,8 @@ async fn handle(
 
 impl Webhooks {
     async fn deliver(&self, name: &str, request: Request<Body>) -> Result<Response, Rejected> {
-        let source = self.sources.get(&SourceName::new(name)).cloned().ok_or_else(|| Rejected {
+        let source = self.sources.get().get(&SourceName::new(name)).cloned();
+        let source = source.ok_or_else(|| Rejected {
             answer: unknown_address(),
             reason: Rejection::UnknownSource,
         })?;

@@ -8,9 +8,10 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -72,6 +73,34 @@ impl Rejection {
             Self::Unusable => "unusable",
             Self::Overloaded => "overloaded",
             Self::Internal => "internal",
+        }
+    }
+}
+
+/// What was asked of the admin listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AdminCall {
+    /// Something, by somebody who was not let in.
+    Any,
+    /// That an action is tried again, after a look at the vendor's records.
+    RetryLook,
+    /// That an action is sent again.
+    RetrySend,
+    /// That a vendor is probed at once.
+    Resume,
+    /// That the files are read anew.
+    Reload,
+}
+
+impl AdminCall {
+    /// The label value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::RetryLook => "retry_look",
+            Self::RetrySend => "retry_send",
+            Self::Resume => "resume",
+            Self::Reload => "reload",
         }
     }
 }
@@ -191,12 +220,18 @@ struct Table {
     table: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallResult {
+    call: &'static str,
+    result: &'static str,
+}
+
 type Histograms = Family<VendorOperation, Histogram, fn() -> Histogram>;
 
 /// The metrics of one daemon. Made once, shared by `Arc`.
 pub struct Metrics {
     registry: Mutex<Registry>,
-    sources: HashSet<String>,
+    sources: RwLock<HashSet<String>>,
     deliveries_received: Family<SourceFate, Counter>,
     deliveries_rejected: Family<SourceReason, Counter>,
     alerts: Family<SourceResult, Counter>,
@@ -206,6 +241,9 @@ pub struct Metrics {
     template_failures: Family<Rule, Counter>,
     alarms: Family<Reason, Counter>,
     pruned_rows: Family<Table, Counter>,
+    admin_calls: Family<CallResult, Counter>,
+    reload_successful: Gauge,
+    reloaded_at: Gauge<f64, std::sync::atomic::AtomicU64>,
     incidents: Family<State, Gauge>,
     actions: Family<KindState, Gauge>,
     outbox_depth: Gauge<f64, std::sync::atomic::AtomicU64>,
@@ -235,7 +273,7 @@ impl Metrics {
     pub fn new(sources: &[SourceName]) -> Self {
         let mut registry = Registry::with_prefix("casewright");
         let metrics = Self {
-            sources: sources.iter().map(|name| name.as_str().to_owned()).collect(),
+            sources: RwLock::new(sources.iter().map(|name| name.as_str().to_owned()).collect()),
             deliveries_received: Family::default(),
             deliveries_rejected: Family::default(),
             alerts: Family::default(),
@@ -245,6 +283,9 @@ impl Metrics {
             template_failures: Family::default(),
             alarms: Family::default(),
             pruned_rows: Family::default(),
+            admin_calls: Family::default(),
+            reload_successful: Gauge::default(),
+            reloaded_at: Gauge::default(),
             incidents: Family::default(),
             actions: Family::default(),
             outbox_depth: Gauge::default(),
@@ -331,6 +372,22 @@ impl Metrics {
             metrics.pruned_rows.clone(),
         );
         registry.register(
+            "admin_calls",
+            "What people and scripts asked of the admin listener, by what came of it",
+            metrics.admin_calls.clone(),
+        );
+        registry.register(
+            "config_last_reload_successful",
+            "Whether the files could be used when they were last read",
+            metrics.reload_successful.clone(),
+        );
+        registry.register_with_unit(
+            "config_last_reload_success_timestamp",
+            "When the files in force were read",
+            Unit::Seconds,
+            metrics.reloaded_at.clone(),
+        );
+        registry.register(
             "build",
             "The version that runs",
             Info::new([("version", env!("CARGO_PKG_VERSION"))]),
@@ -387,6 +444,30 @@ impl Metrics {
         self.pruned_rows.get_or_create(&Table { table }).inc_by(rows);
     }
 
+    /// Somebody asked something of the admin listener.
+    pub fn admin_call(&self, call: AdminCall, result: &'static str) {
+        self.admin_calls.get_or_create(&CallResult { call: call.as_str(), result }).inc();
+    }
+
+    /// The files were read at `now`, and are in force from then on.
+    pub fn files_in_force(&self, now: Timestamp) {
+        self.reload_successful.set(1);
+        // Exact to the millisecond.
+        self.reloaded_at.set(now.as_millisecond() as f64 / 1e3);
+    }
+
+    /// The files were read, and cannot be used.
+    pub fn files_refused(&self) {
+        self.reload_successful.set(0);
+    }
+
+    /// These sources may become label values as well. Those that were known before stay: a
+    /// delivery of theirs may still be under way.
+    pub fn know_sources<'a>(&self, names: impl IntoIterator<Item = &'a SourceName>) {
+        let names = names.into_iter().map(|name| name.as_str().to_owned());
+        self.sources.write().unwrap_or_else(PoisonError::into_inner).extend(names);
+    }
+
     /// Everything in the OpenMetrics text format. Without a snapshot (the store did not answer)
     /// the gauges that come from it are left out or `NaN`, rather than old or zero.
     pub fn encode(&self, snapshot: Option<&Snapshot>) -> Result<String, fmt::Error> {
@@ -427,7 +508,8 @@ impl Metrics {
     }
 
     fn source(&self, name: &str) -> String {
-        self.sources.get(name).cloned().unwrap_or_else(|| UNKNOWN_SOURCE.to_owned())
+        let sources = self.sources.read().unwrap_or_else(PoisonError::into_inner);
+        sources.get(name).cloned().unwrap_or_else(|| UNKNOWN_SOURCE.to_owned())
     }
 }
 
@@ -454,6 +536,8 @@ mod tests {
         metrics.commit(Duration::from_millis(2));
         metrics.template_failure(&"edge-5xx".into());
         metrics.alarm("several_matches");
+        metrics.admin_call(AdminCall::Reload, "done");
+        metrics.files_in_force(Timestamp::from_second(1_767_225_600).unwrap());
         let text = metrics
             .encode(Some(&Snapshot {
                 incidents: vec![("open", 4)],
@@ -483,6 +567,9 @@ mod tests {
             r#"casewright_vendor_clock_skew_seconds{vendor="akamai"} -2.5"#,
             r#"casewright_template_failures_total{rule="edge-5xx"} 1"#,
             r#"casewright_alarms_total{reason="several_matches"} 1"#,
+            r#"casewright_admin_calls_total{call="reload",result="done"} 1"#,
+            r#"casewright_config_last_reload_successful 1"#,
+            r#"casewright_config_last_reload_success_timestamp_seconds 1767225600.0"#,
             concat!(r#"casewright_build_info{version=""#, env!("CARGO_PKG_VERSION"), r#""} 1"#),
             "# EOF",
         ] {
@@ -501,6 +588,29 @@ mod tests {
         let series = r#"_rejected_total{source="(unknown)",reason="unknown_source"} 3"#;
         assert!(text.contains(series), "{text}");
         assert!(!text.contains("forged"));
+    }
+
+    #[test]
+    fn files_that_cannot_be_used_leave_the_time_of_those_in_force() {
+        let metrics = metrics();
+        metrics.files_in_force(Timestamp::from_second(1_000).unwrap());
+        metrics.files_refused();
+        let text = metrics.encode(None).unwrap();
+        assert!(text.contains("config_last_reload_successful 0\n"), "{text}");
+        assert!(text.contains("success_timestamp_seconds 1000.0\n"), "{text}");
+    }
+
+    #[test]
+    fn a_source_that_came_with_a_reload_has_a_series_of_its_own() {
+        let metrics = metrics();
+        metrics.know_sources([&"new".into()]);
+        for name in ["new", "am", "nobody"] {
+            metrics.delivery_rejected(name, Rejection::Method);
+        }
+        let text = metrics.encode(None).unwrap();
+        for name in ["new", "am", "(unknown)"] {
+            assert!(text.contains(&format!("{{source=\"{name}\",reason=\"method\"}} 1")), "{text}");
+        }
     }
 
     #[test]

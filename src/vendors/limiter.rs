@@ -21,6 +21,11 @@ impl TokenBucket {
         Self { rate, tokens: f64::from(rate.burst), counted_at: now }
     }
 
+    /// From now on another rate counts; what was saved up or overdrawn stays.
+    pub fn change(&mut self, rate: Rate) {
+        self.rate = rate;
+    }
+
     /// Reserves one request and tells how long to wait before it may go.
     ///
     /// Reservations are kept in order: the bucket goes below zero, and whoever comes later waits
@@ -49,6 +54,15 @@ mod tests {
         let mut bucket = TokenBucket::full(Rate { per_second: 2.0, burst: 3 }, T0);
         let waits: Vec<_> = (0..5).map(|_| bucket.reserve(T0).as_millis()).collect();
         assert_eq!(waits, [0, 0, 0, 500, 1000]);
+    }
+
+    #[test]
+    fn another_rate_fills_nothing_up() {
+        let mut bucket = TokenBucket::full(Rate { per_second: 1.0, burst: 2 }, T0);
+        let waits: Vec<_> = (0..3).map(|_| bucket.reserve(T0).as_secs()).collect();
+        assert_eq!(waits, [0, 0, 1]);
+        bucket.change(Rate { per_second: 2.0, burst: 100 });
+        assert_eq!(bucket.reserve(T0).as_secs(), 1);
     }
 
     #[test]

@@ -141,11 +141,13 @@ impl Files {
 
     /// Starts the daemon inside this process.
     pub(crate) async fn start(&self) -> House {
-        let env = |name: &str| match name {
-            "TEST_BEARER" => Some(TOKEN.to_owned()),
-            "TEST_SIGNING" => Some(SECRET.to_owned()),
-            _ => None,
-        };
+        fn env(name: &str) -> Option<String> {
+            match name {
+                "TEST_BEARER" => Some(TOKEN.to_owned()),
+                "TEST_SIGNING" => Some(SECRET.to_owned()),
+                _ => None,
+            }
+        }
         let (setup, diagnostics) = setup::load(&self.path("casewright.yaml"), &env);
         let setup = setup.unwrap_or_else(|| panic!("{}", diagnostics.render(false)));
         let world =

@@ -8,6 +8,8 @@ mod firing;
 mod holding_down;
 mod kill;
 mod pagerduty;
+mod people;
+mod reload;
 mod resolving;
 mod restart;
 #[path = "../support/mod.rs"]

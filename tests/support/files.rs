@@ -49,6 +49,14 @@ impl Files {
         self.folder.as_ref().expect("it is there until dropped").path().join(name)
     }
 
+    /// Changes a file as a person does: `from` must be there.
+    pub(crate) fn edit(&self, name: &str, from: &str, to: &str) {
+        let path = self.path(name);
+        let text = std::fs::read_to_string(&path).expect("a file");
+        assert!(text.contains(from), "{from:?} is not in {name}");
+        std::fs::write(path, text.replace(from, to)).expect("written");
+    }
+
     pub(crate) fn config(&self) -> PathBuf {
         self.path("casewright.yaml")
     }

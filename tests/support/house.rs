@@ -16,6 +16,7 @@ use super::alertmanager::Payload;
 use super::clock::RunningClock;
 use super::files::{Files, Layout};
 use super::pagerduty::Event;
+use super::process::Said;
 use super::sender::{Reply, Sender};
 
 /// How long a condition may take to come true. Long, because machines that test are busy.
@@ -53,9 +54,15 @@ impl House {
 
     /// A daemon that looks for a lost case for so long.
     pub(crate) async fn with_window(window: &'static str) -> Self {
+        Self::prepared(window, |_| {}).await
+    }
+
+    /// As above, with files that were changed before the start.
+    pub(crate) async fn prepared(window: &'static str, change: impl FnOnce(&Files)) -> Self {
         let clock = Arc::new(RunningClock::new());
         let sandbox = Sandbox::start(Options::default(), clock.clone()).await.expect("a vendor");
         let files = Files::write(&Layout { window, ..Layout::of(sandbox.base_url()) });
+        change(&files);
         let daemon = start(&files, &clock).await;
         let sender = Sender::to(daemon.webhooks);
         Self { clock, sandbox, files, daemon: Some(daemon), sender }
@@ -70,6 +77,24 @@ impl House {
         let daemon = start(&self.files, &self.clock).await;
         self.sender = self.sender.redirected(daemon.webhooks);
         self.daemon = Some(daemon);
+    }
+
+    /// Where health, metrics and the API are.
+    pub(crate) fn admin(&self) -> std::net::SocketAddr {
+        self.daemon.as_ref().expect("it runs").admin
+    }
+
+    /// Runs the command line against the daemon, as a person on its machine does.
+    pub(crate) async fn command(&self, arguments: &[&str]) -> Said {
+        Said::of(arguments, &self.files, self.admin()).await
+    }
+
+    /// What is exported now, by the name and labels of its line.
+    pub(crate) async fn metric(&self, line: &str) -> Option<String> {
+        let url = format!("http://{}/metrics", self.admin());
+        let text = reqwest::get(url).await.expect("metrics").text().await.expect("text");
+        let found = text.lines().find_map(|found| found.strip_prefix(line));
+        found.map(|value| value.trim().to_owned())
     }
 
     pub(crate) fn sender(&self) -> Sender {

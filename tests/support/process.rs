@@ -6,6 +6,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use serde_json::Value;
+
+use super::files::Files;
+
 /// A running `casewright`. Dropping it kills it, as `kill -9` does.
 #[derive(Debug)]
 pub(crate) struct Process(Child);
@@ -24,6 +28,13 @@ impl Process {
         Self(child)
     }
 
+    /// Sends it a signal, by its name such as `HUP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.0.id().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status().expect("kill");
+        assert!(sent.success());
+    }
+
     /// Whether it has ended by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.0.try_wait().expect("its state").is_some()
@@ -35,6 +46,55 @@ impl Drop for Process {
         // An error means that it has ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+/// What a command said before it ended.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) ok: bool,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Said {
+    /// Runs the binary against the daemon of these files at `admin`.
+    pub(crate) async fn of(
+        arguments: &[&str],
+        files: &Files,
+        admin: impl std::fmt::Display,
+    ) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_casewright"));
+        command.args(arguments).arg("--config").arg(files.config());
+        command.arg("--address").arg(admin.to_string());
+        command.stdin(Stdio::null()).env_remove("CASEWRIGHT_TOKEN");
+        // The daemon may run on the thread that waits.
+        let ran = tokio::task::spawn_blocking(move || command.output()).await;
+        let output = ran.expect("no panic").expect("the binary runs");
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        Self {
+            ok: output.status.success(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+
+    /// What it said, if it has done what it was told.
+    pub(crate) fn done(self) -> String {
+        assert!(self.ok, "{self:#?}");
+        self.stdout
+    }
+
+    /// What it said in JSON.
+    pub(crate) fn json(self) -> Value {
+        serde_json::from_str(&self.done()).expect("JSON")
+    }
+
+    /// What it complained of.
+    pub(crate) fn failed(self) -> String {
+        assert!(!self.ok, "{self:#?}");
+        assert_eq!(self.stdout, "");
+        self.stderr
     }
 }
 

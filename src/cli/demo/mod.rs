@@ -41,7 +41,7 @@ pub(super) struct Args {
 /// How long everything together may take to settle.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(super) async fn run(args: &Args, world: World<'_>) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: &Args, world: World<'static>) -> anyhow::Result<ExitCode> {
     let folder = tempfile::Builder::new().prefix("casewright-demo-").tempdir()?;
     let config = files::unpack(folder.path()).context("cannot write the example config")?;
     let (setup, diagnostics) = setup::load(&config, world.env);

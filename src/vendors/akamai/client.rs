@@ -47,8 +47,8 @@ pub struct Client {
     transport: Arc<dyn Transport>,
     pub(super) clock: Arc<dyn Clock>,
     rng: Arc<Rng>,
-    bucket: Mutex<TokenBucket>,
-    skew: Mutex<Skew>,
+    bucket: Arc<Mutex<TokenBucket>>,
+    skew: Arc<Mutex<Skew>>,
     catalogs: Mutex<HashMap<(AccountId, Category), (Timestamp, Catalog)>>,
 }
 
@@ -103,16 +103,46 @@ impl Client {
         clock: Arc<dyn Clock>,
         rng: Arc<Rng>,
     ) -> Self {
-        let bucket = Mutex::new(TokenBucket::full(settings.rate, clock.now()));
+        let bucket = Arc::new(Mutex::new(TokenBucket::full(settings.rate, clock.now())));
         Self {
             settings,
             transport,
             clock,
             rng,
             bucket,
-            skew: Mutex::default(),
+            skew: Arc::default(),
             catalogs: Mutex::new(HashMap::new()),
         }
+    }
+
+    /// A client of the same vendor with other settings: other credentials, say. Requests of both
+    /// count against one rate, and what was measured of the vendor's clock stays known. What its
+    /// catalog offers is asked anew, because it may differ by who asks.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::new`].
+    pub fn successor(&self, settings: Settings) -> Result<Self, SetUpError> {
+        let transport: Arc<dyn Transport> = if settings.timeout == self.settings.timeout {
+            self.transport.clone()
+        } else {
+            Arc::new(Http::new(settings.timeout)?)
+        };
+        Ok(Self {
+            settings,
+            transport,
+            clock: self.clock.clone(),
+            rng: self.rng.clone(),
+            bucket: self.bucket.clone(),
+            skew: self.skew.clone(),
+            catalogs: Mutex::new(HashMap::new()),
+        })
+    }
+
+    /// From now on the rate of these settings counts, for its predecessors' requests as well.
+    pub fn take_over(&self) {
+        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        bucket.change(self.settings.rate);
     }
 
     /// What is added to our time before it is signed: zero unless the vendor's clock is

@@ -1,0 +1,180 @@
+//! `casewright actions`: what waits for a person, and having it tried again.
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::Subcommand;
+use serde_json::Value;
+
+use super::remote::{Form, Reach, Remote, field, shown, table, time};
+use super::say;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Show the actions that wait for a person: held ones and dead letters.
+    List {
+        #[command(flatten)]
+        reach: Reach,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Have one tried again: the vendor's records are read, and what is not there is sent.
+    Retry {
+        /// The action, as `list` shows it.
+        id: String,
+        /// Send it without reading the vendor's records. Only if you have made sure at the vendor
+        /// that it was not done: else it is done twice.
+        #[arg(long)]
+        send: bool,
+        #[command(flatten)]
+        reach: Reach,
+        #[command(flatten)]
+        form: Form,
+    },
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    match args.command {
+        What::List { reach, form } => {
+            let answer = Remote::of(&reach)?.get(&["api", "v1", "actions"]).await?;
+            let text =
+                if form.is_json() { serde_json::to_string_pretty(&answer)? } else { list(&answer) };
+            say(&text);
+        }
+        What::Retry { id, send, reach, form } => {
+            let Some((incident, seq)) = id.split_once('/') else {
+                bail!(
+                    "`{}` is no action: its id is INCIDENT/NUMBER, as `casewright actions list` shows it",
+                    shown(&id)
+                );
+            };
+            let how = [("how", if send { "send" } else { "look" })];
+            let path = ["api", "v1", "actions", incident, seq, "retry"];
+            let answer = Remote::of(&reach)?.post(&path, &how).await?;
+            let text = if form.is_json() {
+                serde_json::to_string_pretty(&answer)?
+            } else {
+                retried(&answer)
+            };
+            say(&text);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(answer: &Value) -> String {
+    let actions = answer.get("actions").and_then(Value::as_array).cloned().unwrap_or_default();
+    if actions.is_empty() {
+        return "nothing waits for a person".to_owned();
+    }
+    let row = |action: &Value| {
+        vec![
+            field(action, "id"),
+            field(action, "state"),
+            field(action, "kind"),
+            field(action, "vendor"),
+            time(action, "since"),
+            field(action, "rule"),
+            field(action, "case"),
+        ]
+    };
+    let head = ["ACTION", "STATE", "KIND", "VENDOR", "SINCE", "RULE", "CASE"];
+    let rows: Vec<_> = actions.iter().map(row).collect();
+    let mut table = table(&head, &rows).into_iter();
+    let mut lines: Vec<String> = table.next().into_iter().collect();
+    for (line, action) in table.zip(&actions) {
+        lines.push(line);
+        let labels = action.get("labels").and_then(Value::as_object);
+        let pairs: Vec<String> = labels
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| format!("{}={}", shown(name), shown(value.as_str().unwrap_or(""))))
+            .collect();
+        lines.push(format!("    alert: {}", pairs.join(" ")));
+        lines.push(format!("    in the case's subject: {}", field(action, "token")));
+        lines.push(format!("    why: {}", field(action, "why")));
+        if let Some(reference) = action.pointer("/last_attempt/reference").and_then(Value::as_str) {
+            lines.push(format!("    the vendor calls the exchange {}", shown(reference)));
+        }
+    }
+    if answer.get("more").and_then(Value::as_bool) == Some(true) {
+        lines.push("There are more than these; the longest waiting come first.".to_owned());
+    }
+    lines.push(String::new());
+    lines.push(
+        "casewright actions retry ACTION         reads the vendor's records, and sends what is not there"
+            .to_owned(),
+    );
+    lines.push(
+        "casewright actions retry ACTION --send  sends it; only if you have seen that it was not done"
+            .to_owned(),
+    );
+    lines.join("\n")
+}
+
+fn retried(answer: &Value) -> String {
+    let next = match answer.get("next").and_then(Value::as_str) {
+        Some("look") => "the vendor's records are read first",
+        _ => "it is sent",
+    };
+    let mut text = format!("action {} is tried again: {next}", field(answer, "id"));
+    if answer.get("vendor_resumed").and_then(Value::as_bool) == Some(true) {
+        text.push_str("; the vendor, which did not accept who we are, is probed for that");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_list_tells_what_a_person_needs_to_decide() {
+        let action = json!({
+            "id": "0123/1", "state": "held", "kind": "open", "vendor": "akamai",
+            "since": "2026-08-01T10:00:00.5Z", "rule": "edge-5xx", "case": null,
+            "labels": { "alertname": "A\u{7}", "property": "shop" }, "token": "[cw-0123]",
+            "why": "not found", "last_attempt": { "reference": "ref-1" },
+        });
+        insta::assert_snapshot!(list(&json!({ "actions": [action], "more": true })), @r#"
+        ACTION  STATE  KIND  VENDOR  SINCE                 RULE      CASE
+        0123/1  held   open  akamai  2026-08-01T10:00:00Z  edge-5xx  -
+            alert: alertname=A  property=shop
+            in the case's subject: [cw-0123]
+            why: not found
+            the vendor calls the exchange ref-1
+        There are more than these; the longest waiting come first.
+
+        casewright actions retry ACTION         reads the vendor's records, and sends what is not there
+        casewright actions retry ACTION --send  sends it; only if you have seen that it was not done
+        "#);
+    }
+
+    #[test]
+    fn an_empty_list_says_so() {
+        assert_eq!(list(&json!({ "actions": [], "more": false })), "nothing waits for a person");
+    }
+
+    #[test]
+    fn what_happens_next_is_told() {
+        let look = json!({ "id": "0123/1", "next": "look", "vendor_resumed": false });
+        assert_eq!(
+            retried(&look),
+            "action 0123/1 is tried again: the vendor's records are read first"
+        );
+        let send = json!({ "id": "0123/1", "next": "send", "vendor_resumed": true });
+        assert_eq!(
+            retried(&send),
+            "action 0123/1 is tried again: it is sent; the vendor, which did not accept who we \
+             are, is probed for that"
+        );
+    }
+}

@@ -1,0 +1,392 @@
+//! Has the files read anew while everything runs: rules, templates, sources, credentials, and how
+//! vendors are to be treated.
+//!
+//! *Promise:* all or nothing. Everything is read, checked and made before anything is swapped;
+//! swapping cannot fail. Work that has begun goes on with what it began with. What takes a restart
+//! is never swapped, and never passed over in silence.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use serde_json::Value;
+use tokio::sync::{Mutex, Notify};
+use tokio::task::JoinHandle;
+use tracing::{error, info, warn};
+
+use super::{parts, preflight_all};
+use crate::clock::Clock;
+use crate::config::{Config, Diagnostic, Diagnostics, LOCAL_TOKEN, Lookup, VendorKind};
+use crate::current::Current;
+use crate::dispatch::{Lane, Lanes};
+use crate::domain::ids::VendorName;
+use crate::http::access::Keys;
+use crate::http::api::{NotReloaded, Reload, Reloaded};
+use crate::http::webhooks::Sources;
+use crate::playbook::Playbook;
+use crate::rules::Then;
+use crate::setup::{self, Setup, akamai_access};
+use crate::store::Store;
+use crate::telemetry::metrics::Metrics;
+use crate::vendors::akamai::{Client, edgerc::Access};
+
+/// See the [module](self).
+pub(super) struct Reloader {
+    pub(super) path: PathBuf,
+    pub(super) env: Lookup<'static>,
+    /// What the files said at the start: what takes a restart is still as it says.
+    pub(super) started: Config,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) wake: Arc<Notify>,
+    pub(super) playbook: Current<Playbook>,
+    pub(super) sources: Current<Sources>,
+    pub(super) lanes: Current<Lanes>,
+    pub(super) keys: Current<Keys>,
+    /// The token of this machine, if it could be written.
+    pub(super) local_token: Option<SecretString>,
+    /// Who may talk to the simulations inside; they run on.
+    pub(super) simulations: BTreeMap<VendorName, Access>,
+    /// One reload at a time.
+    pub(super) running: Mutex<Running>,
+}
+
+/// What only a reload changes and nobody else looks at.
+pub(super) struct Running {
+    pub(super) clients: Vec<(VendorName, Arc<Client>)>,
+    pub(super) preflight: JoinHandle<()>,
+}
+
+/// Everything that is to be swapped in, made and checked.
+struct Next {
+    playbook: Arc<Playbook>,
+    sources: Arc<Sources>,
+    lanes: Arc<Lanes>,
+    clients: Vec<(VendorName, Arc<Client>)>,
+    keys: Arc<Keys>,
+    restart: Vec<String>,
+}
+
+#[async_trait]
+impl Reload for Reloader {
+    async fn reload(&self, who: &str) -> Result<Reloaded, NotReloaded> {
+        let mut running = self.running.lock().await;
+        let (path, env) = (self.path.clone(), self.env);
+        // Many files, and expressions to be compiled: not on the threads that serve.
+        let loaded = tokio::task::spawn_blocking(move || setup::load(&path, env)).await;
+        let (setup, mut diagnostics) = loaded.unwrap_or_else(|_panic| {
+            let mut diagnostics = Diagnostics::default();
+            let message = "reading the files met a defect in Casewright";
+            diagnostics.push(Diagnostic::about_file(&self.path, message));
+            (None, diagnostics)
+        });
+        let next = setup.and_then(|setup| match self.make(setup, &running.clients) {
+            Ok(next) => Some(next),
+            Err(wrong) => {
+                diagnostics.push(*wrong);
+                None
+            }
+        });
+        let report = diagnostics.render(false);
+        let Some(next) = next else {
+            self.metrics.files_refused();
+            let summary = diagnostics.summary();
+            error!(
+                who,
+                "{who} had the files read anew, and they cannot be used ({summary}); what runs \
+                 stays in force:\n{report}"
+            );
+            let diagnostics: Value = diagnostics.to_json();
+            return Err(NotReloaded { summary, report, diagnostics });
+        };
+        let reloaded = self.swap(next, &mut running, report).await;
+        self.tell(who, &reloaded);
+        Ok(reloaded)
+    }
+}
+
+impl Reloader {
+    /// Makes everything. Changes nothing that runs.
+    fn make(
+        &self,
+        setup: Setup,
+        clients: &[(VendorName, Arc<Client>)],
+    ) -> Result<Next, Box<Diagnostic>> {
+        let Setup { config, playbook, .. } = setup;
+        let unusable = |why: String| Box::new(Diagnostic::about_file(&self.path, why));
+        self.refuse_absent_vendors(&playbook)?;
+        let sources = parts::sources(&config.sources).map_err(|why| unusable(why.to_string()))?;
+        let playbook = Arc::new(playbook);
+        let (mut lanes, mut next_clients) = (Vec::new(), Vec::new());
+        for (lane, (name, client)) in self.lanes.get().iter().zip(clients) {
+            let (lane, client) = self
+                .lane(lane, client, &config, &playbook)
+                .map_err(|why| unusable(format!("vendor `{name}` cannot be used: {why}")))?;
+            lanes.push(Arc::new(lane));
+            next_clients.push((name.clone(), client));
+        }
+        Ok(Next {
+            playbook,
+            sources: Arc::new(sources),
+            lanes: Arc::new(lanes),
+            clients: next_clients,
+            keys: Arc::new(keys(self.local_token.as_ref(), &config)),
+            restart: takes_restart(&self.started, &config),
+        })
+    }
+
+    /// A rule must not send to a vendor that only a restart would bring.
+    fn refuse_absent_vendors(&self, playbook: &Playbook) -> Result<(), Box<Diagnostic>> {
+        let lanes = self.lanes.get();
+        for rule in &playbook.rules.rules {
+            let Then::Case(case) = &rule.then else { continue };
+            if lanes.iter().all(|lane| lane.name != case.vendor) {
+                let message = format!(
+                    "rule `{}` opens cases at vendor `{}`, which this daemon was not started with",
+                    rule.name, case.vendor
+                );
+                let hint = "vendors come with a restart only: restart the daemon";
+                return Err(Box::new(Diagnostic::about_file(&self.path, message).hint(hint)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The lane and client by which a vendor is reached from now on. A vendor that takes a restart
+    /// goes on as it is, with the new playbook.
+    fn lane(
+        &self,
+        lane: &Lane,
+        client: &Arc<Client>,
+        config: &Config,
+        playbook: &Arc<Playbook>,
+    ) -> anyhow::Result<(Lane, Arc<Client>)> {
+        let access = match config.vendor(&lane.name) {
+            Some(vendor) => match (&vendor.kind, self.simulations.get(&lane.name)) {
+                (VendorKind::Sandbox { .. }, Some(access)) => Some((vendor, access.clone())),
+                (VendorKind::Akamai { .. }, None) => akamai_access(vendor, self.env)
+                    .map_err(anyhow::Error::msg)?
+                    .map(|access| (vendor, access)),
+                _ => None,
+            },
+            None => None,
+        };
+        let Some((vendor, access)) = access else {
+            let settings = lane.settings.clone();
+            let next = lane.successor(client.clone(), settings, playbook.clone());
+            return Ok((next, client.clone()));
+        };
+        let client = Arc::new(client.successor(parts::client_settings(vendor, access)?)?);
+        let settings = parts::lane_settings(vendor);
+        Ok((lane.successor(client.clone(), settings, playbook.clone()), client))
+    }
+
+    /// Swaps everything in. Cannot fail.
+    async fn swap(&self, next: Next, running: &mut Running, report: String) -> Reloaded {
+        let now = self.clock.now();
+        self.metrics.know_sources(next.sources.keys());
+        for (_, client) in &next.clients {
+            client.take_over();
+        }
+        // *Invariant:* lanes before the playbook of the intake. What is decided by new rules must
+        // never be worked on by a lane that does not know them. And lanes before their gates are
+        // lifted, or a probe could go out with the old credentials.
+        self.lanes.put(next.lanes.clone());
+        let mut resumed = Vec::new();
+        for lane in next.lanes.iter().filter(|lane| lane.take_over(now)) {
+            if let Err(error) = self.store.keep_gate(&lane.name, &lane.gate(), now).await {
+                // After a restart it is probed at once all the same.
+                warn!(%error, "the state of vendor {} could not be kept: {error}", lane.name);
+            }
+            resumed.push(lane.name.clone());
+        }
+        self.playbook.put(next.playbook.clone());
+        self.sources.put(next.sources.clone());
+        self.keys.put(next.keys);
+        self.metrics.files_in_force(now);
+        running.preflight.abort();
+        running.preflight = tokio::spawn(preflight_all(
+            next.clients.clone(),
+            next.playbook.clone(),
+            self.metrics.clone(),
+        ));
+        running.clients = next.clients;
+        self.wake.notify_one();
+        Reloaded {
+            rules: next.playbook.rules.rules.len(),
+            sources: next.sources.len(),
+            vendors: next.lanes.len(),
+            restart: next.restart,
+            resumed,
+            report,
+        }
+    }
+
+    fn tell(&self, who: &str, reloaded: &Reloaded) {
+        let Reloaded { rules, sources, vendors, restart, resumed, report } = reloaded;
+        info!(
+            who,
+            rules,
+            sources,
+            vendors,
+            "{who} had the files read anew; in force: {rules} rules, {sources} sources, {vendors} vendors"
+        );
+        for vendor in resumed {
+            info!(%vendor, "vendor {vendor}, which did not accept who we were, is probed again");
+        }
+        for change in restart {
+            warn!("a restart is needed for a part of what the files say: {change}");
+        }
+        if !report.is_empty() {
+            warn!("the files have warnings:\n{report}");
+        }
+    }
+}
+
+/// Who may act: whoever has the token of this machine, and those of the config.
+pub(super) fn keys(local: Option<&SecretString>, config: &Config) -> Keys {
+    let configured = config.admin_tokens.iter().map(|key| (key.name.as_str(), &key.token));
+    Keys::new(local.map(|token| (LOCAL_TOKEN, token)).into_iter().chain(configured))
+}
+
+/// What the files say otherwise than at the start and what takes a restart, each in a sentence.
+fn takes_restart(started: &Config, now: &Config) -> Vec<String> {
+    let mut told = Vec::new();
+    let mut compare = |key: &str, runs: String, says: String| {
+        if runs != says {
+            told.push(format!("`{key}` is now {says}, and {runs} stays in force"));
+        }
+    };
+    let (runs, says) = (&started.server, &now.server);
+    compare("server.listen", runs.listen.to_string(), says.listen.to_string());
+    compare("server.admin_listen", runs.admin_listen.to_string(), says.admin_listen.to_string());
+    compare(
+        "server.max_connections",
+        runs.max_connections.to_string(),
+        says.max_connections.to_string(),
+    );
+    compare("server.header_timeout", span(runs.header_timeout), span(says.header_timeout));
+    compare("server.body_timeout", span(runs.body_timeout), span(says.body_timeout));
+    let (runs, says) = (&started.store, &now.store);
+    compare("store.sqlite", runs.sqlite.display().to_string(), says.sqlite.display().to_string());
+    let (runs, says) = (&runs.retention, &says.retention);
+    compare("store.retention.deliveries", span(runs.deliveries), span(says.deliveries));
+    compare("store.retention.attempts", span(runs.attempts), span(says.attempts));
+    compare("store.retention.incidents", span(runs.incidents), span(says.incidents));
+    for vendor in &started.vendors {
+        let name = &vendor.name;
+        let Some(says) = now.vendor(name) else {
+            told.push(format!("vendor `{name}` is gone, and stays in force as it was"));
+            continue;
+        };
+        match (&vendor.kind, &says.kind) {
+            (
+                VendorKind::Sandbox { state, listen },
+                VendorKind::Sandbox { state: other_state, listen: other_listen },
+            ) => {
+                if (state, listen) != (other_state, other_listen) {
+                    told.push(format!(
+                        "`state` or `listen` of vendor `{name}` is another now, and the simulation \
+                         goes on as it was"
+                    ));
+                }
+            }
+            (VendorKind::Akamai { .. }, VendorKind::Akamai { .. }) => {}
+            _ => told.push(format!(
+                "vendor `{name}` is of another `kind` now, and stays in force as it was"
+            )),
+        }
+    }
+    for vendor in now.vendors.iter().filter(|vendor| started.vendor(&vendor.name).is_none()) {
+        told.push(format!("vendor `{}` is new, and is not in force", vendor.name));
+    }
+    told
+}
+
+fn span(duration: std::time::Duration) -> String {
+    crate::config::duration::format(duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "sources: [{ name: am, kind: alertmanager, auth: { bearer: [t] } }]\n\
+                        rules: [rules.yaml]\n";
+
+    fn config(text: &str) -> Config {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("casewright.yaml");
+        std::fs::write(folder.path().join("rules.yaml"), "rules: []").unwrap();
+        std::fs::write(&path, format!("{HEAD}{text}")).unwrap();
+        let (config, wrong) = Config::load(&path, &|_| None);
+        let mut config = config.unwrap_or_else(|| panic!("{}", wrong.render(false)));
+        // Each has a folder of its own.
+        let name = config.store.sqlite.file_name().unwrap().to_owned();
+        config.store.sqlite = PathBuf::from(name);
+        config
+    }
+
+    const PLAIN: &str = "store: { sqlite: a.db }\nvendors: [{ name: one, kind: sandbox }]\n";
+
+    #[test]
+    fn what_a_reload_can_change_takes_no_restart() {
+        let before = config(PLAIN);
+        let after = config(
+            "store: { sqlite: a.db }\n\
+             server: { admin_tokens: [{ name: ops, token: 0123456789abcdef }] }\n\
+             vendors: [{ name: one, kind: sandbox, timeout: 3s, rate: { per_second: 7 } }]\n",
+        );
+        assert_eq!(takes_restart(&before, &before), [""; 0]);
+        assert_eq!(takes_restart(&before, &after), [""; 0]);
+    }
+
+    #[test]
+    fn everything_that_takes_a_restart_is_told() {
+        let after = config(
+            "server: { listen: 127.0.0.1:1, admin_listen: 127.0.0.1:2, max_connections: 3, \
+             header_timeout: 4s, body_timeout: 5s }\n\
+             store: { sqlite: b.db, retention: { deliveries: 31d, attempts: 92d, incidents: 1y } }\n\
+             vendors: [{ name: one, kind: sandbox, listen: 127.0.0.1:6 }, \
+             { name: two, kind: sandbox }]\n",
+        );
+        assert_eq!(
+            takes_restart(&config(PLAIN), &after),
+            [
+                "`server.listen` is now 127.0.0.1:1, and 127.0.0.1:8080 stays in force",
+                "`server.admin_listen` is now 127.0.0.1:2, and 127.0.0.1:8081 stays in force",
+                "`server.max_connections` is now 3, and 1024 stays in force",
+                "`server.header_timeout` is now 4s, and 5s stays in force",
+                "`server.body_timeout` is now 5s, and 15s stays in force",
+                "`store.sqlite` is now b.db, and a.db stays in force",
+                "`store.retention.deliveries` is now 31d, and 30d stays in force",
+                "`store.retention.attempts` is now 92d, and 90d stays in force",
+                "`store.retention.incidents` is now 1y, and 400d stays in force",
+                "`state` or `listen` of vendor `one` is another now, and the simulation goes on as it was",
+                "vendor `two` is new, and is not in force",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_vendor_that_is_gone_or_of_another_kind_is_told() {
+        let other = config(
+            "store: { sqlite: a.db }\nvendors: [{ name: one, kind: akamai, edgerc: /nowhere }]\n",
+        );
+        assert_eq!(
+            takes_restart(&config(PLAIN), &other),
+            ["vendor `one` is of another `kind` now, and stays in force as it was"]
+        );
+        let gone = config("store: { sqlite: a.db }\nvendors: [{ name: two, kind: sandbox }]\n");
+        assert_eq!(
+            takes_restart(&config(PLAIN), &gone),
+            [
+                "vendor `one` is gone, and stays in force as it was",
+                "vendor `two` is new, and is not in force",
+            ]
+        );
+    }
+}

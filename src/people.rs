@@ -1,0 +1,295 @@
+//! What a person may see and do: the actions that wait for a person, the vendors' gates.
+//!
+//! Never decides anything by itself: a person vouches for what the daemon cannot prove, and all
+//! rules of the store and of the lifecycle go on holding. What goes over the wire is in `http`.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::current::Current;
+use crate::dispatch::{Lane, Lanes};
+use crate::domain::alert::Labels;
+use crate::domain::gate::{Admission, Cause};
+use crate::domain::ids::{ActionId, VendorName};
+use crate::domain::incident::Incident;
+use crate::domain::lifecycle::{Event, step};
+use crate::playbook::Playbook;
+use crate::store::{Action, Attempt, NotRevived, Phase, Revival, Store, StoreError};
+
+/// See the [module](self).
+#[derive(Clone)]
+pub struct People {
+    /// Where actions are found and revived.
+    pub store: Arc<dyn Store>,
+    /// The vendors.
+    pub lanes: Current<Lanes>,
+    /// For the policy of an incident that is opening again.
+    pub playbook: Current<Playbook>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Tells the dispatcher of new work.
+    pub wake: Arc<Notify>,
+}
+
+/// An action that waits for a person, with what a person needs to decide.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Waiting {
+    /// Its id: the incident's, a slash, and its place in the incident's order.
+    pub id: String,
+    /// The incident's id.
+    pub incident: String,
+    /// `held`: whether it was done cannot be told; `dead`: it was given up.
+    pub state: &'static str,
+    /// What is to be done: `open`, `comment` and so on.
+    pub kind: &'static str,
+    /// Where.
+    pub vendor: String,
+    /// The rule that owns the incident.
+    pub rule: String,
+    /// How the incident stands.
+    pub incident_state: &'static str,
+    /// The token in the subject of the incident's case, for a search at the vendor.
+    pub token: String,
+    /// The case, where one is known.
+    pub case: Option<String>,
+    /// The labels of the alert that began the incident.
+    pub labels: Labels,
+    /// Since when it waits for a person.
+    pub since: Timestamp,
+    /// Why: what the last attempt said.
+    pub why: String,
+    /// How many times it was sent.
+    pub attempts: u32,
+    /// When it was first sent.
+    pub first_sent_at: Option<Timestamp>,
+    /// When it was decided.
+    pub created_at: Timestamp,
+    /// What the last exchange with the vendor about it was.
+    pub last_attempt: Option<LastAttempt>,
+}
+
+/// The last exchange with a vendor about an action.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LastAttempt {
+    /// `send` or `look`.
+    pub phase: String,
+    /// What came of it.
+    pub outcome: String,
+    /// HTTP status, if an answer came.
+    pub status: Option<u16>,
+    /// The vendor's own name for the exchange, for its support desk.
+    pub reference: Option<String>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// How a vendor stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Standing {
+    /// Its configured name.
+    pub name: String,
+    /// `open`, `paused` by its own wish, `tripped` because it fails, `denied` because it does not
+    /// accept who we are.
+    pub state: &'static str,
+    /// Since when, for the last two.
+    pub since: Option<Timestamp>,
+    /// What it said when the trouble began.
+    pub why: Option<String>,
+    /// When it is asked next whether it works.
+    pub next_probe: Option<Timestamp>,
+    /// Until when it wants to be left alone.
+    pub paused_until: Option<Timestamp>,
+    /// How many actions wait for it.
+    pub unfinished: u64,
+}
+
+/// An action that is tried again.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Retried {
+    /// Its id.
+    pub id: String,
+    /// `look`: the vendor's records are read first; `send`: it is sent.
+    pub next: &'static str,
+    /// Whether the vendor, which did not accept who we are, is probed for that.
+    pub vendor_resumed: bool,
+}
+
+/// Why an action is not tried again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotRetried {
+    /// As it says.
+    #[error("{0}")]
+    NotRevived(NotRevived),
+    /// Nobody would do it.
+    #[error("its vendor `{0}` is not in the config")]
+    VendorGone(VendorName),
+}
+
+impl People {
+    /// The actions that wait for a person, at most `limit`, and whether there are more.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn waiting(&self, limit: u32) -> Result<(Vec<Waiting>, bool), StoreError> {
+        let mut actions = self.store.for_people(limit.saturating_add(1)).await?;
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = actions.len() > most;
+        actions.truncate(most);
+        let mut waiting = Vec::with_capacity(actions.len());
+        for action in actions {
+            // It may have been forgotten just now.
+            let Some(incident) = self.store.incident(&action.id.incident).await? else { continue };
+            let mut attempts = self.store.attempts(&incident.id).await?;
+            attempts.retain(|attempt| attempt.action == action.id);
+            waiting.push(Waiting::of(&action, &incident, attempts.pop()));
+        }
+        Ok((waiting, more))
+    }
+
+    /// Has an action that is held or a dead letter tried again. A vendor that did not accept who
+    /// we are is probed for it: whoever retries believes that this is mended.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn retry(
+        &self,
+        id: &ActionId,
+        how: Revival,
+    ) -> Result<Result<Retried, NotRetried>, StoreError> {
+        let actions = self.store.actions(&id.incident).await?;
+        let Some(action) = actions.into_iter().find(|action| action.id == *id) else {
+            return Ok(Err(NotRetried::NotRevived(NotRevived::Unknown)));
+        };
+        let Some(lane) = self.lane(&action.vendor) else {
+            return Ok(Err(NotRetried::VendorGone(action.vendor)));
+        };
+        let (playbook, now) = (self.playbook.get(), self.clock.now());
+        let decide = Arc::new(move |incident: &Incident| {
+            let policy = playbook.policy(&incident.key.rule);
+            step(Some(incident), &Event::OpenRevived, &policy, now)
+        });
+        let action = match self.store.revive(id, how, now, decide).await? {
+            Ok(action) => action,
+            Err(why) => return Ok(Err(NotRetried::NotRevived(why))),
+        };
+        let denied = lane.gate().cause() == Some(Cause::Denied);
+        let vendor_resumed = denied && self.lift(&lane).await?;
+        self.wake.notify_one();
+        let next = match action.phase {
+            Phase::Send => "send",
+            Phase::Look { .. } => "look",
+        };
+        Ok(Ok(Retried { id: id.to_string(), next, vendor_resumed }))
+    }
+
+    /// How the vendors stand.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn vendors(&self) -> Result<Vec<Standing>, StoreError> {
+        let unfinished = self.store.census().await?.waiting;
+        let now = self.clock.now();
+        let count = |lane: &Lane| unfinished.get(&lane.name).copied().unwrap_or(0);
+        Ok(self.lanes.get().iter().map(|lane| Standing::of(lane, count(lane), now)).collect())
+    }
+
+    /// Has a vendor that is left alone probed at once. `None` if there is no such vendor; `false`
+    /// if nothing was in the way but, perhaps, its own wish for a pause, which is respected.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn resume(&self, name: &VendorName) -> Result<Option<bool>, StoreError> {
+        let Some(lane) = self.lane(name) else { return Ok(None) };
+        let resumed = self.lift(&lane).await?;
+        self.wake.notify_one();
+        Ok(Some(resumed))
+    }
+
+    async fn lift(&self, lane: &Lane) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        let resumed = lane.resume(now);
+        if resumed {
+            self.store.keep_gate(&lane.name, &lane.gate(), now).await?;
+        }
+        Ok(resumed)
+    }
+
+    fn lane(&self, name: &VendorName) -> Option<Arc<Lane>> {
+        self.lanes.get().iter().find(|lane| lane.name == *name).cloned()
+    }
+}
+
+impl Waiting {
+    fn of(action: &Action, incident: &Incident, last: Option<Attempt>) -> Self {
+        // What was given up without an attempt was due until then.
+        let since = last.as_ref().and_then(|last| last.finished_at);
+        let since = since.map_or(action.due_at, |ended| ended.max(action.due_at));
+        let why = action.message.clone().or_else(|| last.as_ref()?.message.clone());
+        Self {
+            id: action.id.to_string(),
+            incident: incident.id.to_string(),
+            state: action.state.name(),
+            kind: action.kind.name(),
+            vendor: action.vendor.to_string(),
+            rule: incident.key.rule.to_string(),
+            incident_state: incident.state.name(),
+            token: incident.id.marker().token(),
+            case: incident.state.case().map(ToString::to_string),
+            labels: incident.origin.labels.clone(),
+            since,
+            why: why.unwrap_or_default(),
+            attempts: action.attempts,
+            first_sent_at: action.first_sent_at,
+            created_at: action.created_at,
+            last_attempt: last.map(|last| LastAttempt {
+                phase: last.phase,
+                outcome: last.outcome,
+                status: last.status,
+                reference: last.reference,
+                started_at: last.started_at,
+                finished_at: last.finished_at,
+            }),
+        }
+    }
+}
+
+impl Standing {
+    fn of(lane: &Lane, unfinished: u64, now: Timestamp) -> Self {
+        let gate = lane.gate();
+        let (state, next) = (gate.name(now), gate.admits(now));
+        // After a restart nobody remembers what it said.
+        let known = match state {
+            "denied" => Some("it does not accept who we are"),
+            "tripped" => Some("it fails again and again"),
+            "paused" => Some("it asked to be left alone"),
+            _ => None,
+        };
+        let in_trouble = gate.cause().is_some();
+        Self {
+            name: lane.name.to_string(),
+            state,
+            since: gate.since(),
+            why: known.map(|known| lane.why().unwrap_or_else(|| known.to_owned())),
+            next_probe: match next {
+                Admission::Wait(until) if in_trouble => Some(until),
+                Admission::Probe => Some(now),
+                Admission::Wait(_) | Admission::Free => None,
+            },
+            paused_until: match next {
+                Admission::Wait(until) if !in_trouble => Some(until),
+                _ => None,
+            },
+            unfinished,
+        }
+    }
+}
