@@ -209,7 +209,7 @@ impl Dispatcher {
     async fn nap(&self) -> Duration {
         let now = self.clock.now();
         let (mut longest, mut vendors) = (LONGEST_NAP, Vec::new());
-        for lane in &self.lanes {
+        for lane in self.lanes.get().iter() {
             match lane.admits(now) {
                 Admission::Free if lane.slots.available_permits() > 0 => {
                     vendors.push(lane.name.clone());

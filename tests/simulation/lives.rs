@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use casewright::clock::Clock;
 use casewright::config::{VendorConfig, VendorKind};
+use casewright::current::Current;
 use casewright::dispatch::{Dispatcher, Lane, LaneSettings};
 use casewright::domain::ids::InstallationId;
 use casewright::http::body::Budget;
 use casewright::http::webhooks::{self, BODY_BUDGET, BODY_DEADLINE, Webhooks};
 use casewright::intake::Intake;
+use casewright::playbook::Playbook;
 use casewright::retention::Keeper;
 use casewright::rng::Rng;
 use casewright::sources::Source;
@@ -149,12 +151,12 @@ fn begin(world: &Arc<World>, life: &Arc<Life>, store: &Arc<SimStore>, dice: &Dic
     let lanes = config.vendors.iter().zip(&world.sites).map(|(vendor, site)| {
         let line = Arc::new(Line { site: site.clone(), life: life.clone() });
         let client = Client::with_transport(settings(vendor), line, clock.clone(), rng.clone());
-        Arc::new(lane(vendor, client, &clock))
+        Arc::new(lane(vendor, client, world.plan.playbook.clone(), &clock))
     });
     let dispatcher = Arc::new(Dispatcher {
         store: store.clone(),
-        lanes: lanes.collect(),
-        playbook: world.plan.playbook.clone(),
+        lanes: Current::new(lanes.collect()),
+        playbook: world.plan.playbook.clone().into(),
         clock: clock.clone(),
         rng: rng.clone(),
         metrics: metrics.clone(),
@@ -162,7 +164,7 @@ fn begin(world: &Arc<World>, life: &Arc<Life>, store: &Arc<SimStore>, dice: &Dic
     });
     let intake = Arc::new(Intake {
         store: store.clone(),
-        playbook: world.plan.playbook.clone(),
+        playbook: world.plan.playbook.clone().into(),
         clock: clock.clone(),
         rng,
         metrics: metrics.clone(),
@@ -176,7 +178,7 @@ fn begin(world: &Arc<World>, life: &Arc<Life>, store: &Arc<SimStore>, dice: &Dic
         ("pagerduty".into(), Arc::new(pagerduty)),
     ];
     let router = webhooks::router(Webhooks {
-        sources: Arc::new(sources.into()),
+        sources: Current::new(sources.into()),
         accept: intake,
         metrics: metrics.clone(),
         clock: clock.clone(),
@@ -207,7 +209,12 @@ fn settings(vendor: &VendorConfig) -> Settings {
         .expect("settings")
 }
 
-fn lane(vendor: &VendorConfig, client: Client, clock: &Arc<dyn Clock>) -> Lane {
+fn lane(
+    vendor: &VendorConfig,
+    client: Client,
+    playbook: Arc<Playbook>,
+    clock: &Arc<dyn Clock>,
+) -> Lane {
     let settings = LaneSettings {
         timeout: vendor.timeout,
         retry: vendor.retry.clone(),
@@ -216,5 +223,5 @@ fn lane(vendor: &VendorConfig, client: Client, clock: &Arc<dyn Clock>) -> Lane {
         retries_per_second: vendor.rate.per_second * vendor.retry_share,
         concurrency: CONCURRENCY,
     };
-    Lane::new(vendor.name.clone(), Arc::new(client), settings, clock.now())
+    Lane::new(vendor.name.clone(), Arc::new(client), settings, playbook, clock.now())
 }
