@@ -15,15 +15,18 @@ use self::generator::{Answer, Phase, Shot};
 use crate::daemon_process::{Home, Vendor, own_processor_time};
 use crate::load::{Request, Traffic};
 
-/// The rated load is what is carried with everything accepted and a 99th percentile below this.
+/// The rated load is the greatest that is carried with everything accepted and a 99th percentile
+/// below this.
 const RATED_P99: Duration = Duration::from_millis(50);
 /// The first load that is tried, and how much more each next one is.
-const FIRST_RATE: f64 = 500.0;
-const STEP: f64 = 1.25;
+const FIRST_RATE: f64 = 1_000.0;
+const STEP: f64 = 1.3;
 /// How long each load is tried.
-const TRY: Duration = Duration::from_secs(4);
+const TRY: Duration = Duration::from_secs(3);
 /// How often a load is tried before it is taken for too much: the machine does other things too.
-const TRIES: usize = 2;
+const TRIES: usize = 3;
+/// So many loads in a row that are not carried end the search.
+const FAILED: usize = 2;
 /// How long the rated load goes on before and after.
 const AROUND: Duration = Duration::from_secs(20);
 /// Normal is told in pieces of this length.
@@ -95,7 +98,8 @@ fn find_rated(runtime: &Runtime, binary: &Path, vendor: &Vendor, one: &Request) 
     let mut first = 1 << 32;
     let mut rated = FIRST_RATE;
     let mut rate = FIRST_RATE;
-    loop {
+    let mut failed = 0;
+    while failed < FAILED {
         let carried = (0..TRIES).any(|_| {
             let phase = Phase { per_second: rate, time: TRY };
             let shots = runtime.block_on(carries(process.webhooks, one, phase, first));
@@ -105,11 +109,14 @@ fn find_rated(runtime: &Runtime, binary: &Path, vendor: &Vendor, one: &Request) 
             println!("  {rate:>6.0}/s: {accepted} of {} accepted, p99 {}", shots.len(), ms(late));
             accepted == shots.len() && late < RATED_P99
         });
-        if !carried {
-            return rated;
+        if carried {
+            (rated, failed) = (rate, 0);
+        } else {
+            failed += 1;
         }
-        (rated, rate) = (rate, rate * STEP);
+        rate *= STEP;
     }
+    rated
 }
 
 async fn carries(address: SocketAddr, one: &Request, phase: Phase, first: u64) -> Vec<Shot> {
