@@ -133,6 +133,7 @@ impl Daemon {
             clock: clock.clone(),
             body_deadline: config.server.body_timeout,
             budget: Budget::new(webhooks::BODY_BUDGET),
+            workspace: Budget::new(webhooks::WORKSPACE),
         });
         let private = admin::router(Admin {
             metrics: metrics.clone(),
