@@ -3,7 +3,9 @@
 //! Starts the real binary with the embedded sandbox on loopback. Nothing is asserted about time;
 //! figures of different machines, or of a busy one, cannot be compared. `--binary PATH` measures
 //! another build instead of this one, and several of them turn and turn about; `--only PART` runs
-//! one part (`start`, `restart`, `memory`, `closed`, `open`, `members`).
+//! one part (`start`, `restart`, `memory`, `closed`, `open`, `members`, `overload`). The last one
+//! takes minutes and runs only if it is named: `--seconds N` is the length of the overload,
+//! `--rated N` declares the rated load instead of looking for it.
 
 #![allow(
     missing_docs,
@@ -16,12 +18,14 @@
 
 mod daemon_process;
 mod load;
+mod overload;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use daemon_process::{Contents, Home, TOKEN};
 use load::{Outcome, Request, Traffic};
+use overload::Trial;
 use tokio::runtime::Runtime;
 
 const CONNECTIONS: [usize; 3] = [1, 16, 64];
@@ -59,6 +63,7 @@ fn main() {
     bench.part("closed", Bench::closed);
     bench.part("open", Bench::open);
     bench.part("members", Bench::members);
+    bench.part_if_named("overload", Bench::overload);
 }
 
 /// Resident memory idle and after the load, each now and at most, in MiB.
@@ -70,6 +75,7 @@ struct Options {
     starts: usize,
     runs: usize,
     time: Duration,
+    overload: Trial,
 }
 
 impl Options {
@@ -80,6 +86,7 @@ impl Options {
             starts: 10,
             runs: 5,
             time: Duration::from_secs(3),
+            overload: Trial { time: Duration::from_secs(60), rated: None, factor: 3.0 },
         };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
@@ -91,9 +98,14 @@ impl Options {
                 }
                 "--binary" => options.binaries.push(words.next().expect("--binary PATH").into()),
                 "--only" => options.only.push(words.next().expect("--only PART")),
+                "--seconds" => options.overload.time = Duration::from_secs_f64(number(&mut words)),
+                "--rated" => options.overload.rated = Some(number(&mut words)),
                 "--bench" => {} // What `cargo bench` says to every benchmark.
                 other => {
-                    panic!("unknown option {other}; there are --quick, --only PART, --binary PATH")
+                    panic!(
+                        "unknown option {other}; there are --quick, --only PART, --binary PATH, \
+                         --seconds N, --rated N"
+                    )
                 }
             }
         }
@@ -102,6 +114,10 @@ impl Options {
         }
         options
     }
+}
+
+fn number(words: &mut impl Iterator<Item = String>) -> f64 {
+    words.next().and_then(|word| word.parse().ok()).expect("a number after the option")
 }
 
 struct Bench {
@@ -124,6 +140,12 @@ impl Bench {
     fn part(&self, name: &str, run: impl Fn(&Self)) {
         let only = &self.options.only;
         if only.is_empty() || only.iter().any(|part| part == name) {
+            run(self);
+        }
+    }
+
+    fn part_if_named(&self, name: &str, run: impl Fn(&Self)) {
+        if self.options.only.iter().any(|part| part == name) {
             run(self);
         }
     }
@@ -265,6 +287,13 @@ impl Bench {
                 })
             });
             print_runs(&format!("{members} members, 16"), runs);
+        }
+    }
+
+    fn overload(&self) {
+        println!("\noverload, open loop, {}", Traffic::Mixed.name());
+        for binary in &self.options.binaries {
+            overload::measure(&self.runtime, binary, &self.one, &self.options.overload);
         }
     }
 

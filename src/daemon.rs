@@ -147,6 +147,7 @@ impl Daemon {
             clock: clock.clone(),
             body_deadline: config.server.body_timeout,
             budget: Budget::new(webhooks::BODY_BUDGET),
+            workspace: Budget::new(webhooks::WORKSPACE),
         });
         let keys = Current::new(reload::keys(local_token.as_ref(), &config));
         let preflight = preflight_all(clients.clone(), playbook.get(), metrics.clone());

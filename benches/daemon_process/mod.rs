@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use casewright::sandbox::Credentials;
 use sqlx::{Connection as _, SqliteConnection};
 
 pub(crate) const TOKEN: &str = "bench-token";
@@ -21,7 +22,22 @@ pub(crate) struct Home {
 }
 
 impl Home {
+    /// A daemon with the simulated vendor inside.
     pub(crate) fn new() -> Self {
+        Self::with("kind: sandbox")
+    }
+
+    /// A daemon whose vendor is a process of its own, so that what the daemon takes is its own.
+    pub(crate) fn apart_from(vendor: &Vendor) -> Self {
+        let Credentials { client_token, client_secret, access_token } = Credentials::demo();
+        Self::with(&format!(
+            "kind: akamai\n    base_url: http://{}\n    credentials: {{ client_token: {client_token}, \
+             client_secret: {client_secret}, access_token: {access_token} }}",
+            vendor.address
+        ))
+    }
+
+    fn with(vendor: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (webhooks, admin) = free_addresses();
         let templates = concat!(env!("CARGO_MANIFEST_DIR"), "/templates");
@@ -29,6 +45,7 @@ impl Home {
             .replace("@LISTEN@", &webhooks.to_string())
             .replace("@ADMIN@", &admin.to_string())
             .replace("@TEMPLATES@", templates)
+            .replace("@VENDOR@", vendor)
             .replace("@TOKEN@", TOKEN);
         std::fs::write(folder.path().join("casewright.yaml"), config).expect("a config");
         std::fs::write(folder.path().join("rules.yaml"), RULES).expect("rules");
@@ -174,12 +191,7 @@ impl Process {
 
     /// Processor time that it has used, of all threads, in seconds.
     pub(crate) fn processor_time(&self) -> f64 {
-        // Linux counts in hundredths of a second here, whatever the kernel's own tick.
-        let stat =
-            std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
-        let ticks = after_name.split_whitespace().skip(11).take(2);
-        ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+        processor_time(self.child.id())
     }
 
     /// Resident memory, now and at most, in MiB.
@@ -197,6 +209,51 @@ impl Process {
 }
 
 impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Processor time that this program itself has used, in seconds.
+pub(crate) fn own_processor_time() -> f64 {
+    processor_time(std::process::id())
+}
+
+fn processor_time(process: u32) -> f64 {
+    // Linux counts in hundredths of a second here, whatever the kernel's own tick.
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    let ticks = after_name.split_whitespace().skip(11).take(2);
+    ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
+/// The simulated vendor in a process of its own. Killed when dropped.
+pub(crate) struct Vendor {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Vendor {
+    pub(crate) fn start(binary: &Path) -> Self {
+        let (address, _) = free_addresses();
+        let child = Command::new(binary)
+            .args(["sandbox", "--listen", &address.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        let begin = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            assert!(begin.elapsed() < START_LIMIT, "the simulated vendor does not start");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Self { child, address }
+    }
+}
+
+impl Drop for Vendor {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -221,7 +278,7 @@ sources:
     auth: { bearer: ["@TOKEN@"] }
 vendors:
   - name: akamai
-    kind: sandbox
+    @VENDOR@
     rate: { per_second: 1000, burst: 1000 }
 "#;
 

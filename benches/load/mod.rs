@@ -40,7 +40,7 @@ impl Traffic {
     }
 
     /// The incident of the nth delivery. Incident 0 is the one that repeats are about.
-    fn incident(self, nth: u64) -> u64 {
+    pub(crate) fn incident(self, nth: u64) -> u64 {
         match self {
             Self::Repeats => 0,
             Self::Mixed if !nth.is_multiple_of(20) => 0,
@@ -78,7 +78,7 @@ impl Request {
         self.bytes.len()
     }
 
-    fn number(&mut self, incident: u64) {
+    pub(crate) fn number(&mut self, incident: u64) {
         let digits = format!("{incident:010}");
         for slot in &self.slots {
             self.bytes[*slot..*slot + SLOT.len()].copy_from_slice(digits.as_bytes());
@@ -227,19 +227,24 @@ pub(crate) async fn once(address: SocketAddr, request: &Request) -> std::io::Res
     Connection::new(address).send(request).await
 }
 
-struct Connection {
+pub(crate) struct Connection {
     address: SocketAddr,
     stream: Option<TcpStream>,
     buffer: Vec<u8>,
 }
 
 impl Connection {
-    fn new(address: SocketAddr) -> Self {
+    pub(crate) fn new(address: SocketAddr) -> Self {
         Self { address, stream: None, buffer: Vec::with_capacity(4096) }
     }
 
+    /// Whether a next request goes out on a connection that has been used before.
+    pub(crate) fn is_open(&self) -> bool {
+        self.stream.is_some()
+    }
+
     /// Sends a request and reads its answer. After a failure the next one connects anew.
-    async fn send(&mut self, request: &Request) -> std::io::Result<u16> {
+    pub(crate) async fn send(&mut self, request: &Request) -> std::io::Result<u16> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
             None => {

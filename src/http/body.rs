@@ -17,7 +17,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Memory is counted in pieces of this size.
 const PIECE: usize = 4096;
 
-/// How much memory the bodies of all requests may take together.
+/// Bodies up to this size take nothing from a [`Budget`]: the connections (while they arrive) and
+/// the tickets of admission (while they are worked on) bound them, and so a few senders of huge
+/// bodies cannot shut out the many whose bodies are small.
+pub const SMALL: usize = 16 * 1024;
+
+/// How much memory the large bodies of all requests may take together.
 ///
 /// The cap on one body times the cap on connections would be gigabytes; this is what holds.
 #[derive(Debug, Clone)]
@@ -27,6 +32,11 @@ impl Budget {
     /// At most `bytes` at a time, rounded down to whole pieces of 4 KiB.
     pub fn new(bytes: usize) -> Self {
         Self(Arc::new(Semaphore::new((bytes / PIECE).min(Semaphore::MAX_PERMITS))))
+    }
+
+    /// Room for `bytes`, until the permit is dropped; none if there is not so much left.
+    pub fn room_for(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        self.take(bytes.div_ceil(PIECE))
     }
 
     fn take(&self, pieces: usize) -> Option<OwnedSemaphorePermit> {
@@ -80,14 +90,20 @@ pub async fn read(
     if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
         return Err(BodyError::TooLarge);
     }
-    match tokio::time::timeout(deadline, collect(body, limit, budget)).await {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(limit);
+    match tokio::time::timeout(deadline, collect(body, announced, limit, budget)).await {
         Ok(result) => result,
         Err(_elapsed) => Err(BodyError::TooSlow),
     }
 }
 
-async fn collect(mut body: Body, limit: usize, budget: &Budget) -> Result<RawBody, BodyError> {
-    let mut held = budget.take(1).ok_or(BodyError::NoRoom)?;
+async fn collect(
+    mut body: Body,
+    announced: usize,
+    limit: usize,
+    budget: &Budget,
+) -> Result<RawBody, BodyError> {
+    let mut held = budget.take(0).ok_or(BodyError::NoRoom)?;
     let mut whole = Vec::new();
     let mut only: Option<Bytes> = None;
     while let Some(frame) = body.frame().await {
@@ -100,7 +116,8 @@ async fn collect(mut body: Body, limit: usize, budget: &Budget) -> Result<RawBod
             return Err(BodyError::TooLarge);
         }
         // Memory is taken as bytes arrive, not as they are announced: a claim costs nothing.
-        let missing = length.div_ceil(PIECE).saturating_sub(held.num_permits());
+        let counted = if length > SMALL { length.div_ceil(PIECE) } else { 0 };
+        let missing = counted.saturating_sub(held.num_permits());
         if missing > 0 {
             held.merge(budget.take(missing).ok_or(BodyError::NoRoom)?);
         }
@@ -109,13 +126,25 @@ async fn collect(mut body: Body, limit: usize, budget: &Budget) -> Result<RawBod
             only = Some(data);
         } else {
             if let Some(first) = only.take() {
+                make_room(&mut whole, first.len(), announced);
                 whole.extend_from_slice(&first);
             }
+            make_room(&mut whole, data.len(), announced);
             whole.extend_from_slice(&data);
         }
     }
     let bytes = only.unwrap_or_else(|| Bytes::from(whole));
     Ok(RawBody { bytes, held })
+}
+
+/// Room for `more`. By itself a vector would end with up to twice of what it holds; the length that
+/// was announced tells where the doubling may stop.
+fn make_room(whole: &mut Vec<u8>, more: usize, announced: usize) {
+    let needed = whole.len().saturating_add(more);
+    if needed > whole.capacity() {
+        let doubled = whole.len().saturating_mul(2).min(announced);
+        whole.reserve_exact(doubled.max(needed) - whole.len());
+    }
 }
 
 /// Whether the body is sent as it is.
@@ -153,19 +182,44 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn memory_is_shared_and_comes_back() {
-        let budget = Budget::new(2 * PIECE);
-        let body = || Body::from(vec![b'x'; PIECE]);
-        let first = read_body(body(), 1 << 20, &budget).await.unwrap();
-        let second = read_body(body(), 1 << 20, &budget).await.unwrap();
-        assert_eq!(read_body(body(), 1 << 20, &budget).await.unwrap_err(), BodyError::NoRoom);
-        drop((first, second.bytes));
-        assert!(read_body(body(), 1 << 20, &budget).await.is_ok());
-        drop(second.held);
-        let two = Body::from(vec![b'x'; 2 * PIECE]);
-        assert_eq!(read_body(two, 1 << 20, &budget).await.unwrap().held.num_permits(), 2);
-        let more = Body::from(vec![b'x'; 2 * PIECE + 1]);
-        assert_eq!(read_body(more, 1 << 20, &budget).await.unwrap_err(), BodyError::NoRoom);
+    async fn memory_for_large_bodies_is_shared_and_comes_back() {
+        let budget = Budget::new(2 * SMALL + PIECE);
+        let body = |length: usize| Body::from(vec![b'x'; length]);
+        let large = SMALL + 1;
+        let first = read_body(body(large), 1 << 20, &budget).await.unwrap();
+        assert_eq!(first.held.num_permits(), SMALL / PIECE + 1);
+        assert_eq!(read_body(body(large), 1 << 20, &budget).await.unwrap_err(), BodyError::NoRoom);
+        drop(first.bytes);
+        assert_eq!(read_body(body(large), 1 << 20, &budget).await.unwrap_err(), BodyError::NoRoom);
+        drop(first.held);
+        let all = read_body(body(2 * SMALL + PIECE), 1 << 20, &budget).await.unwrap();
+        assert_eq!(all.held.num_permits(), 2 * SMALL / PIECE + 1);
+        drop(all);
+        let more = read_body(body(2 * SMALL + PIECE + 1), 1 << 20, &budget).await;
+        assert_eq!(more.unwrap_err(), BodyError::NoRoom);
+    }
+
+    #[tokio::test]
+    async fn a_small_body_is_read_also_when_large_ones_have_taken_all_memory() {
+        let budget = Budget::new(1);
+        let body = |length: usize| Body::from(vec![b'x'; length]);
+        assert!(read_body(body(SMALL), 1 << 20, &budget).await.is_ok());
+        let large = read_body(body(SMALL + 1), 1 << 20, &budget).await;
+        assert_eq!(large.unwrap_err(), BodyError::NoRoom);
+    }
+
+    #[test]
+    fn a_body_that_arrives_in_pieces_ends_in_no_more_memory_than_was_announced() {
+        let (piece, announced) = (1000, 1_000_000);
+        let mut whole = Vec::new();
+        for _ in 0..announced / piece {
+            make_room(&mut whole, piece, announced);
+            whole.extend(std::iter::repeat_n(b'x', piece));
+        }
+        assert_eq!(whole.capacity(), announced);
+        // Whoever announced nothing, or lied, gets what is needed.
+        make_room(&mut whole, 10, 0);
+        assert_eq!(whole.capacity(), announced + 10);
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl Accept for Intake {
         body: Bytes,
         received: Received,
     ) -> Result<Accepted, Overloaded> {
-        match self.accept(source, received_at, body.to_vec(), received).await {
+        match self.accept(source, received_at, body.into(), received).await {
             Ok((delivery, receipt)) => Ok(Accepted { delivery, fate: receipt.fate.name() }),
             Err(error) => Err(overloaded(&error)),
         }
@@ -48,7 +48,7 @@ impl Accept for Intake {
         body: Bytes,
         why: &str,
     ) -> Result<DeliveryId, Overloaded> {
-        self.keep_unusable(source, body.to_vec(), why).await.map_err(|error| overloaded(&error))
+        self.keep_unusable(source, body.into(), why).await.map_err(|error| overloaded(&error))
     }
 }
 

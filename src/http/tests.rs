@@ -151,6 +151,10 @@ impl House {
     }
 
     async fn with(limits: Limits, budget: usize) -> Self {
+        Self::with_room(limits, budget, webhooks::WORKSPACE).await
+    }
+
+    async fn with_room(limits: Limits, budget: usize, workspace: usize) -> Self {
         let engine = Arc::new(Engine::default());
         let metrics = Arc::new(Metrics::new(&["am".into(), "pd".into()]));
         let secret = pagerduty_vectors()["secret"].as_str().unwrap().into();
@@ -166,6 +170,7 @@ impl House {
             clock: Arc::new(SystemClock),
             body_deadline: Duration::from_millis(600),
             budget: Budget::new(budget),
+            workspace: Budget::new(workspace),
         });
         Self::serve(limits, router, engine, metrics).await
     }
@@ -575,6 +580,31 @@ async fn bodies_share_a_bounded_amount_of_memory() {
     assert_eq!(answer.status, 503);
     assert_eq!(answer.header("retry-after"), Some("1"));
     assert_eq!(house.send(AM, &padded(64 << 10)).await.status, 202, "the memory came back");
+}
+
+#[tokio::test]
+async fn large_deliveries_share_a_workspace_until_they_are_done_and_small_ones_need_none() {
+    let one = 64 << 10;
+    let house = House::with_room(quick(), 64 << 20, 8 * one).await;
+    let beyond = house.send(AM, &padded(one + 1)).await;
+    assert_eq!((beyond.status, beyond.header("retry-after")), (503, Some("1")));
+    assert_eq!(house.engine.entered.load(Ordering::SeqCst), 0, "it was not parsed");
+
+    let waiting = house.engine.gate.forget_permits(usize::MAX);
+    let mut first = house.connect().await;
+    first.send(AM, &padded(one)).await;
+    until(|| house.engine.entered.load(Ordering::SeqCst) == 1).await;
+    // Whoever hangs up has not taken his delivery back.
+    drop(first);
+    assert_eq!(house.send(AM, &padded(one)).await.status, 503);
+    let mut small = house.connect().await;
+    small.send(AM, &sample()).await;
+    until(|| house.engine.entered.load(Ordering::SeqCst) == 2).await;
+
+    house.engine.gate.add_permits(waiting);
+    assert_eq!(small.answer().await.status, 202);
+    until(|| house.engine.count() == 2).await;
+    assert_eq!(house.send(AM, &padded(one)).await.status, 202, "the workspace came back");
 }
 
 #[tokio::test]

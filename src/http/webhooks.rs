@@ -20,6 +20,7 @@ use axum::routing::any;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, Request};
 use jiff::Timestamp;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::answer::{self, Refusal};
 use super::body::{self, BodyError, Budget, RawBody};
@@ -100,8 +101,10 @@ pub struct Webhooks {
     /// How long a whole body may take to arrive. PagerDuty itself gives up after 5 s, Alertmanager
     /// after 10 s or more.
     pub body_deadline: Duration,
-    /// How much memory bodies may take together.
+    /// How much memory large bodies may take together while they arrive.
     pub budget: Budget,
+    /// How much memory large deliveries may take together while they are worked on.
+    pub workspace: Budget,
 }
 
 /// What [`Webhooks::body_deadline`] should be where nobody says otherwise.
@@ -109,7 +112,12 @@ pub const BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// Bodies up to this size are parsed where they are: about half a millisecond.
 const PARSE_INLINE: usize = 256 * 1024;
 /// What [`Webhooks::budget`] should be where nobody says otherwise.
-pub const BODY_BUDGET: usize = 256 * 1024 * 1024;
+pub const BODY_BUDGET: usize = 64 * 1024 * 1024;
+/// What [`Webhooks::workspace`] should be where nobody says otherwise: enough for the largest body.
+pub const WORKSPACE: usize = 96 * 1024 * 1024;
+/// How much memory a delivery takes while it is worked on, in lengths of its body: parsed, planned,
+/// decided on, and written.
+const WORK_PER_BYTE: usize = 8;
 
 impl fmt::Debug for Webhooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -132,6 +140,12 @@ fn unknown_address() -> Refusal {
     Refusal::not_found().hint(
         "webhooks go to POST /webhooks/{name}, with a name from `sources` in casewright's config",
     )
+}
+
+/// What a delivery holds while it is worked on.
+struct Pass {
+    _ticket: Ticket,
+    _space: OwnedSemaphorePermit,
 }
 
 /// A refusal and the reason that is counted for it.
@@ -215,11 +229,15 @@ impl Webhooks {
         }
         source.authenticate(&headers, &body.bytes).map_err(|why| unauthentic(why, &*source))?;
         let ticket = self.accept.admit().map_err(Rejected::overloaded)?;
+        let RawBody { bytes: body, held } = body;
+        let space = self.space_for(&body).ok_or_else(too_many_large)?;
+        let pass = Pass { _ticket: ticket, _space: space };
+        drop(held);
 
-        match parse(source.clone(), headers, body.bytes.clone()).await? {
-            Ok(received) => self.accept(source, received_at, body, received, ticket).await,
+        match parse(source.clone(), headers, body.clone()).await? {
+            Ok(received) => self.accept(source, received_at, body, received, pass).await,
             Err(unusable) if unusable.acknowledged => {
-                self.dead_letter(source, body, unusable.message, ticket).await
+                self.dead_letter(source, body, unusable.message, pass).await
             }
             Err(unusable) => Err(Rejected {
                 answer: Refusal::unusable(unusable.message).hint(unusable.hint),
@@ -228,13 +246,19 @@ impl Webhooks {
         }
     }
 
+    /// The memory to work on a body, which is more than the body itself.
+    fn space_for(&self, body: &Bytes) -> Option<OwnedSemaphorePermit> {
+        let large = if body.len() > body::SMALL { body.len() } else { 0 };
+        self.workspace.room_for(large.saturating_mul(WORK_PER_BYTE))
+    }
+
     async fn accept(
         &self,
         source: Arc<dyn Source>,
         received_at: Timestamp,
-        body: RawBody,
+        body: Bytes,
         received: Received,
-        ticket: Ticket,
+        pass: Pass,
     ) -> Result<Response, Rejected> {
         let accept = self.accept.clone();
         let metrics = self.metrics.clone();
@@ -244,8 +268,8 @@ impl Webhooks {
             let alerts = received.alerts.len();
             let note = received.note.clone();
             let source = source.name();
-            let accepted = accept.accept(source, received_at, body.bytes, received).await?;
-            drop((body.held, ticket));
+            let accepted = accept.accept(source, received_at, body, received).await?;
+            drop(pass);
             metrics.delivery_received(source, accepted.fate);
             tracing::info!(
                 delivery = %accepted.delivery,
@@ -267,16 +291,16 @@ impl Webhooks {
     async fn dead_letter(
         &self,
         source: Arc<dyn Source>,
-        body: RawBody,
+        body: Bytes,
         why: String,
-        ticket: Ticket,
+        pass: Pass,
     ) -> Result<Response, Rejected> {
         let accept = self.accept.clone();
         let metrics = self.metrics.clone();
         let task = tokio::spawn(async move {
             let source = source.name();
-            let delivery = accept.dead_letter(source, body.bytes, &why).await?;
-            drop((body.held, ticket));
+            let delivery = accept.dead_letter(source, body, &why).await?;
+            drop(pass);
             metrics.delivery_received(source, DEAD_LETTER);
             tracing::warn!(
                 delivery = %delivery,
@@ -306,13 +330,17 @@ impl Webhooks {
                     .hint("send it as it is, without Content-Encoding"),
                 Rejection::Encoding,
             ),
-            BodyError::NoRoom => (
-                Refusal::overloaded("too many large requests at once", Duration::from_secs(1)),
-                Rejection::Overloaded,
-            ),
+            BodyError::NoRoom => return too_many_large(),
             BodyError::Broken => (Refusal::broken_body(), Rejection::Broken),
         };
         Rejected { answer, reason }
+    }
+}
+
+fn too_many_large() -> Rejected {
+    Rejected {
+        answer: Refusal::overloaded("too many large requests at once", Duration::from_secs(1)),
+        reason: Rejection::Overloaded,
     }
 }
 

@@ -1,5 +1,7 @@
-//! Who may still come in: a bound on the deliveries between authentication and answer that follows
-//! how fast the writer is, so that what is admitted is answered soon and the rest is refused now.
+//! Who may still come in: a bound on the deliveries between authentication and answer, so that
+//! what is admitted is answered soon and the rest is refused now. It follows two things: how fast
+//! the writer is, and how long deliveries really stay, for it may be the processor that is short,
+//! which the writer does not notice.
 //!
 //! Never ask for a ticket while a body is still arriving: slow senders would hold them all.
 
@@ -27,6 +29,13 @@ const SHARED: usize = 32;
 /// room when deliveries are refused.
 pub(crate) const AT_MOST: usize = 768;
 
+/// How long a delivery should stay inside, on the average. Well below what accepted senders are to
+/// wait at most, because some stay longer than others, and more than a disk needs for its commits.
+const STAY: Duration = Duration::from_millis(60);
+
+/// How often it is judged whether deliveries stay too long.
+const JUDGED_EVERY: Duration = Duration::from_millis(50);
+
 /// How much of the memory of the pace one observation replaces: one part of so many.
 const INERTIA: u64 = 8;
 
@@ -38,13 +47,60 @@ pub struct Admission {
     pace: AtomicU64,
     /// Since when the writer is in a transaction, if it is.
     busy_since: Mutex<Option<Instant>>,
+    stays: Mutex<Stays>,
     closed: AtomicBool,
+}
+
+/// How long deliveries have stayed since it was judged last, and how many may be inside for that.
+#[derive(Debug)]
+struct Stays {
+    bound: usize,
+    judged: Option<Instant>,
+    total: Duration,
+    count: u32,
+}
+
+impl Default for Stays {
+    fn default() -> Self {
+        Self { bound: AT_MOST, judged: None, total: Duration::ZERO, count: 0 }
+    }
+}
+
+impl Stays {
+    /// One has left after so long.
+    fn add(&mut self, stayed: Duration, now: Instant) {
+        self.total = self.total.saturating_add(stayed);
+        self.count = self.count.saturating_add(1);
+        let judged = *self.judged.get_or_insert(now);
+        if now.saturating_duration_since(judged) >= JUDGED_EVERY {
+            self.bound = steer(self.bound, self.total / self.count.max(1));
+            (self.judged, self.total, self.count) = (Some(now), Duration::ZERO, 0);
+        }
+    }
+}
+
+/// The bound after deliveries have stayed so long on the average: as much less as they have stayed
+/// too long, but not less than half at a time; and a little more while they are quick.
+fn steer(bound: usize, stayed: Duration) -> usize {
+    let next = if stayed > STAY {
+        let fitting = bound as f64 * (STAY.as_secs_f64() / stayed.as_secs_f64()).max(0.5);
+        // A float-to-integer cast saturates, and it is not above `AT_MOST` anyway.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+        let fitting = fitting as usize;
+        fitting
+    } else {
+        bound + bound / 8 + 1
+    };
+    next.clamp(AT_LEAST, AT_MOST)
 }
 
 /// The right of one delivery to be worked on. Given back when dropped.
 #[derive(Debug)]
 #[must_use = "dropping it lets the next one in"]
-pub struct Ticket(Arc<Admission>);
+pub struct Ticket {
+    admission: Arc<Admission>,
+    since: Instant,
+}
 
 impl Admission {
     /// A ticket, unless as many are out as the writer answers in time.
@@ -55,7 +111,7 @@ impl Admission {
                 (inside < bound).then_some(inside + 1)
             })
             .ok()
-            .map(|_| Ticket(self.clone()))
+            .map(|_| Ticket { admission: self.clone(), since: Instant::now() })
     }
 
     /// Whether a ticket would be given now.
@@ -89,7 +145,12 @@ impl Admission {
         if self.busy_since().is_some_and(|since| since.elapsed() > STALL) {
             return AT_LEAST;
         }
-        bound(self.pace.load(Ordering::Relaxed))
+        bound(self.pace.load(Ordering::Relaxed)).min(self.stays().bound)
+    }
+
+    fn stays(&self) -> std::sync::MutexGuard<'_, Stays> {
+        // Plain values: no panic can leave them so that they would do harm.
+        self.stays.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn busy_since(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
@@ -100,7 +161,9 @@ impl Admission {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.0.inside.fetch_sub(1, Ordering::AcqRel);
+        let now = Instant::now();
+        self.admission.stays().add(now.saturating_duration_since(self.since), now);
+        self.admission.inside.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -135,6 +198,45 @@ mod tests {
         assert_eq!(bound(1_000_000), 100);
         assert_eq!(bound(50_000_000), AT_LEAST);
         assert_eq!(bound(u64::MAX), AT_LEAST);
+    }
+
+    #[test]
+    fn the_bound_falls_while_deliveries_stay_too_long_and_rises_again() {
+        assert_eq!(steer(400, STAY), 451, "not too long");
+        assert_eq!(steer(400, STAY * 4 / 3), 300);
+        assert_eq!(steer(400, 100 * STAY), 200, "not less than half at a time");
+        assert_eq!(steer(AT_LEAST, Duration::MAX), AT_LEAST);
+        assert_eq!(steer(AT_MOST, Duration::ZERO), AT_MOST);
+        let recovered = (0..40).fold(AT_LEAST, |bound, _| steer(bound, Duration::ZERO));
+        assert_eq!(recovered, AT_MOST, "within two seconds");
+    }
+
+    #[test]
+    fn stays_are_judged_together_and_not_one_by_one() {
+        let begin = Instant::now();
+        let mut stays = Stays::default();
+        for _ in 0..9 {
+            stays.add(Duration::ZERO, begin);
+        }
+        stays.add(9 * STAY, begin);
+        assert_eq!(stays.bound, AT_MOST);
+        stays.add(Duration::ZERO, begin + JUDGED_EVERY);
+        assert_eq!(stays.bound, AT_MOST, "one slow one of eleven");
+        stays.add(2 * STAY, begin + JUDGED_EVERY);
+        stays.add(2 * STAY, begin + 2 * JUDGED_EVERY);
+        assert_eq!(stays.bound, AT_MOST / 2, "the earlier ones are forgotten");
+    }
+
+    #[test]
+    fn tickets_that_are_given_back_late_lower_the_bound() {
+        let admission = Arc::new(Admission::default());
+        let Some(long_ago) = Instant::now().checked_sub(4 * STAY) else { return };
+        for _ in 0..2 {
+            admission.stays().judged = Some(long_ago);
+            let mut ticket = admission.admit().expect("there is room");
+            ticket.since = long_ago;
+        }
+        assert_eq!(tickets(&admission).len(), AT_MOST / 4);
     }
 
     #[test]

@@ -46,9 +46,9 @@ impl Street {
         let files = Files::write(&Layout {
             listen: webhooks.clone(),
             admin_listen: admin.clone(),
-            vendor: format!("http://{vendor}"),
             // A busy machine may let a request of a killed daemon wait.
             window: "1500ms",
+            ..Layout::of(format!("http://{vendor}"))
         });
         let arguments = ["sandbox", "--listen", &vendor, "--seed", &seed.to_string()];
         let sandbox = Process::run(&arguments, &files.path("sandbox.log"));

@@ -3,16 +3,22 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "it is a test")]
 
 mod ambiguous_answers;
+mod attachments;
+mod contacts;
 mod drafts;
 mod firing;
+mod held;
 mod holding_down;
 mod kill;
+mod outages;
 mod pagerduty;
 mod people;
+mod races;
 mod reload;
 mod resolving;
 mod restart;
 #[path = "../support/mod.rs"]
 mod support;
 mod tracing_back;
+mod two_cases;
 mod vendor_trouble;

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use casewright::domain::gate::{Cause, Gate};
 use casewright::sandbox::{Fault, Kind, On};
 use casewright::store::ActionState;
 
 use crate::support::alertmanager::{Payload, edge};
-use crate::support::house::{House, assert_ended_once};
+use crate::support::house::{House, assert_ended_once, eventually};
 
 #[tokio::test]
 async fn all_cases_are_opened_once_the_vendor_is_back() {
@@ -90,16 +91,33 @@ async fn locked_out_by(kind: Kind) {
     assert_eq!(action.state, ActionState::Ready, "{action:#?}");
     let pause = casewright::time::between(action.created_at, action.due_at);
     assert!(pause >= Duration::from_secs(60), "{pause:?}");
+    let denied = |gate: &Gate| gate.cause() == Some(Cause::Denied);
+    house.gate("denied", denied).await;
+    assert_eq!(house.alarms("vendor_denied").await, 1);
+    assert!(house.shows("casewright_vendor_state{vendor=\"akamai\",state=\"denied\"} 1").await);
     let turned_away = requests_turned_away(&house);
     house.hears(edge("other")).await;
     house.hears(edge("shop").resolved()).await;
 
+    // A probe in vain: one request, and no second alarm.
+    house.clock.advance(Duration::from_secs(80));
+    eventually("a probe", || async {
+        let since = requests_turned_away(&house) - turned_away;
+        if since > 0 { Ok(()) } else { Err(since) }
+    })
+    .await;
+    house.nobody_works().await;
+    assert_eq!(requests_turned_away(&house), turned_away + 1);
+    assert_eq!(house.alarms("vendor_denied").await, 1);
+    assert_eq!(house.alarms("too_old").await, 0);
+
     house.no_faults();
-    house.clock.advance(Duration::from_secs(70));
+    house.clock.advance(Duration::from_secs(160));
     let cases = house.settled().await;
     assert_eq!(cases.len(), 2, "{cases:#?}");
     // The others were not even tried until then.
-    assert_eq!(requests_turned_away(&house), turned_away);
+    assert_eq!(requests_turned_away(&house), turned_away + 1);
+    house.gate("open", |gate| gate.cause().is_none()).await;
     let shop = cases.iter().find(|case| case.filed.subject.starts_with("shop: "));
     assert_ended_once(shop.expect("its case"));
     assert!(house.actions().await.iter().all(|action| action.state == ActionState::Done));

@@ -13,13 +13,24 @@ pub(crate) struct Layout {
     pub(crate) vendor: String,
     /// Not before this time is it believed that a lost case does not exist.
     pub(crate) window: &'static str,
+    /// When the vendor is left alone.
+    pub(crate) breaker: &'static str,
+    /// The address of a second vendor. Then the rules are others: those that say which vendor.
+    pub(crate) other: Option<String>,
 }
 
 impl Layout {
-    /// Free ports, and a vendor whose records never lag.
+    /// Free ports, and a vendor whose records never lag and that is hardly ever left alone.
     pub(crate) fn of(vendor: String) -> Self {
         let free = "127.0.0.1:0".to_owned();
-        Self { listen: free.clone(), admin_listen: free, vendor, window: "400ms" }
+        Self {
+            listen: free.clone(),
+            admin_listen: free,
+            vendor,
+            window: "400ms",
+            breaker: "{ failures: 20, pause: 200ms, max_pause: 1s }",
+            other: None,
+        }
     }
 }
 
@@ -35,14 +46,20 @@ impl Files {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let rules = folder.path().join("rules");
         std::fs::create_dir(&rules).expect("a folder");
-        for file in std::fs::read_dir(here.join("config/rules")).expect("the example's rules") {
+        let examples = std::fs::read_dir(here.join("config/rules")).expect("the example's rules");
+        for file in examples.take_while(|_| layout.other.is_none()) {
             let file = file.expect("a file");
             std::fs::copy(file.path(), rules.join(file.file_name())).expect("a copy");
         }
-        std::fs::write(rules.join("90-tests.yaml"), include_str!("rules.yaml")).expect("written");
         let config = config(layout, &here.join("templates"));
-        std::fs::write(folder.path().join("casewright.yaml"), config).expect("written");
-        Self { folder: Some(folder) }
+        let files = Self { folder: Some(folder) };
+        let own = match layout.other {
+            None => include_str!("rules.yaml"),
+            Some(_) => include_str!("two_vendors.yaml"),
+        };
+        std::fs::write(files.rules(), own).expect("written");
+        std::fs::write(files.config(), config).expect("written");
+        files
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -55,6 +72,11 @@ impl Files {
         let text = std::fs::read_to_string(&path).expect("a file");
         assert!(text.contains(from), "{from:?} is not in {name}");
         std::fs::write(path, text.replace(from, to)).expect("written");
+    }
+
+    /// The file of the tests' own rules.
+    pub(crate) fn rules(&self) -> PathBuf {
+        self.path("rules/90-tests.yaml")
     }
 
     pub(crate) fn config(&self) -> PathBuf {
@@ -75,9 +97,10 @@ impl Drop for Files {
 }
 
 fn config(layout: &Layout, templates: &Path) -> String {
-    let Layout { listen, admin_listen, vendor, window } = layout;
-    let Credentials { client_token, client_secret, access_token } = Credentials::demo();
+    let Layout { listen, admin_listen, vendor: base_url, other, .. } = layout;
     let templates = templates.display();
+    let first = vendor("akamai", base_url, layout);
+    let second = other.as_ref().map_or(String::new(), |base| vendor("other", base, layout));
     format!(
         "
 server: {{ listen: '{listen}', admin_listen: '{admin_listen}' }}
@@ -87,10 +110,19 @@ templates: {templates}
 sources:
   - {{ name: alertmanager, kind: alertmanager, auth: {{ bearer: [demo-token] }} }}
   - {{ name: pagerduty, kind: pagerduty, secrets: [demo-secret] }}
-vendors:
-  - name: akamai
+vendors:{first}{second}
+"
+    )
+}
+
+fn vendor(name: &str, base_url: &str, layout: &Layout) -> String {
+    let Layout { window, breaker, .. } = layout;
+    let Credentials { client_token, client_secret, access_token } = Credentials::demo();
+    format!(
+        "
+  - name: {name}
     kind: akamai
-    base_url: {vendor}
+    base_url: {base_url}
     credentials:
       client_token: {client_token}
       client_secret: {client_secret}
@@ -98,8 +130,7 @@ vendors:
     timeout: 1s
     retry: {{ initial: 50ms, max: 300ms, horizon: 72h }}
     reconcile: {{ window: {window}, looks: 3 }}
-    breaker: {{ failures: 20, pause: 200ms, max_pause: 1s }}
-    rate: {{ per_second: 500, burst: 500 }}
-"
+    breaker: {breaker}
+    rate: {{ per_second: 500, burst: 500 }}"
     )
 }

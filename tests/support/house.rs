@@ -4,18 +4,23 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use casewright::clock::Clock as _;
 use casewright::config::process_env;
 use casewright::daemon::{Daemon, World};
+use casewright::domain::gate::Gate;
+use casewright::domain::ids::ActionId;
 use casewright::domain::incident::Incident;
+use casewright::domain::lifecycle::{Event, Policy, step};
 use casewright::rng::Rng;
 use casewright::sandbox::{Case, Fault, Kind, On, Options, Sandbox};
 use casewright::setup;
-use casewright::store::{Action, Store};
+use casewright::store::{Action, ActionState, Revival, Store};
+use casewright::vendors::akamai::Client;
 
 use super::alertmanager::Payload;
 use super::clock::RunningClock;
 use super::files::{Files, Layout};
-use super::pagerduty::Event;
+use super::pagerduty::Event as Webhook;
 use super::process::Said;
 use super::sender::{Reply, Sender};
 
@@ -49,19 +54,29 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) async fn open() -> Self {
-        Self::with_window("400ms").await
+        Self::with(|layout| layout).await
     }
 
     /// A daemon that looks for a lost case for so long.
     pub(crate) async fn with_window(window: &'static str) -> Self {
-        Self::prepared(window, |_| {}).await
+        Self::with(|layout| Layout { window, ..layout }).await
     }
 
-    /// As above, with files that were changed before the start.
+    /// A daemon that is configured otherwise.
+    pub(crate) async fn with(change: impl FnOnce(Layout) -> Layout) -> Self {
+        Self::begin(change, |_| {}).await
+    }
+
+    /// A daemon that looks for a lost case for so long, with files that were changed before the
+    /// start.
     pub(crate) async fn prepared(window: &'static str, change: impl FnOnce(&Files)) -> Self {
+        Self::begin(|layout| Layout { window, ..layout }, change).await
+    }
+
+    async fn begin(layout: impl FnOnce(Layout) -> Layout, change: impl FnOnce(&Files)) -> Self {
         let clock = Arc::new(RunningClock::new());
         let sandbox = Sandbox::start(Options::default(), clock.clone()).await.expect("a vendor");
-        let files = Files::write(&Layout { window, ..Layout::of(sandbox.base_url()) });
+        let files = Files::write(&layout(Layout::of(sandbox.base_url())));
         change(&files);
         let daemon = start(&files, &clock).await;
         let sender = Sender::to(daemon.webhooks);
@@ -113,7 +128,7 @@ impl House {
     }
 
     /// Posts as PagerDuty does, and has it acknowledged.
-    pub(crate) async fn hears_event(&self, event: &Event) -> Reply {
+    pub(crate) async fn hears_event(&self, event: &Webhook) -> Reply {
         let reply = self.sender.pagerduty(event).await;
         assert_eq!(reply.status, 202, "{reply:?}");
         reply
@@ -210,9 +225,70 @@ impl House {
         answered.iter().filter(|row| row.endpoint == endpoint).map(|row| row.count).sum()
     }
 
+    /// How many requests the vendor has had, whatever it answered.
+    pub(crate) fn all_requests(&self) -> u64 {
+        self.sandbox.requests().requests.iter().map(|row| row.count).sum()
+    }
+
+    /// Waits until the vendor's gate, as it is remembered, is as `is` wants it.
+    pub(crate) async fn gate(&self, what: &str, is: impl Fn(&Gate) -> bool) -> Gate {
+        eventually(&format!("a gate that is {what}"), || async {
+            let gate = self.store().gate(&"akamai".into()).await.expect("a gate");
+            gate.clone().filter(&is).ok_or(gate)
+        })
+        .await
+    }
+
+    /// Waits until nobody works on anything.
+    pub(crate) async fn nobody_works(&self) {
+        eventually("no action under way", || async {
+            let mut actions = self.unfinished().await;
+            actions.retain(|action| action.state == ActionState::Leased);
+            if actions.is_empty() { Ok(()) } else { Err(actions) }
+        })
+        .await;
+    }
+
+    /// The page of metrics, as Prometheus reads it.
+    async fn metrics(&self) -> String {
+        let address = self.daemon.as_ref().expect("it runs").admin;
+        let page = reqwest::get(format!("http://{address}/metrics")).await.expect("an answer");
+        page.text().await.expect("a page")
+    }
+
+    /// How often a person was told of something, by the word of the metric.
+    pub(crate) async fn alarms(&self, reason: &str) -> u64 {
+        let page = self.metrics().await;
+        let name = format!("casewright_alarms_total{{reason=\"{reason}\"}} ");
+        let count = page.lines().find_map(|line| line.strip_prefix(&name));
+        count.map_or(0, |count| count.parse().expect("a number"))
+    }
+
+    /// Whether the metrics have this line.
+    pub(crate) async fn shows(&self, line: &str) -> bool {
+        self.metrics().await.lines().any(|shown| shown == line)
+    }
+
+    /// The daemon's own client of its first vendor.
+    pub(crate) fn client(&self) -> &Client {
+        &self.daemon.as_ref().expect("it runs").clients[0].1
+    }
+
+    /// Has an action that is held or dead tried again, as a person does.
+    pub(crate) async fn revive(&self, action: &ActionId, how: Revival) {
+        let decide = Arc::new(|incident: &Incident| {
+            let policy = Policy::default();
+            step(Some(incident), &Event::OpenRevived, &policy, incident.updated_at)
+        });
+        let revived = self.store().revive(action, how, self.clock.now(), decide).await;
+        revived.expect("the store works").expect("it was held or dead");
+        // Nobody tells the dispatcher; so it comes by when its nap is over.
+        self.clock.advance(Duration::from_secs(5));
+    }
+
     async fn unfinished(&self) -> Vec<Action> {
         let mut actions = self.actions().await;
-        actions.retain(|action| action.state.name() == "ready" || action.state.name() == "leased");
+        actions.retain(|action| matches!(action.state, ActionState::Ready | ActionState::Leased));
         actions
     }
 }
@@ -239,10 +315,16 @@ pub(crate) fn comments(case: &Case, words: &str) -> usize {
 pub(crate) fn assert_ended_once(case: &Case) {
     assert_eq!(comments(case, "resolved as of"), 1, "{case:#?}");
     assert_eq!(case.closure_requests.len(), 1, "{case:#?}");
-    assert_eq!(case.comments.len(), 2, "one comment, one closure request: {case:#?}");
+    assert_eq!(said(case), 2, "one comment, one closure request: {case:#?}");
 }
 
 /// Nothing was said on it since it was opened.
 pub(crate) fn assert_untouched(case: &Case) {
-    assert!(case.comments.is_empty() && case.closure_requests.is_empty(), "{case:#?}");
+    assert!(said(case) == 0 && case.closure_requests.is_empty(), "{case:#?}");
+}
+
+/// How many comments a case has, closure requests included. The vendor writes one of its own for
+/// each file.
+fn said(case: &Case) -> usize {
+    case.comments.iter().filter(|comment| comment.comment_type != "ATTACHMENT").count()
 }

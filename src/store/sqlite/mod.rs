@@ -282,6 +282,54 @@ impl Store for SqliteStore {
 mod tests {
     use super::*;
 
+    /// A store that does this after each commit.
+    async fn open(on_commit: CommitObserver) -> (SqliteStore, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let options =
+            Options { path: folder.path().join("casewright.db"), on_commit: Some(on_commit) };
+        (SqliteStore::open(options, &Rng::seeded(1)).await.unwrap(), folder)
+    }
+
+    /// How many deliveries would be let in now.
+    fn room(store: &SqliteStore) -> usize {
+        std::iter::from_fn(|| store.admission().admit()).collect::<Vec<_>>().len()
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_is_slow_lets_fewer_deliveries_in() {
+        let slow = Arc::new(|_, _| std::thread::sleep(Duration::from_millis(50)));
+        let (store, _folder) = open(slow).await;
+        let before = room(&store);
+        // It answers before it tells how long it took; after the second answer the first is told.
+        for _ in 0..2 {
+            store.check().await.unwrap();
+        }
+        assert!(room(&store) <= before / 4, "{} of {before}", room(&store));
+        store.close().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_transaction_that_stalls_lets_few_deliveries_in_while_it_does() {
+        let (go_on, stalled) = std::sync::mpsc::channel::<()>();
+        let stalled = std::sync::Mutex::new(stalled);
+        let (store, _folder) = open(Arc::new(move |_, _| {
+            let _ = stalled.lock().unwrap().recv();
+        }))
+        .await;
+        let before = room(&store);
+        let store = Arc::new(store);
+        let checking = tokio::spawn({
+            let store = store.clone();
+            async move { store.check().await }
+        });
+        while room(&store) > before / 4 {
+            tokio::task::yield_now().await;
+        }
+        drop(go_on);
+        checking.await.unwrap().unwrap();
+        store.close().await;
+    }
+
     #[tokio::test]
     async fn a_closed_store_is_whole_in_its_one_file() {
         let folder = tempfile::tempdir().unwrap();
