@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -45,6 +45,10 @@ use crate::vendors::akamai::{Client, Settings, edgerc::Access};
 /// How long a shutdown waits for what is under way. What is cut off then is looked for after the
 /// next start.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(20);
+
+/// How many connections wait in the kernel when all are taken. More than a crowd is likely to bring
+/// at once: the kernel drops those beyond, and they try again only after a second.
+const BACKLOG: u32 = 4096;
 
 /// How many actions of one vendor are worked on at once.
 const CONCURRENCY: usize = 4;
@@ -394,13 +398,21 @@ fn limits(server: &ServerConfig) -> Limits {
     }
 }
 
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // As `TcpListener::bind` does: a port is free at once for the next process.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 async fn listen(
     address: SocketAddr,
     router: axum::Router,
     limits: Limits,
     stop: &CancellationToken,
 ) -> anyhow::Result<(SocketAddr, JoinHandle<()>)> {
-    let listener = TcpListener::bind(address).await.with_context(|| {
+    let listener = bind(address).with_context(|| {
         format!("cannot listen on {address}; is something else using it? Change `server.listen` or `server.admin_listen`")
     })?;
     let bound = listener.local_addr()?;
