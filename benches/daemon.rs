@@ -3,9 +3,9 @@
 //! Starts the real binary with the embedded sandbox on loopback. Nothing is asserted about time;
 //! figures of different machines, or of a busy one, cannot be compared. `--binary PATH` measures
 //! another build instead of this one, and several of them turn and turn about; `--only PART` runs
-//! one part (`start`, `restart`, `memory`, `closed`, `open`, `members`, `overload`). The last one
-//! takes minutes and runs only if it is named: `--seconds N` is the length of the overload,
-//! `--rated N` declares the rated load instead of looking for it.
+//! one part (`start`, `restart`, `memory`, `closed`, `open`, `members`, `overload`, `slow`). The last
+//! two take minutes and run only if they are named: `--seconds N` is the length of the overload, or
+//! of the siege by slow senders; `--rated N` declares the rated load instead of looking for it.
 
 #![allow(
     missing_docs,
@@ -64,6 +64,7 @@ fn main() {
     bench.part("open", Bench::open);
     bench.part("members", Bench::members);
     bench.part_if_named("overload", Bench::overload);
+    bench.part_if_named("slow", Bench::slow);
 }
 
 /// Resident memory idle and after the load, each now and at most, in MiB.
@@ -294,6 +295,13 @@ impl Bench {
         println!("\noverload, open loop, {}", Traffic::Mixed.name());
         for binary in &self.options.binaries {
             overload::measure(&self.runtime, binary, &self.one, &self.options.overload);
+        }
+    }
+
+    fn slow(&self) {
+        println!("\nslow, silent and huge senders");
+        for binary in &self.options.binaries {
+            overload::slow::measure(&self.runtime, binary, &self.one, self.options.overload.time);
         }
     }
 

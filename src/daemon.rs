@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use jiff::Timestamp;
 use secrecy::SecretString;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -49,6 +49,10 @@ use crate::vendors::akamai::Client;
 /// How long a shutdown waits for what is under way. What is cut off then is looked for after the
 /// next start.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(20);
+
+/// How many connections wait in the kernel when all are taken. More than a crowd is likely to bring
+/// at once: the kernel drops those beyond, and they try again only after a second.
+const BACKLOG: u32 = 4096;
 
 /// The seams through which time, chance and the environment come in.
 #[derive(Clone)]
@@ -395,13 +399,21 @@ fn limits(server: &ServerConfig) -> Limits {
     }
 }
 
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // As `TcpListener::bind` does: a port is free at once for the next process.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 async fn listen(
     address: SocketAddr,
     router: axum::Router,
     limits: Limits,
     stop: &CancellationToken,
 ) -> anyhow::Result<(SocketAddr, JoinHandle<()>)> {
-    let listener = TcpListener::bind(address).await.with_context(|| {
+    let listener = bind(address).with_context(|| {
         format!("cannot listen on {address}; is something else using it? Change `server.listen` or `server.admin_listen`")
     })?;
     let bound = listener.local_addr()?;

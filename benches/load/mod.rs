@@ -61,17 +61,20 @@ impl Request {
     pub(crate) fn alertmanager(first: usize, alerts: usize, token: &str) -> Self {
         let items: Vec<String> = (first..first + alerts).map(alert).collect();
         let body = PAYLOAD.replace("@ALERTS@", &items.join(","));
-        let head = format!(
-            "POST /webhooks/alertmanager HTTP/1.1\r\nhost: casewright\r\n\
-             user-agent: Alertmanager/0.25.0\r\ncontent-type: application/json\r\n\
-             authorization: Bearer {token}\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
-        let bytes = [head.into_bytes(), body.into_bytes()].concat();
+        let bytes = [head(body.len(), token).into_bytes(), body.into_bytes()].concat();
         let slots = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(SLOT)).collect();
         let mut request = Self { bytes, slots };
         request.number(0);
         request
+    }
+
+    /// A head that announces so many bytes, and none of them.
+    pub(crate) fn announcing(bytes: usize, token: &str) -> Self {
+        Self { bytes: head(bytes, token).into_bytes(), slots: Vec::new() }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -84,6 +87,14 @@ impl Request {
             self.bytes[*slot..*slot + SLOT.len()].copy_from_slice(digits.as_bytes());
         }
     }
+}
+
+fn head(length: usize, token: &str) -> String {
+    format!(
+        "POST /webhooks/alertmanager HTTP/1.1\r\nhost: casewright\r\n\
+         user-agent: Alertmanager/0.25.0\r\ncontent-type: application/json\r\n\
+         authorization: Bearer {token}\r\ncontent-length: {length}\r\n\r\n",
+    )
 }
 
 fn alert(member: usize) -> String {

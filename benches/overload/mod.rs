@@ -4,6 +4,7 @@
 //! The vendor is a process of its own here. Only loopback addresses are used.
 
 pub(crate) mod generator;
+pub(crate) mod slow;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -127,18 +128,15 @@ fn of_phase(shots: &[Shot], phase: u32) -> Vec<Shot> {
     shots.iter().copied().filter(|shot| shot.phase == phase).collect()
 }
 
-/// When, after its beginning, `after` is as `before` was: nothing refused, and the 99th percentile
-/// of a piece not above that of the worst piece there.
+/// When, after its beginning, `after` is as `before` was: in a piece not more refused, and not a
+/// higher 99th percentile, than in the worst piece there.
 fn normal_again(after: &[Shot], before: &[Shot]) -> Option<Duration> {
-    let worst = pieces(before).iter().map(|piece| percentile(&all_latencies(piece), 0.99)).max();
-    let usual = worst.unwrap_or_default().max(RATED_P99);
-    let normal: Vec<bool> = pieces(after)
-        .iter()
-        .map(|piece| {
-            piece.iter().all(|shot| shot.answer == Answer::Accepted)
-                && percentile(&all_latencies(piece), 0.99) <= usual
-        })
-        .collect();
+    let late = |piece: &Vec<Shot>| percentile(&latencies(piece, Answer::Accepted), 0.99);
+    let refused = |piece: &Vec<Shot>| piece.len() - count(piece, Answer::Accepted);
+    let worst = pieces(before).iter().map(late).max().unwrap_or_default().max(RATED_P99);
+    let most = pieces(before).iter().map(refused).max().unwrap_or_default();
+    let normal: Vec<bool> =
+        pieces(after).iter().map(|piece| refused(piece) <= most && late(piece) <= worst).collect();
     let first = normal.windows(NORMAL_PIECES).position(|window| window.iter().all(|good| *good))?;
     Some(PIECE * u32::try_from(first).ok()?)
 }
@@ -156,7 +154,7 @@ fn pieces(shots: &[Shot]) -> Vec<Vec<Shot>> {
 }
 
 /// The head of the table of [`print_phase`].
-pub(crate) fn heading() {
+fn heading() {
     println!(
         "\n{:<30}{:>9}{:>12}{:>9}{:>9} | accepted, ms: p50{:>9}{:>9} | shed, ms: p50{:>9}{:>9}",
         "", "sent/s", "accepted/s", "shed/s", "failed", "p99", "max", "p99", "max"
@@ -164,7 +162,7 @@ pub(crate) fn heading() {
 }
 
 /// One line.
-pub(crate) fn print_phase(name: &str, shots: &[Shot], phase: Phase) {
+fn print_phase(name: &str, shots: &[Shot], phase: Phase) {
     let time = phase.time.as_secs_f64();
     let per_second = |answer: Answer| count(shots, answer) as f64 / time;
     let spread = |answer: Answer| {
@@ -189,12 +187,6 @@ fn count(shots: &[Shot], answer: Answer) -> usize {
 fn latencies(shots: &[Shot], answer: Answer) -> Vec<Duration> {
     let mut latencies: Vec<_> =
         shots.iter().filter(|shot| shot.answer == answer).map(|shot| shot.latency).collect();
-    latencies.sort_unstable();
-    latencies
-}
-
-fn all_latencies(shots: &[Shot]) -> Vec<Duration> {
-    let mut latencies: Vec<_> = shots.iter().map(|shot| shot.latency).collect();
     latencies.sort_unstable();
     latencies
 }

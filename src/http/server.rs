@@ -6,8 +6,8 @@
 //!
 //! When all connections are taken, the loop stops accepting: new clients wait in the kernel's
 //! queue instead of being accepted and dropped, since to a sender a reset is a failure that counts
-//! and a moment's wait is not. Meanwhile idle connections are asked to close, so that those who
-//! only keep a connection warm do not shut out those who have something to say.
+//! and a moment's wait is not. Meanwhile those are closed that say nothing, or say it very slowly:
+//! whoever has something to say does so at once, and is never the one to make room.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -15,9 +15,9 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -38,8 +38,15 @@ use super::answer::Refusal;
 
 /// Bodies come in pieces of at most this size. hyper demands 8 KiB at least.
 const BUFFER: usize = 64 * 1024;
-/// How often idle connections are asked to make room while all are taken.
-const MAKE_ROOM_EVERY: Duration = Duration::from_secs(1);
+/// How often connections are asked to make room while all are taken.
+const MAKE_ROOM_EVERY: Duration = Duration::from_millis(100);
+/// How long a connection may have said nothing at all before it has to make room for others. A
+/// request is there as soon as its connection, unless its sender wants to say nothing.
+const PATIENCE_WITH_SILENCE: Duration = Duration::from_millis(250);
+/// How long a connection may be idle, or in the middle of a header, before it has to make room.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often it is said in the log that all connections are taken.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 /// What is read and thrown away before a connection is closed, so that the client sees our last
 /// answer instead of a reset.
 const LINGER_BYTES: usize = 256 * 1024;
@@ -92,7 +99,7 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) {
     let slots = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
-    let crowded = Arc::new(Notify::new());
+    let mut crowd = Crowd::default();
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
 
@@ -100,7 +107,7 @@ pub async fn serve(
         let slot = tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
-            slot = free_slot(&slots, &crowded) => slot,
+            slot = crowd.free_slot(&slots) => slot,
         };
         let stream = tokio::select! {
             biased;
@@ -111,7 +118,7 @@ pub async fn serve(
             router: router.clone(),
             limits,
             shutdown: shutdown.clone(),
-            crowded: crowded.clone(),
+            crowded: crowd.crowded.clone(),
         };
         let cut = cut.clone();
         connections.spawn(async move {
@@ -137,17 +144,41 @@ pub async fn serve(
     }
 }
 
-async fn free_slot(slots: &Arc<Semaphore>, crowded: &Notify) -> OwnedSemaphorePermit {
-    if let Ok(slot) = slots.clone().try_acquire_owned() {
-        return slot;
-    }
-    tracing::warn!("all connections are taken; new ones wait, idle ones are asked to close");
-    loop {
-        crowded.notify_waiters();
-        if let Ok(Ok(slot)) = timeout(MAKE_ROOM_EVERY, slots.clone().acquire_owned()).await {
+/// Makes room when all connections are taken.
+#[derive(Default)]
+struct Crowd {
+    crowded: Arc<Notify>,
+    asked: Option<Instant>,
+    told: Option<Instant>,
+}
+
+impl Crowd {
+    async fn free_slot(&mut self, slots: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+        if let Ok(slot) = slots.clone().try_acquire_owned() {
             return slot;
         }
+        if is_due(&mut self.told, TELL_EVERY) {
+            tracing::warn!("all connections are taken; new ones wait, silent ones are closed");
+        }
+        loop {
+            // Not for each new connection: every one that there is looks whether it is meant.
+            if is_due(&mut self.asked, MAKE_ROOM_EVERY) {
+                self.crowded.notify_waiters();
+            }
+            if let Ok(Ok(slot)) = timeout(MAKE_ROOM_EVERY, slots.clone().acquire_owned()).await {
+                return slot;
+            }
+        }
     }
+}
+
+/// Whether it is so long ago that it may be done again, which it then is.
+fn is_due(last: &mut Option<Instant>, pause: Duration) -> bool {
+    let due = last.is_none_or(|last| last.elapsed() >= pause);
+    if due {
+        *last = Some(Instant::now());
+    }
+    due
 }
 
 async fn accept(listener: &TcpListener) -> TcpStream {
@@ -212,12 +243,12 @@ impl Connection {
             tokio::select! {
                 result = poll_fn(|cx| connection.poll_without_shutdown(cx)) => break result,
                 () = self.shutdown.cancelled(), if !leaving => leaving = true,
-                () = self.crowded.notified(), if !leaving => {
-                    // Whoever has not been served yet is not the one to make room.
-                    if phase.awaits_header() {
-                        continue;
+                () = self.crowded.notified() => {
+                    if phase.is_dispensable() {
+                        // Nothing was asked, so there is no answer that could be lost.
+                        return;
                     }
-                    leaving = true;
+                    continue;
                 }
             }
             // Closes an idle connection now, and a busy one after its answer.
@@ -293,7 +324,12 @@ async fn caught<F: Future>(future: F) -> Option<F::Output> {
 }
 
 /// Where a connection is between accept and close; told by the service, read by the wire.
-struct Phase(AtomicU8);
+struct Phase {
+    now: AtomicU8,
+    begun: Instant,
+    /// When this phase began, in microseconds after the connection.
+    since: AtomicU64,
+}
 
 impl Phase {
     /// Nothing has come yet.
@@ -306,7 +342,7 @@ impl Phase {
     const IDLE: u8 = 3;
 
     fn fresh() -> Self {
-        Self(AtomicU8::new(Self::FRESH))
+        Self { now: AtomicU8::new(Self::FRESH), begun: Instant::now(), since: AtomicU64::new(0) }
     }
 
     fn awaits_header(&self) -> bool {
@@ -314,12 +350,28 @@ impl Phase {
     }
 
     fn get(&self) -> u8 {
-        self.0.load(Ordering::Relaxed)
+        self.now.load(Ordering::Relaxed)
     }
 
     // One task polls both the service and the wire, so there is no order to keep.
     fn set(&self, phase: u8) {
-        self.0.store(phase, Ordering::Relaxed);
+        self.now.store(phase, Ordering::Relaxed);
+        self.since.store(self.age(), Ordering::Relaxed);
+    }
+
+    fn age(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether the connection can be closed for the sake of others: it asks for nothing.
+    fn is_dispensable(&self) -> bool {
+        let since = self.since.load(Ordering::Relaxed);
+        let quiet = Duration::from_micros(self.age().saturating_sub(since));
+        match self.get() {
+            Self::FRESH => quiet >= PATIENCE_WITH_SILENCE,
+            Self::HEAD | Self::IDLE => quiet >= PATIENCE,
+            _ => false,
+        }
     }
 }
 

@@ -828,6 +828,34 @@ async fn idle_connections_make_room_when_all_are_taken() {
 }
 
 #[tokio::test]
+async fn those_who_say_nothing_or_stop_in_a_header_make_room_when_all_are_taken() {
+    let patient = Duration::from_secs(60);
+    let limits = Limits { connections: 2, header_timeout: patient, ..quick() };
+    let house = House::with(limits, 64 << 20).await;
+    let _silent = house.connect().await;
+    let mut slow = house.connect().await;
+    slow.raw(b"POST /webhooks/am HT").await;
+    let start = Instant::now();
+    // One of them has to go for each of these.
+    let mut first = house.connect().await;
+    first.send(AM, &sample()).await;
+    assert_eq!(first.answer().await.status, 202);
+    house.engine.gate.forget_permits(usize::MAX);
+    first.send(AM, &sample()).await;
+    let mut second = house.connect().await;
+    second.send(AM, &sample()).await;
+    until(|| house.engine.entered.load(Ordering::SeqCst) == 3).await;
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+
+    // Those who wait for an answer stay, however crowded it is.
+    let _third = house.connect().await;
+    tokio::time::sleep(Duration::from_millis(1300)).await;
+    house.engine.gate.add_permits(10_000);
+    assert_eq!(first.answer().await.status, 202);
+    assert_eq!(second.answer().await.status, 202);
+}
+
+#[tokio::test]
 async fn shutdown_finishes_what_is_in_flight_and_closes_the_rest() {
     let house = House::start().await;
     let held = house.engine.gate.forget_permits(usize::MAX);

@@ -29,9 +29,9 @@ const SHARED: usize = 32;
 /// room when deliveries are refused.
 pub(crate) const AT_MOST: usize = 768;
 
-/// How long a delivery should stay inside, on the average. Well below what accepted senders are to
-/// wait at most, because some stay longer than others, and more than a disk needs for its commits.
-const STAY: Duration = Duration::from_millis(60);
+/// How much longer a delivery should stay inside than its transaction takes, on the average: what
+/// it waits for the processor. Whoever is refused waits for it as well, so it must be short.
+const LAG: Duration = Duration::from_millis(8);
 
 /// How often it is judged whether deliveries stay too long.
 const JUDGED_EVERY: Duration = Duration::from_millis(50);
@@ -45,6 +45,8 @@ pub struct Admission {
     inside: AtomicUsize,
     /// Recent nanoseconds per command; 0 before the first.
     pace: AtomicU64,
+    /// How many nanoseconds a transaction takes; 0 before the first.
+    transaction: AtomicU64,
     /// Since when the writer is in a transaction, if it is.
     busy_since: Mutex<Option<Instant>>,
     stays: Mutex<Stays>,
@@ -68,22 +70,28 @@ impl Default for Stays {
 
 impl Stays {
     /// One has left after so long.
-    fn add(&mut self, stayed: Duration, now: Instant) {
+    fn add(&mut self, stayed: Duration, allowed: Duration, now: Instant) {
         self.total = self.total.saturating_add(stayed);
         self.count = self.count.saturating_add(1);
         let judged = *self.judged.get_or_insert(now);
         if now.saturating_duration_since(judged) >= JUDGED_EVERY {
-            self.bound = steer(self.bound, self.total / self.count.max(1));
+            self.bound = steer(self.bound, self.total / self.count.max(1), allowed);
             (self.judged, self.total, self.count) = (Some(now), Duration::ZERO, 0);
         }
     }
 }
 
+/// How long a delivery may stay on the average where a transaction takes so long: it waits for half
+/// of the one that runs, for its own, and a little for the processor.
+fn allowed(transaction: Duration) -> Duration {
+    WAIT.min(transaction.saturating_add(transaction / 2).saturating_add(LAG))
+}
+
 /// The bound after deliveries have stayed so long on the average: as much less as they have stayed
 /// too long, but not less than half at a time; and a little more while they are quick.
-fn steer(bound: usize, stayed: Duration) -> usize {
-    let next = if stayed > STAY {
-        let fitting = bound as f64 * (STAY.as_secs_f64() / stayed.as_secs_f64()).max(0.5);
+fn steer(bound: usize, stayed: Duration, allowed: Duration) -> usize {
+    let next = if stayed > allowed {
+        let fitting = bound as f64 * (allowed.as_secs_f64() / stayed.as_secs_f64()).max(0.5);
         // A float-to-integer cast saturates, and it is not above `AT_MOST` anyway.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
         let fitting = fitting as usize;
@@ -133,9 +141,13 @@ impl Admission {
     pub fn observe(&self, took: Duration, commands: usize) {
         *self.busy_since() = None;
         let Ok(commands) = u64::try_from(commands.max(SHARED)) else { return };
-        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX) / commands;
-        let before = self.pace.load(Ordering::Relaxed);
-        self.pace.store(blend(before, nanos), Ordering::Relaxed);
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        let remember = |memory: &AtomicU64, nanos: u64| {
+            let before = memory.load(Ordering::Relaxed);
+            memory.store(blend(before, nanos), Ordering::Relaxed);
+        };
+        remember(&self.transaction, nanos);
+        remember(&self.pace, nanos / commands);
     }
 
     fn bound(&self) -> usize {
@@ -162,7 +174,10 @@ impl Admission {
 impl Drop for Ticket {
     fn drop(&mut self) {
         let now = Instant::now();
-        self.admission.stays().add(now.saturating_duration_since(self.since), now);
+        let stayed = now.saturating_duration_since(self.since);
+        let transaction = self.admission.transaction.load(Ordering::Relaxed);
+        let allowed = allowed(Duration::from_nanos(transaction));
+        self.admission.stays().add(stayed, allowed, now);
         self.admission.inside.fetch_sub(1, Ordering::AcqRel);
     }
 }
@@ -200,15 +215,24 @@ mod tests {
         assert_eq!(bound(u64::MAX), AT_LEAST);
     }
 
+    const LONG: Duration = Duration::from_millis(60);
+
     #[test]
     fn the_bound_falls_while_deliveries_stay_too_long_and_rises_again() {
-        assert_eq!(steer(400, STAY), 451, "not too long");
-        assert_eq!(steer(400, STAY * 4 / 3), 300);
-        assert_eq!(steer(400, 100 * STAY), 200, "not less than half at a time");
-        assert_eq!(steer(AT_LEAST, Duration::MAX), AT_LEAST);
-        assert_eq!(steer(AT_MOST, Duration::ZERO), AT_MOST);
-        let recovered = (0..40).fold(AT_LEAST, |bound, _| steer(bound, Duration::ZERO));
+        assert_eq!(steer(400, LONG, LONG), 451, "not too long");
+        assert_eq!(steer(400, LONG * 4 / 3, LONG), 300);
+        assert_eq!(steer(400, 100 * LONG, LONG), 200, "not less than half at a time");
+        assert_eq!(steer(AT_LEAST, Duration::MAX, LONG), AT_LEAST);
+        assert_eq!(steer(AT_MOST, Duration::ZERO, LONG), AT_MOST);
+        let recovered = (0..40).fold(AT_LEAST, |bound, _| steer(bound, Duration::ZERO, LONG));
         assert_eq!(recovered, AT_MOST, "within two seconds");
+    }
+
+    #[test]
+    fn a_slow_disk_is_waited_for_and_a_busy_processor_is_not() {
+        assert_eq!(allowed(Duration::ZERO), LAG);
+        assert_eq!(allowed(Duration::from_millis(20)), Duration::from_millis(30) + LAG);
+        assert_eq!(allowed(Duration::MAX), WAIT);
     }
 
     #[test]
@@ -216,24 +240,24 @@ mod tests {
         let begin = Instant::now();
         let mut stays = Stays::default();
         for _ in 0..9 {
-            stays.add(Duration::ZERO, begin);
+            stays.add(Duration::ZERO, LONG, begin);
         }
-        stays.add(9 * STAY, begin);
+        stays.add(9 * LONG, LONG, begin);
         assert_eq!(stays.bound, AT_MOST);
-        stays.add(Duration::ZERO, begin + JUDGED_EVERY);
+        stays.add(Duration::ZERO, LONG, begin + JUDGED_EVERY);
         assert_eq!(stays.bound, AT_MOST, "one slow one of eleven");
-        stays.add(2 * STAY, begin + JUDGED_EVERY);
-        stays.add(2 * STAY, begin + 2 * JUDGED_EVERY);
+        stays.add(2 * LONG, LONG, begin + JUDGED_EVERY);
+        stays.add(2 * LONG, LONG, begin + 2 * JUDGED_EVERY);
         assert_eq!(stays.bound, AT_MOST / 2, "the earlier ones are forgotten");
     }
 
     #[test]
     fn tickets_that_are_given_back_late_lower_the_bound() {
         let admission = Arc::new(Admission::default());
-        let Some(long_ago) = Instant::now().checked_sub(4 * STAY) else { return };
+        let Some(long_ago) = Instant::now().checked_sub(10 * LAG) else { return };
         for _ in 0..2 {
             admission.stays().judged = Some(long_ago);
-            let mut ticket = admission.admit().expect("there is room");
+            let mut ticket = admission.admit().unwrap();
             ticket.since = long_ago;
         }
         assert_eq!(tickets(&admission).len(), AT_MOST / 4);

@@ -1,8 +1,9 @@
 //! The daemon is killed at any instant: what it has acknowledged is neither lost nor doubled.
 //!
-//! Senders behave as Alertmanager does: they post until it is acknowledged. The vendor loses every
-//! fifth answer on top of it. `CASEWRIGHT_KILL_SEED` repeats the instants of a run,
-//! `CASEWRIGHT_KILLS` says how many there are.
+//! Senders behave as Alertmanager does: they post until it is acknowledged. On top of it the vendor
+//! loses answers and requests, fails, is late, asks for pauses, lets its lists lag and fails to keep
+//! files. `CASEWRIGHT_KILL_SEED` repeats the instants of a run, `CASEWRIGHT_KILLS` says how many
+//! there are.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,9 +20,9 @@ use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnectOptions;
 use tokio::task::JoinSet;
 
-use crate::support::alertmanager::{Payload, edge};
+use crate::support::alertmanager::{Item, Payload, edge};
 use crate::support::files::{Files, Layout};
-use crate::support::house::{assert_ended_once, assert_untouched, eventually};
+use crate::support::house::{assert_ended_once, assert_untouched, comments, eventually};
 use crate::support::process::{Process, free_port};
 use crate::support::sender::Sender;
 
@@ -46,8 +47,8 @@ impl Street {
         let files = Files::write(&Layout {
             listen: webhooks.clone(),
             admin_listen: admin.clone(),
-            // A busy machine may let a request of a killed daemon wait.
-            window: "1500ms",
+            // Longer than a request of a killed daemon may be late and a list may lag.
+            window: "4s",
             ..Layout::of(format!("http://{vendor}"))
         });
         let arguments = ["sandbox", "--listen", &vendor, "--seed", &seed.to_string()];
@@ -87,6 +88,33 @@ impl Street {
         assert!(response.status().is_success(), "{response:?}");
     }
 
+    /// What went wrong, and how often.
+    async fn struck(&self) -> Vec<(String, u64)> {
+        let body = self.get(&format!("http://{}/sandbox/faults", self.vendor)).await;
+        let body: Value = serde_json::from_str(&body.expect("an answer")).expect("JSON");
+        let faults = body["faults"].as_array().expect("a list").iter();
+        let word = |fault: &Value, name: &str| fault[name].as_str().unwrap_or("any").to_owned();
+        faults
+            .map(|fault| {
+                let name = format!("{} on {}", word(fault, "kind"), word(fault, "on"));
+                (name, fault["hits"].as_u64().expect("a number"))
+            })
+            .collect()
+    }
+
+    /// Waits until nothing is left to do. The vendor's troubles go on, so it takes its time; but
+    /// there must always be some progress.
+    async fn is_done(&self) {
+        let mut last = None;
+        while last != Some(0.0) {
+            last = eventually(&format!("an outbox that is not {last:?}"), || async {
+                let depth = self.outbox_depth().await;
+                if depth.is_some() && depth != last { Ok(depth) } else { Err(depth) }
+            })
+            .await;
+        }
+    }
+
     /// How many actions wait or are under way.
     async fn outbox_depth(&self) -> Option<f64> {
         let metrics = self.get(&format!("http://{}/metrics", self.admin)).await?;
@@ -110,30 +138,48 @@ async fn post_until_acknowledged(sender: &Sender, payload: &Payload, retries: &A
     }
 }
 
-/// One incident after the other: fires, is repeated, and mostly resolves. What is returned was
-/// acknowledged: the properties, and whether each has resolved.
+/// How an incident went, as far as it was acknowledged.
+struct Told {
+    property: String,
+    /// Its text was too long for the vendor.
+    wordy: bool,
+    /// How often it ended.
+    ends: usize,
+}
+
+/// One incident after the other: fires, is repeated, mostly resolves, and sometimes comes back and
+/// resolves again.
 async fn send_until(
     stop: Arc<AtomicBool>,
     sender: Sender,
     number: usize,
     rng: Arc<Rng>,
     retries: Arc<AtomicUsize>,
-) -> Vec<(String, bool)> {
+) -> Vec<Told> {
     let mut acknowledged = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         let property = format!("shop-{number}-{}", acknowledged.len());
-        let alert = edge(&property);
-        let resolves = rng.unit() < 0.8;
+        let wordy = rng.unit() < 0.2;
+        let alert = if wordy { long_story(&property) } else { edge(&property) };
+        let ends = match rng.unit() {
+            chance if chance < 0.2 => 0,
+            chance if chance < 0.8 => 1,
+            _ => 2,
+        };
         let mut story = vec![Payload::from(alert.clone()); 2];
-        if resolves {
-            story.extend([alert.clone().resolved().into(), alert.resolved().into()]);
+        if ends > 0 {
+            let over = alert.clone().resolved();
+            story.extend([over.clone().into(), over.clone().into()]);
+            if ends > 1 {
+                story.extend([over.clone().again().into(), over.again().resolved().into()]);
+            }
         }
         for payload in story {
             post_until_acknowledged(&sender, &payload, &retries).await;
             let pause = Duration::from_millis(60).mul_f64(rng.unit());
             tokio::time::sleep(pause).await;
         }
-        acknowledged.push((property, resolves));
+        acknowledged.push(Told { property, wordy, ends });
     }
     acknowledged
 }
@@ -149,12 +195,7 @@ async fn killed_many_times_at_any_instant_nothing_acknowledged_is_lost_or_double
     println!("to repeat: CASEWRIGHT_KILLS={kills} CASEWRIGHT_KILL_SEED={seed}");
     let rng = Arc::new(Rng::seeded(seed));
     let street = Street::open(seed).await;
-    let lose_every_fifth_answer = json!([
-        { "kind": "drop_after_commit", "on": "create", "share": 0.2 },
-        { "kind": "drop_after_commit", "on": "comment", "share": 0.2 },
-        { "kind": "drop_after_commit", "on": "close", "share": 0.2 },
-    ]);
-    street.set_faults(lose_every_fifth_answer).await;
+    street.set_faults(troubles()).await;
 
     let (stop, retries) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let mut senders = JoinSet::new();
@@ -169,21 +210,17 @@ async fn killed_many_times_at_any_instant_nothing_acknowledged_is_lost_or_double
         if rng.unit() < 0.8 {
             eventually("a daemon that is ready", || street.is_ready()).await;
         }
-        tokio::time::sleep(Duration::from_millis(500).mul_f64(rng.unit())).await;
+        // Mostly soon, sometimes after it has come to comments and files.
+        let life = Duration::from_millis(1_500).mul_f64(rng.unit() * rng.unit());
+        tokio::time::sleep(life).await;
         assert!(!daemon.has_ended(), "the daemon ended by itself");
         drop(daemon);
     }
     let last = street.daemon();
     stop.store(true, Ordering::Relaxed);
     let acknowledged: Vec<_> = senders.join_all().await.into_iter().flatten().collect();
-    street.set_faults(json!([])).await;
-    eventually("an empty outbox", || async {
-        match street.outbox_depth().await {
-            Some(0.0) => Ok(()),
-            depth => Err(depth),
-        }
-    })
-    .await;
+    street.is_done().await;
+    let struck = street.struck().await;
     let cases = street.cases().await.expect("the cases");
     drop(last);
 
@@ -194,17 +231,68 @@ async fn killed_many_times_at_any_instant_nothing_acknowledged_is_lost_or_double
         cases.len()
     );
     assert!(acknowledged.len() >= kills, "too little happened: {}", acknowledged.len());
-    for (property, resolved) in &acknowledged {
+    for told in &acknowledged {
+        let property = &told.property;
         let about = format!("{property}: ");
         let mut own = cases.iter().filter(|case| case.filed.subject.starts_with(&about));
         let case = own.next().unwrap_or_else(|| panic!("{property} was lost"));
         assert_eq!(own.next(), None, "{property} has two cases");
-        if *resolved { assert_ended_once(case) } else { assert_untouched(case) }
+        assert_told_once(case, told);
     }
     assert_eq!(cases.len(), acknowledged.len(), "a case of nothing");
     let interrupted = check_store(&street.files, &cases).await;
-    println!("{interrupted} attempts were cut short");
+    println!("{interrupted} attempts were cut short; the vendor's troubles struck: {struck:?}");
+    if kills >= KILLS {
+        assert!(struck.iter().all(|(_, hits)| *hits > 0), "some never struck: {struck:?}");
+    }
     assert!(interrupted > 0, "no kill struck while the vendor was being asked");
+}
+
+/// Everything that goes wrong at the vendor.
+fn troubles() -> Value {
+    let mut troubles = vec![
+        json!({ "kind": "throttle", "every": 150, "retry_after": 1 }),
+        json!({ "kind": "stale_lists", "on": "read", "share": 0.5, "seconds": 1 }),
+        json!({ "kind": "fail_upload", "on": "attach", "share": 0.3 }),
+        json!({ "kind": "slow_upload", "on": "attach", "share": 0.2, "seconds": 1 }),
+        // Longer than the daemon waits: it is done after the request was given up.
+        json!({ "kind": "delay", "on": "create", "share": 0.03, "millis": 1500 }),
+        json!({ "kind": "delay_after_commit", "on": "write", "share": 0.1, "millis": 200 }),
+        json!({ "kind": "down", "on": "any", "share": 0.01 }),
+    ];
+    for on in ["create", "comment", "close", "attach"] {
+        troubles.push(json!({ "kind": "drop_after_commit", "on": on, "share": 0.15 }));
+        troubles.push(json!({ "kind": "error_after_commit", "on": on, "share": 0.1 }));
+        troubles.push(json!({ "kind": "drop_before_commit", "on": on, "share": 0.1 }));
+    }
+    troubles.into()
+}
+
+/// A text that does not fit into a case: all of it is attached.
+fn long_story(property: &str) -> Item {
+    let story = "What happened at the edge, line by line. ".repeat(1_000);
+    Item::firing("Wordy").label("property", property).annotation("story", &story)
+}
+
+/// Everything was said to the case that had to be said, and nothing twice.
+fn assert_told_once(case: &Case, told: &Told) {
+    let kept = case.attachments.iter().filter(|file| !file.upload_fails).count();
+    assert_eq!(kept, usize::from(told.wordy), "files: {case:#?}");
+    // A comment ends in the token of its action; those that the vendor writes for files do not.
+    let ours = case.comments.iter().filter(|comment| comment.comment_type != "ATTACHMENT");
+    let texts: Vec<&String> = ours.map(|comment| &comment.comment).collect();
+    let different: BTreeSet<&&String> = texts.iter().collect();
+    assert_eq!(different.len(), texts.len(), "something was said twice: {case:#?}");
+    match told.ends {
+        0 => assert_untouched(case),
+        1 => assert_ended_once(case),
+        // It may have ended and come back before its case was opened; then nothing is said of that.
+        _ => {
+            let (ends, returns) = (comments(case, "resolved as of"), comments(case, "is back"));
+            assert!(ends == returns + 1 && ends <= told.ends, "{case:#?}");
+            assert_eq!(case.closure_requests.len(), ends, "{case:#?}");
+        }
+    }
 }
 
 /// The files that were killed over and over are whole, and agree with the vendor. Returns how
