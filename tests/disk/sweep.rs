@@ -83,7 +83,7 @@ fn a_file_system_that_is_read_only_from_anywhere_on_loses_nothing_and_is_recover
 #[ignore = "run by the tests above, with the shim"]
 fn child() {
     let Some(asked) = shim::asked() else { return };
-    let (name, samples) = asked.split_once('/').expect("a fault and a number");
+    let (name, samples) = asked.rsplit_once('/').expect("a fault and a number");
     let (_, fault) = FAULTS.iter().find(|(known, _)| *known == name).expect("a fault");
     let runtime = shim::runtime();
     let control = Control::of_this_process();
