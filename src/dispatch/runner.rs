@@ -28,11 +28,18 @@ const LONGEST_NAP: Duration = Duration::from_secs(15);
 /// just now.
 const BLOCKED_NAP: Duration = Duration::from_millis(250);
 
+/// First nap after the store could not be read or written; it doubles up to the longest while that
+/// goes on. A delivery that is stored wakes the loop earlier.
+const TROUBLED_NAP: Duration = Duration::from_secs(1);
+
 /// How many timers are fired in one go.
 const TIMERS: u32 = 256;
 
 /// The lanes of one reading of the files.
 pub type Lanes = Vec<Arc<Lane>>;
+
+/// What could not be done, and why.
+type Trouble = (&'static str, StoreError);
 
 /// See the [module above](super).
 pub struct Dispatcher {
@@ -58,21 +65,28 @@ impl Dispatcher {
         let mut working = JoinSet::new();
         self.miss_vendors().await;
         self.remember_gates().await;
+        let mut troubled = TROUBLED_NAP;
         while !stop.is_cancelled() {
             // A wake-up that arrives between looking for work and waiting is kept as a permit, so
             // it is not missed.
             self.probe_vendors(&mut working);
-            let mut nap = self.nap().await;
+            let nap = match self.turn(&mut working).await {
+                Ok(nap) => {
+                    troubled = TROUBLED_NAP;
+                    nap
+                }
+                Err((what, error)) => {
+                    self.trouble(what, &error);
+                    let nap = troubled;
+                    troubled = (troubled * 2).min(LONGEST_NAP);
+                    nap
+                }
+            };
+            while let Some(finished) = working.try_join_next() {
+                report(finished);
+            }
             if nap.is_zero() {
-                self.fire_timers().await;
-                let claimed = self.claim(&mut working).await;
-                while let Some(finished) = working.try_join_next() {
-                    report(finished);
-                }
-                if claimed > 0 {
-                    continue;
-                }
-                nap = BLOCKED_NAP;
+                continue;
             }
             // Always asked in one order, so that a simulated run can be repeated.
             tokio::select! {
@@ -86,6 +100,27 @@ impl Dispatcher {
         info!(unfinished = working.len(), "the dispatcher stops; it finishes what it has begun");
         while let Some(finished) = working.join_next().await {
             report(finished);
+        }
+    }
+
+    /// Does what is due, and tells how long to sleep; not at all if work was found. Or what kept it
+    /// from being done.
+    async fn turn(self: &Arc<Self>, working: &mut JoinSet<()>) -> Result<Duration, Trouble> {
+        let nap = self.nap().await.map_err(|error| ("ask what is due next", error))?;
+        if !nap.is_zero() {
+            return Ok(nap);
+        }
+        // One row that makes no sense must not stand in the way of all others.
+        let fired = self.fire_timers().await;
+        let (claimed, refused) = self.claim(working).await;
+        match fired.and(refused) {
+            Ok(()) if claimed == 0 => Ok(BLOCKED_NAP),
+            Ok(()) => Ok(Duration::ZERO),
+            Err((what, error)) if claimed > 0 => {
+                self.trouble(what, &error);
+                Ok(Duration::ZERO)
+            }
+            Err(trouble) => Err(trouble),
         }
     }
 
@@ -127,9 +162,10 @@ impl Dispatcher {
         }
     }
 
-    /// Claims what each lane has room for, and starts working on it.
-    async fn claim(self: &Arc<Self>, working: &mut JoinSet<()>) -> usize {
-        let mut claimed = 0;
+    /// Claims what each lane has room for, and starts working on it. Tells how much that was, and
+    /// the last error.
+    async fn claim(self: &Arc<Self>, working: &mut JoinSet<()>) -> (usize, Result<(), Trouble>) {
+        let (mut claimed, mut refused) = (0, Ok(()));
         for lane in self.lanes.get().iter() {
             let now = self.clock.now();
             if lane.admits(now) != Admission::Free {
@@ -149,7 +185,7 @@ impl Dispatcher {
             let claims = match self.store.claim(request, now, lane.lease()).await {
                 Ok(claims) => claims,
                 Err(error) => {
-                    self.trouble("claim", &error);
+                    refused = Err(("claim", error));
                     continue;
                 }
             };
@@ -165,7 +201,7 @@ impl Dispatcher {
                 });
             }
         }
-        claimed
+        (claimed, refused)
     }
 
     /// The lane by which claimed work is done. What was claimed may follow from rules that were
@@ -177,17 +213,16 @@ impl Dispatcher {
         newest.filter(|lane| lane.lease() <= claimed_by.lease()).unwrap_or(claimed_by).clone()
     }
 
-    /// Decides about the incidents whose timer has run out.
-    async fn fire_timers(&self) {
-        let due = match self.store.due_incidents(self.clock.now(), TIMERS).await {
-            Ok(due) => due,
-            Err(error) => return self.trouble("read timers", &error),
-        };
-        for id in due {
+    /// Decides about the incidents whose timer has run out. Returns the last error.
+    async fn fire_timers(&self) -> Result<(), Trouble> {
+        let due = self.store.due_incidents(self.clock.now(), TIMERS).await;
+        let mut fired = Ok(());
+        for id in due.map_err(|error| ("read timers", error))? {
             if let Err(error) = self.fire(&id).await {
-                self.trouble("fire a timer", &error);
+                fired = Err(("fire a timer", error));
             }
         }
+        fired
     }
 
     async fn fire(&self, id: &IncidentId) -> Result<(), StoreError> {
@@ -206,7 +241,7 @@ impl Dispatcher {
     /// Until something is due that can be worked on; zero if something is. What is due at a vendor
     /// that is left alone, or all of whose slots are taken, is no reason to look; that its gate
     /// opens is one, and that work ends wakes the loop.
-    async fn nap(&self) -> Duration {
+    async fn nap(&self) -> Result<Duration, StoreError> {
         let now = self.clock.now();
         let (mut longest, mut vendors) = (LONGEST_NAP, Vec::new());
         for lane in self.lanes.get().iter() {
@@ -218,14 +253,8 @@ impl Dispatcher {
                 Admission::Free | Admission::Probe => {}
             }
         }
-        match self.store.next_due(&vendors).await {
-            Ok(Some(due)) => between(self.clock.now(), due).min(longest),
-            Ok(None) => longest,
-            Err(error) => {
-                self.trouble("ask what is due next", &error);
-                LONGEST_NAP
-            }
-        }
+        let due = self.store.next_due(&vendors).await?;
+        Ok(due.map_or(longest, |due| between(self.clock.now(), due).min(longest)))
     }
 
     pub(super) fn trouble(&self, what: &str, error: &StoreError) {

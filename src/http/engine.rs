@@ -59,12 +59,22 @@ fn overloaded(error: &StoreError) -> Overloaded {
             retry_after: AFTER_OVERLOAD,
             message: "more deliveries are waiting than can be stored at once".to_owned(),
         },
+        // The store itself tells of it, once and not for every delivery: a log on the same disk
+        // must not fill what room is left.
+        StoreError::Disk(_) => {
+            tracing::debug!(%error, "a delivery could not be stored: {error}");
+            in_trouble()
+        }
         error => {
             tracing::error!(%error, "a delivery could not be stored: {error}");
-            Overloaded {
-                retry_after: AFTER_TROUBLE,
-                message: "the store does not take deliveries now".to_owned(),
-            }
+            in_trouble()
         }
+    }
+}
+
+fn in_trouble() -> Overloaded {
+    Overloaded {
+        retry_after: AFTER_TROUBLE,
+        message: "the store does not take deliveries now".to_owned(),
     }
 }

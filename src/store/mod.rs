@@ -32,9 +32,13 @@ use crate::domain::severity::Rank;
 /// must behave as if it did not know.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// The database does not take writes (or reads) now: locked, disk full, read-only, gone.
+    /// The database does not take writes (or reads) now: locked, damaged, closed.
     #[error("the store is not available: {0}")]
     Unavailable(String),
+    /// The disk does not do its part: it is full, read-only, or fails. Whether the change is on it
+    /// is not known; it is not acknowledged.
+    #[error("the disk fails the store: {0}")]
+    Disk(String),
     /// More work is waiting than can be done soon.
     #[error("the store is overloaded")]
     Overloaded,

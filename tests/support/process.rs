@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -17,9 +17,19 @@ pub(crate) struct Process(Child);
 impl Process {
     /// Runs the binary with `arguments`; what it says is appended to `log`.
     pub(crate) fn run(arguments: &[&str], log: &Path) -> Self {
+        Self::run_with(arguments, log, &[])
+    }
+
+    /// The same, with more in its environment.
+    pub(crate) fn run_with(
+        arguments: &[&str],
+        log: &Path,
+        variables: &[(&'static str, PathBuf)],
+    ) -> Self {
         let log = OpenOptions::new().create(true).append(true).open(log).expect("a log file");
         let child = Command::new(env!("CARGO_BIN_EXE_casewright"))
             .args(arguments)
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)

@@ -13,6 +13,7 @@ mod open;
 mod outbox;
 mod prune;
 mod reads;
+mod recovery;
 mod rows;
 #[cfg(test)]
 mod start_tests;
@@ -36,6 +37,7 @@ pub use verify::{Finding, Report, VerifyError, back_up, verify};
 
 use self::health::Health;
 use self::prune::Cursors;
+use self::recovery::Line;
 use self::writer::Writer;
 use super::admission::Admission;
 use super::{
@@ -96,7 +98,11 @@ impl SqliteStore {
         }
         Ok(Self {
             installation: opened.installation,
-            writer: Writer::start(opened.writer, options.on_commit, health.clone()),
+            writer: Writer::start(
+                Line::new(opened.writer, opened.door),
+                options.on_commit,
+                health.clone(),
+            ),
             readers: opened.readers,
             health,
             pruning: tokio::sync::Mutex::default(),

@@ -4,8 +4,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
@@ -152,9 +152,82 @@ pub(super) struct Opened {
     pub(super) installation: InstallationId,
     pub(super) writer: SqliteConnection,
     pub(super) readers: SqlitePool,
+    pub(super) door: Door,
     pub(super) lock: File,
     /// The file is to be checked behind the start.
     pub(super) unchecked: bool,
+}
+
+/// The way back to the same database after trouble with the disk.
+pub(super) struct Door {
+    path: PathBuf,
+    installation: InstallationId,
+    /// Readers that are older than this are not used again.
+    renewed: Arc<Mutex<Option<Instant>>>,
+}
+
+impl Door {
+    /// A new connection that writes. It makes nothing: a file that is missing, empty or of
+    /// somebody else stays as it is. Files are only ever opened through SQLite here: closing any
+    /// other handle on the database would release the locks that this process has in it.
+    pub(super) async fn writer(&self) -> Result<SqliteConnection, String> {
+        let text = |error: sqlx::Error| error.to_string();
+        let options = basic(&self.path).create_if_missing(false);
+        let visitor = options.clone().disable_statement_logging();
+        let mut visitor = visitor.connect().await.map_err(text)?;
+        let same = self.is_ours(&mut visitor).await;
+        // What it had to say is known; an error at its end tells nothing more.
+        let _ = visitor.close().await;
+        same?;
+        for_writing(with_care(options)).connect().await.map_err(text)
+    }
+
+    async fn is_ours(&self, db: &mut SqliteConnection) -> Result<(), String> {
+        let name = self.path.display();
+        let ours = refuse_others(&self.path, db).await.map_err(|error| error.to_string())?;
+        if !ours {
+            return Err(format!("{name} has been emptied or replaced"));
+        }
+        let installation: String = sqlx::query_scalar("SELECT installation FROM meta")
+            .fetch_one(db)
+            .await
+            .map_err(|error| error.to_string())?;
+        if installation != self.installation.as_str() {
+            return Err(format!(
+                "{name} has been replaced by the database of another installation"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Readers begin again, each when it is next asked for.
+    pub(super) fn renew_readers(&self) {
+        *self.renewed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+}
+
+fn basic(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_TIMEOUT)
+}
+
+fn with_care(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options
+        .foreign_keys(true)
+        .pragma("trusted_schema", "OFF")
+        .pragma("cell_size_check", "ON")
+        .pragma("mmap_size", "0")
+        .pragma("temp_store", "MEMORY")
+        .disable_statement_logging()
+}
+
+fn for_writing(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options
+        .page_size(8192)
+        .pragma("auto_vacuum", "INCREMENTAL")
+        .pragma("wal_autocheckpoint", "4000")
+        .pragma("journal_size_limit", "67108864")
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
 }
 
 /// What a first look at the file has found.
@@ -204,10 +277,7 @@ pub(super) async fn open(
     let lock = lock(path)?;
     let doubtful = checks::was_cut_off(path);
     make_private(path)?;
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
-        .busy_timeout(BUSY_TIMEOUT);
+    let options = basic(path).create_if_missing(true);
     let visitor = options.clone().disable_statement_logging();
     let mut visitor = visitor.connect().await.map_err(explain)?;
     let visited = visit(path, &mut visitor, doubtful, checked_at_start).await;
@@ -216,24 +286,8 @@ pub(super) async fn open(
     let closed = visitor.close().await.map_err(explain);
     let Visit { ours, unchecked } = visited?;
     closed?;
-    let options = options
-        .foreign_keys(true)
-        .pragma("trusted_schema", "OFF")
-        .pragma("cell_size_check", "ON")
-        .pragma("mmap_size", "0")
-        .pragma("temp_store", "MEMORY")
-        .disable_statement_logging();
-    let mut writer = options
-        .clone()
-        .page_size(8192)
-        .pragma("auto_vacuum", "INCREMENTAL")
-        .pragma("wal_autocheckpoint", "4000")
-        .pragma("journal_size_limit", "67108864")
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .connect()
-        .await
-        .map_err(explain)?;
+    let options = with_care(options);
+    let mut writer = for_writing(options.clone()).connect().await.map_err(explain)?;
     if !ours {
         // 0x43575254, spelled out because a pragma takes no parameters.
         let stamp = sqlx::query("PRAGMA application_id = 1129796180");
@@ -249,14 +303,25 @@ pub(super) async fn open(
     .execute(&mut writer)
     .await
     .map_err(explain)?;
+    let renewed = Arc::new(Mutex::new(None::<Instant>));
+    let door = Door {
+        path: path.to_owned(),
+        installation: installation.clone(),
+        renewed: renewed.clone(),
+    };
     let readers = SqlitePoolOptions::new()
+        .before_acquire(move |_, reader| {
+            let renewed = *renewed.lock().unwrap_or_else(PoisonError::into_inner);
+            let fresh = renewed.is_none_or(|renewed| renewed.elapsed() >= reader.age);
+            Box::pin(std::future::ready(Ok(fresh)))
+        })
         .min_connections(1)
         .max_connections(3)
         .acquire_timeout(Duration::from_secs(5))
         .connect_with(options.read_only(true).create_if_missing(false))
         .await
         .map_err(explain)?;
-    Ok(Opened { installation, writer, readers, lock, unchecked })
+    Ok(Opened { installation, writer, readers, door, lock, unchecked })
 }
 
 /// Makes a new database readable by its owner only: it holds what senders wrote. SQLite gives its

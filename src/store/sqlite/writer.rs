@@ -3,7 +3,7 @@
 //! It takes what is waiting, applies all of it in one transaction, commits, and only then answers.
 //! There is no timer: under load batches grow by themselves, alone a command waits for nobody.
 //! sqlx futures run in this task only, never in one that a timeout or a disconnecting client could
-//! drop halfway.
+//! drop halfway. What happens when the disk fails is told in [`recovery`](super::recovery).
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,13 +11,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use async_trait::async_trait;
-use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tracing::error;
 
 use super::health::Health;
+use super::recovery::{self, Line};
 use super::{CommitObserver, ingest};
 use crate::store::admission::{self, Admission};
 use crate::store::{Intake, Receipt, StoreError};
@@ -55,13 +55,9 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(
-        db: SqliteConnection,
-        on_commit: Option<CommitObserver>,
-        health: Health,
-    ) -> Self {
+    pub(super) fn start(line: Line, on_commit: Option<CommitObserver>, health: Health) -> Self {
         let (commands, queue) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(run(db, queue, on_commit, health.admission().clone()));
+        let task = tokio::spawn(run(line, queue, on_commit, health.admission().clone()));
         Self { commands: Mutex::new(Some(commands)), task: Mutex::new(Some(task)), health }
     }
 
@@ -143,7 +139,7 @@ where
 }
 
 async fn run(
-    mut db: SqliteConnection,
+    mut line: Line,
     mut queue: mpsc::Receiver<Command>,
     on_commit: Option<CommitObserver>,
     admission: Arc<Admission>,
@@ -154,38 +150,59 @@ async fn run(
         let size = commands.len();
         let start = Instant::now();
         admission.begin();
-        match transact(&mut db, &mut commands).await {
-            Ok(receipts) => {
-                if let Some(observer) = &on_commit {
-                    observer(start.elapsed(), size);
-                }
-                answer_all(commands, receipts);
+        let trouble = match line.connection().await {
+            Err(error) => {
+                fail_all(commands, &error);
+                None
             }
-            Err(Failure::Inside(_)) if size > 1 => one_by_one(&mut db, commands).await,
-            Err(Failure::Begin(error) | Failure::Inside(error)) => fail_all(commands, &error),
+            Ok(db) => match transact(db, &mut commands).await {
+                Ok(receipts) => {
+                    if let Some(observer) = &on_commit {
+                        observer(start.elapsed(), size);
+                    }
+                    answer_all(commands, receipts);
+                    None
+                }
+                Err(Failure::Inside(error)) if size > 1 && !is_of_the_disk(&error) => {
+                    one_by_one(db, commands).await
+                }
+                Err(Failure::Begin(error) | Failure::Inside(error)) => {
+                    fail_all(commands, &error);
+                    Some(error)
+                }
+            },
+        };
+        if let Some(error) = trouble.filter(is_of_the_disk) {
+            line.is_broken(error);
         }
         admission.observe(start.elapsed(), size);
         batch.reserve(BATCH);
     }
-    if let Err(error) = db.close().await {
-        error!(%error, "the store's connection did not close cleanly");
-    }
+    line.close().await;
 }
 
-/// One bad command must not fail its neighbours: each gets a transaction of its own.
-async fn one_by_one(db: &mut SqliteConnection, commands: Vec<Command>) {
+/// Whether the connection is not to be used again after this error.
+fn is_of_the_disk(error: &StoreError) -> bool {
+    matches!(error, StoreError::Disk(_))
+}
+
+/// One bad command must not fail its neighbours: each gets a transaction of its own. Returns the
+/// error that concerned all that were left, if there was one.
+async fn one_by_one(db: &mut SqliteConnection, commands: Vec<Command>) -> Option<StoreError> {
     let mut commands = commands.into_iter();
     while let Some(command) = commands.next() {
         let mut alone = vec![command];
         match transact(db, &mut alone).await {
             Ok(receipts) => answer_all(alone, receipts),
-            Err(Failure::Inside(error)) => fail_all(alone, &error),
-            Err(Failure::Begin(error)) => {
+            Err(Failure::Inside(error)) if !is_of_the_disk(&error) => fail_all(alone, &error),
+            Err(Failure::Begin(error) | Failure::Inside(error)) => {
                 alone.extend(commands);
-                return fail_all(alone, &error);
+                fail_all(alone, &error);
+                return Some(error);
             }
         }
     }
+    None
 }
 
 /// Why a transaction did not happen.
@@ -269,6 +286,7 @@ pub(super) fn unavailable(error: sqlx::Error) -> StoreError {
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
             StoreError::Corrupt(error.to_string())
         }
+        other if recovery::is_of_the_disk(&other) => StoreError::Disk(other.to_string()),
         other => StoreError::Unavailable(other.to_string()),
     }
 }
