@@ -7,11 +7,13 @@
 mod house;
 mod support;
 
-use std::sync::Arc;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use casewright::clock::{Clock as _, SystemClock};
+use casewright::clock::{Clock, SystemClock};
 use casewright::current::Current;
 use casewright::dispatch::{Dispatcher, Lane, LaneSettings};
 use casewright::domain::catalog::{Catalog, Category};
@@ -224,6 +226,56 @@ async fn actions_of_a_vendor_that_is_gone_raise_an_alarm() {
     let incident = bench.store.incidents(1).await.expect("read").remove(0).id;
     let actions = bench.store.actions(&incident).await.expect("read");
     assert_eq!(actions[0].state, ActionState::Ready, "kept for when the vendor is back");
+}
+
+/// A clock on which no sleep takes time. It writes down how long they were to be, and stops who
+/// sleeps after so many.
+#[derive(Debug)]
+struct Sleepless {
+    naps: Mutex<Vec<Duration>>,
+    enough: usize,
+    stop: tokio_util::sync::CancellationToken,
+}
+
+impl Clock for Sleepless {
+    fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    fn sleep(&self, nap: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let mut naps = self.naps.lock().expect("no panic");
+        naps.push(nap);
+        if naps.len() >= self.enough {
+            self.stop.cancel();
+        }
+        Box::pin(std::future::ready(()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_fails_is_asked_for_work_less_and_less_often() {
+    // Work is seen but cannot be claimed; and nothing can be seen.
+    for closed in [false, true] {
+        let bench = Bench::new().await;
+        bench.hear(bench.news("only")).await;
+        bench
+            .meddle(
+                "CREATE TRIGGER refusal BEFORE UPDATE ON actions
+                 BEGIN SELECT RAISE(ABORT, 'no'); END",
+            )
+            .await;
+        if closed {
+            bench.store.close().await;
+        }
+        let metrics = Arc::new(Metrics::new(&[]));
+        let stop = tokio_util::sync::CancellationToken::new();
+        let clock = Arc::new(Sleepless { naps: Mutex::default(), enough: 6, stop: stop.clone() });
+        let dispatcher = dispatcher(bench.store.clone(), &metrics, &["akamai"]);
+        Arc::new(Dispatcher { clock: clock.clone(), ..dispatcher }).run(stop).await;
+        let naps: Vec<u64> =
+            clock.naps.lock().expect("no panic").iter().map(Duration::as_secs).collect();
+        assert_eq!(naps, [1, 2, 4, 8, 15, 15], "closed: {closed}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

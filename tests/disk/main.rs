@@ -3,6 +3,7 @@
 //!
 //! - [`sweep`]: the n-th file operation fails, once or from then on, for every n.
 //! - [`cuts`]: the power fails; writes that were not synced are kept, dropped or torn.
+//! - [`replaced`]: files are moved about while the disk fails.
 //! - [`whole_daemon`]: the real binary on a disk that is full for a while.
 //!
 //! The faults come from `shim.c`, which the tests build with the system's C compiler (`$CC`, or
@@ -15,6 +16,7 @@ mod check;
 mod cuts;
 mod life;
 mod model;
+mod replaced;
 mod shim;
 #[path = "../support/mod.rs"]
 mod support;
