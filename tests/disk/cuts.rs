@@ -1,8 +1,8 @@
 //! The power is cut at many instants of a store's life. What is left on the disk, by the rules of
 //! [`model`](crate::model), is opened by the real store and must hold what was acknowledged.
 //!
-//! `CASEWRIGHT_CUTS` says how often, `CASEWRIGHT_CUT_SEED` repeats a run with the trace that it
-//! printed (`CASEWRIGHT_CUT_TRACE`), or with a new one.
+//! `CASEWRIGHT_CUTS` says how often. A failure names its seed and keeps its trace;
+//! `CASEWRIGHT_CUT_SEED` and `CASEWRIGHT_CUT_TRACE` repeat it.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -11,19 +11,35 @@ use casewright::rng::Rng;
 
 use crate::check::check;
 use crate::life::Life;
-use crate::model::{self, Event};
+use crate::model::{self, Event, Op};
 use crate::shim::{self, Control, DATABASE, EIO, Fault, SYNC};
 
 /// Unless `CASEWRIGHT_CUTS` says otherwise.
 const CUTS: usize = 60;
+
+/// Of each life in which a sync fails.
+const CUTS_PER_LIFE: usize = 20;
 
 /// How long the lives are.
 const ROUNDS: usize = 6;
 
 const NO_SYNC: Fault = Fault { error: EIO, kinds: SYNC, torn: false, lasting: false };
 
-/// A life, and the trace of it. The `failing` sync fails; 0: none does.
-fn live(failing: u64) -> (Vec<Event>, u64) {
+/// A life as the shim saw it.
+struct Traced {
+    events: Vec<Event>,
+    /// How many syncs there were.
+    syncs: u64,
+    /// The trace, to be kept if it is of interest.
+    file: Vec<u8>,
+}
+
+/// Leads a life. The `failing` sync fails; 0: none does.
+fn live(failing: u64) -> Traced {
+    if let Some(kept) = std::env::var_os("CASEWRIGHT_CUT_TRACE") {
+        let file = std::fs::read(kept).expect("a trace");
+        return Traced { events: model::read(&file), syncs: 0, file };
+    }
     let folder = shim::folder();
     let (control, trace) = (folder.path().join("control"), folder.path().join("trace"));
     let steered = Control::make(&control);
@@ -31,7 +47,21 @@ fn live(failing: u64) -> (Vec<Event>, u64) {
     let variables = shim::environment(folder.path(), &control, Some(&trace));
     shim::run("cuts::child", &variables, "a life");
     assert_eq!(steered.failed(), u64::from(failing > 0));
-    (model::read(&trace), steered.count())
+    let file = std::fs::read(trace).expect("a trace");
+    Traced { events: model::read(&file), syncs: steered.count(), file }
+}
+
+impl Traced {
+    /// Cuts the power of this life that often; nothing may be wrong afterwards.
+    fn survives(&self, cuts: usize, seed: u64) {
+        let wrong = cut_often(&self.events, cuts, seed);
+        if wrong.is_empty() {
+            return;
+        }
+        let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cut-{seed}.trace"));
+        std::fs::write(&kept, &self.file).expect("written");
+        panic!("{} of {cuts}, trace in {}: {wrong:#?}", wrong.len(), kept.display());
+    }
 }
 
 #[test]
@@ -84,21 +114,37 @@ fn seed() -> u64 {
     )
 }
 
-/// Keeps the trace of a failure, so that it can be repeated.
-fn trace_of(failing: u64) -> (Vec<Event>, u64) {
-    match std::env::var_os("CASEWRIGHT_CUT_TRACE") {
-        Some(kept) => (model::read(Path::new(&kept)), 0),
-        None => live(failing),
-    }
-}
-
 #[test]
 fn a_power_cut_at_any_instant_takes_nothing_that_was_acknowledged() {
     let (cuts, seed) = (shim::number("CASEWRIGHT_CUTS", CUTS), seed());
     let begun = Instant::now();
-    let (events, syncs) = trace_of(0);
-    let wrong = cut_often(&events, cuts, seed);
-    let seconds = begun.elapsed().as_secs();
-    println!("{cuts} cuts in a life of {} operations, {syncs} syncs: {seconds} s", events.len());
-    assert!(wrong.is_empty(), "{} of {cuts}: {wrong:#?}", wrong.len());
+    let life = live(0);
+    life.survives(cuts, seed);
+    let (operations, seconds) = (life.events.len(), begun.elapsed().as_secs());
+    println!("{cuts} cuts in a life of {operations} operations, {} syncs: {seconds} s", life.syncs);
+}
+
+#[test]
+fn what_is_acknowledged_after_a_sync_that_failed_survives_a_power_cut_too() {
+    let (cuts, seed) = (shim::number("CASEWRIGHT_CUTS", CUTS), seed());
+    let begun = Instant::now();
+    let syncs = live(0).syncs.max(1);
+    // One life for every so many cuts, each with another sync that fails.
+    let lives = (cuts / CUTS_PER_LIFE).max(1) as u64;
+    for number in 0..lives {
+        let failing = 1 + (seed.wrapping_add(number * 7919)) % syncs;
+        live(failing).survives(CUTS_PER_LIFE, seed.wrapping_add(number * 1_000_000));
+    }
+    let (cuts, seconds) = (lives as usize * CUTS_PER_LIFE, begun.elapsed().as_secs());
+    println!("{cuts} cuts in {lives} lives, in each of which a sync failed: {seconds} s");
+}
+
+/// Else a green model would prove nothing.
+#[test]
+fn a_store_that_does_not_sync_its_log_is_found_out() {
+    let mut events = live(0).events;
+    events.retain(|event| event.suffix != "-wal" || !matches!(event.op, Op::Sync));
+    let wrong = cut_often(&events, CUTS, 1);
+    println!("{} of {CUTS} cuts have found it out", wrong.len());
+    assert!(wrong.len() > CUTS / 4, "only {wrong:#?}");
 }

@@ -4,6 +4,9 @@
 //! In every one the store must recover in the same process, and everything that it has
 //! acknowledged must be there when it is opened on a healthy disk. `CASEWRIGHT_SWEEP=all` fails
 //! every single operation; a number says how many of each kind of fault are sampled.
+//! `CASEWRIGHT_SWEEP_FROM` begins with the operation that a failure has named.
+
+use std::path::{Path, PathBuf};
 
 use crate::check::check;
 use crate::life::Life;
@@ -95,7 +98,10 @@ fn child() {
     };
     // Where the first of them is does not matter, but it must not be the same for every fault.
     let (mut lives, mut failed) = (0, 0);
-    let mut first = 1 + name.len() as u64 % step;
+    let mut first = match std::env::var("CASEWRIGHT_SWEEP_FROM") {
+        Ok(first) => first.parse().expect("a number"),
+        Err(_) => 1 + name.len() as u64 % step,
+    };
     loop {
         let lived = runtime.block_on(live(&control, fault, first));
         if lived.failed == 0 {
@@ -114,15 +120,25 @@ struct Lived {
 
 async fn live(control: &Control, fault: &Fault, first: u64) -> Lived {
     let base = std::env::var("CASEWRIGHT_SHIM_FOLDER").expect("a folder");
-    let folder = std::path::Path::new(&base).join(format!("life-{first}"));
+    let folder = Path::new(&base).join(format!("life-{first}"));
     std::fs::create_dir(&folder).expect("a folder");
     control.arm(fault, first);
     let acks = Life::new(&folder).lead(2).await;
     let lived = Lived { count: control.count(), failed: control.failed() };
     control.lift();
+    let open = open_files(&folder);
+    assert!(open.is_empty(), "{fault:?} at operation {first}: still open after the end: {open:?}");
     if let Err(wrong) = check(&folder.join(DATABASE), &acks).await {
         panic!("{fault:?} at operation {first}: {wrong}");
     }
     std::fs::remove_dir_all(&folder).expect("removed");
     lived
+}
+
+/// The files below `folder` that this process has open.
+fn open_files(folder: &Path) -> Vec<PathBuf> {
+    let all = std::fs::read_dir("/proc/self/fd").expect("a list");
+    all.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
+        .filter(|file| file.starts_with(folder) && !file.ends_with("casewright.db.acks"))
+        .collect()
 }
