@@ -23,7 +23,7 @@ use crate::domain::ids::{SourceName, VendorName};
 use crate::domain::incident::State;
 use crate::domain::pace::ListScope;
 use crate::http::admin::{self, Admin};
-use crate::http::body::Budget;
+use crate::http::body::{Budget, Workspace};
 use crate::http::server::{Limits, serve};
 use crate::http::webhooks::{self, Webhooks};
 use crate::intake::Intake;
@@ -137,7 +137,7 @@ impl Daemon {
             clock: clock.clone(),
             body_deadline: config.server.body_timeout,
             budget: Budget::new(webhooks::BODY_BUDGET),
-            workspace: Budget::new(webhooks::WORKSPACE),
+            workspace: Workspace::new(webhooks::WORKSPACE),
         });
         let private = admin::router(Admin {
             metrics: metrics.clone(),
