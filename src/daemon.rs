@@ -29,7 +29,7 @@ use crate::domain::ids::VendorName;
 use crate::domain::incident::State;
 use crate::http::admin::{self, Admin};
 use crate::http::api::{self, Api, NotReloaded, Reload as _, Reloaded};
-use crate::http::body::Budget;
+use crate::http::body::{Budget, Workspace};
 use crate::http::server::{Limits, serve};
 use crate::http::webhooks::{self, Webhooks};
 use crate::intake::Intake;
@@ -151,7 +151,7 @@ impl Daemon {
             clock: clock.clone(),
             body_deadline: config.server.body_timeout,
             budget: Budget::new(webhooks::BODY_BUDGET),
-            workspace: Budget::new(webhooks::WORKSPACE),
+            workspace: Workspace::new(webhooks::WORKSPACE),
         });
         let keys = Current::new(reload::keys(local_token.as_ref(), &config));
         let preflight = preflight_all(clients.clone(), playbook.get(), metrics.clone());

@@ -20,7 +20,14 @@ const PIECE: usize = 4096;
 /// Bodies up to this size take nothing from a [`Budget`]: the connections (while they arrive) and
 /// the tickets of admission (while they are worked on) bound them, and so a few senders of huge
 /// bodies cannot shut out the many whose bodies are small.
-pub const SMALL: usize = 16 * 1024;
+pub const SMALL: usize = 8 * 1024;
+
+/// Bodies above this size are worked on one at a time.
+const HUGE: usize = 256 * 1024;
+
+/// How much memory a delivery takes while it is worked on, in lengths of its body: parsed into
+/// alerts, decided on with what is known of them, and written. Measured: 20.
+const WORK_PER_BYTE: usize = 20;
 
 /// How much memory the large bodies of all requests may take together.
 ///
@@ -34,14 +41,37 @@ impl Budget {
         Self(Arc::new(Semaphore::new((bytes / PIECE).min(Semaphore::MAX_PERMITS))))
     }
 
-    /// Room for `bytes`, until the permit is dropped; none if there is not so much left.
-    pub fn room_for(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        self.take(bytes.div_ceil(PIECE))
-    }
-
     fn take(&self, pieces: usize) -> Option<OwnedSemaphorePermit> {
         let pieces = u32::try_from(pieces).ok()?;
         self.0.clone().try_acquire_many_owned(pieces).ok()
+    }
+}
+
+/// How much memory deliveries may take together while they are worked on, which is many times their
+/// bodies.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    common: Budget,
+    /// For one of the huge, apart, so that it keeps nobody else waiting.
+    huge: Arc<Semaphore>,
+}
+
+impl Workspace {
+    /// At most `bytes` for all but the huge.
+    pub fn new(bytes: usize) -> Self {
+        Self { common: Budget::new(bytes), huge: Arc::new(Semaphore::new(1)) }
+    }
+
+    /// Room to work on a body of so many bytes, until the permit is dropped; none if there is not so
+    /// much left.
+    pub fn room_for(&self, length: usize) -> Option<OwnedSemaphorePermit> {
+        match length {
+            0..=SMALL => self.common.take(0),
+            length if length <= HUGE => {
+                self.common.take(length.saturating_mul(WORK_PER_BYTE).div_ceil(PIECE))
+            }
+            _ => self.huge.clone().try_acquire_owned().ok(),
+        }
     }
 }
 
@@ -220,6 +250,18 @@ mod tests {
         // Whoever announced nothing, or lied, gets what is needed.
         make_room(&mut whole, 10, 0);
         assert_eq!(whole.capacity(), announced + 10);
+    }
+
+    #[test]
+    fn a_workspace_is_shared_by_the_large_and_the_huge_go_one_by_one() {
+        let workspace = Workspace::new(HUGE * WORK_PER_BYTE + PIECE);
+        let large = workspace.room_for(HUGE);
+        assert!(large.is_some() && workspace.room_for(SMALL + 1).is_none());
+        assert!(workspace.room_for(SMALL).is_some(), "the small need none");
+        let huge = workspace.room_for(HUGE + 1);
+        assert!(huge.is_some() && workspace.room_for(HUGE + 1).is_none());
+        drop((large, huge));
+        assert!(workspace.room_for(HUGE).is_some() && workspace.room_for(HUGE + 1).is_some());
     }
 
     #[test]

@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::admin::{self, Admin};
-use super::body::Budget;
+use super::body::{Budget, Workspace};
 use super::server::{Limits, serve};
 use super::webhooks::{self, Accept, Accepted, Overloaded, Webhooks};
 use crate::clock::SystemClock;
@@ -170,7 +170,7 @@ impl House {
             clock: Arc::new(SystemClock),
             body_deadline: Duration::from_millis(600),
             budget: Budget::new(budget),
-            workspace: Budget::new(workspace),
+            workspace: Workspace::new(workspace),
         });
         Self::serve(limits, router, engine, metrics).await
     }
@@ -585,7 +585,7 @@ async fn bodies_share_a_bounded_amount_of_memory() {
 #[tokio::test]
 async fn large_deliveries_share_a_workspace_until_they_are_done_and_small_ones_need_none() {
     let one = 64 << 10;
-    let house = House::with_room(quick(), 64 << 20, 8 * one).await;
+    let house = House::with_room(quick(), 64 << 20, 20 * one).await;
     let beyond = house.send(AM, &padded(one + 1)).await;
     assert_eq!((beyond.status, beyond.header("retry-after")), (503, Some("1")));
     assert_eq!(house.engine.entered.load(Ordering::SeqCst), 0, "it was not parsed");

@@ -23,7 +23,7 @@ use jiff::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::answer::{self, Refusal};
-use super::body::{self, BodyError, Budget, RawBody};
+use super::body::{self, BodyError, Budget, RawBody, Workspace};
 use crate::clock::Clock;
 use crate::current::Current;
 use crate::domain::ids::{DeliveryId, SourceName};
@@ -104,7 +104,7 @@ pub struct Webhooks {
     /// How much memory large bodies may take together while they arrive.
     pub budget: Budget,
     /// How much memory large deliveries may take together while they are worked on.
-    pub workspace: Budget,
+    pub workspace: Workspace,
 }
 
 /// What [`Webhooks::body_deadline`] should be where nobody says otherwise.
@@ -113,11 +113,8 @@ pub const BODY_DEADLINE: Duration = Duration::from_secs(10);
 const PARSE_INLINE: usize = 256 * 1024;
 /// What [`Webhooks::budget`] should be where nobody says otherwise.
 pub const BODY_BUDGET: usize = 64 * 1024 * 1024;
-/// What [`Webhooks::workspace`] should be where nobody says otherwise: enough for the largest body.
-pub const WORKSPACE: usize = 96 * 1024 * 1024;
-/// How much memory a delivery takes while it is worked on, in lengths of its body: parsed, planned,
-/// decided on, and written.
-const WORK_PER_BYTE: usize = 8;
+/// What [`Webhooks::workspace`] should be where nobody says otherwise.
+pub const WORKSPACE: usize = 64 * 1024 * 1024;
 
 impl fmt::Debug for Webhooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -230,7 +227,7 @@ impl Webhooks {
         source.authenticate(&headers, &body.bytes).map_err(|why| unauthentic(why, &*source))?;
         let ticket = self.accept.admit().map_err(Rejected::overloaded)?;
         let RawBody { bytes: body, held } = body;
-        let space = self.space_for(&body).ok_or_else(too_many_large)?;
+        let space = self.workspace.room_for(body.len()).ok_or_else(too_many_large)?;
         let pass = Pass { _ticket: ticket, _space: space };
         drop(held);
 
@@ -244,12 +241,6 @@ impl Webhooks {
                 reason: Rejection::Unusable,
             }),
         }
-    }
-
-    /// The memory to work on a body, which is more than the body itself.
-    fn space_for(&self, body: &Bytes) -> Option<OwnedSemaphorePermit> {
-        let large = if body.len() > body::SMALL { body.len() } else { 0 };
-        self.workspace.room_for(large.saturating_mul(WORK_PER_BYTE))
     }
 
     async fn accept(

@@ -9,7 +9,7 @@ use casewright::config::{VendorConfig, VendorKind};
 use casewright::current::Current;
 use casewright::dispatch::{Dispatcher, Lane, LaneSettings};
 use casewright::domain::ids::InstallationId;
-use casewright::http::body::Budget;
+use casewright::http::body::{Budget, Workspace};
 use casewright::http::webhooks::{self, BODY_BUDGET, BODY_DEADLINE, WORKSPACE, Webhooks};
 use casewright::intake::Intake;
 use casewright::playbook::Playbook;
@@ -184,7 +184,7 @@ fn begin(world: &Arc<World>, life: &Arc<Life>, store: &Arc<SimStore>, dice: &Dic
         clock: clock.clone(),
         body_deadline: BODY_DEADLINE,
         budget: Budget::new(BODY_BUDGET),
-        workspace: Budget::new(WORKSPACE),
+        workspace: Workspace::new(WORKSPACE),
     });
     let keeper = Keeper { store: store.clone(), retention: config.store.retention, clock, metrics };
     world.set_running(Some(Running { life: life.clone(), router, store: store.clone() }));
