@@ -216,7 +216,9 @@ fn stands_as_it_fires(world: &World, books: &Books, group: &Group) {
     let state = newest.map_or("none", |incident| incident.state.name());
     let right =
         if fires { state == "open" } else { matches!(state, "none" | "dropped" | "closed") };
-    if !right {
+    if !fires && state == "open" && ended_in_silence(world, group) {
+        world.ground.count("ended in silence");
+    } else if !right {
         world.ground.violated(format!(
             "{} of {} {}, and its incident is {state}",
             group.alertname,
@@ -224,4 +226,14 @@ fn stands_as_it_fires(world: &World, books: &Books, group: &Group) {
             if fires { "fires" } else { "is over" },
         ));
     }
+}
+
+/// Whether one of its alerts is over and nobody was heard to say so. An Alertmanager that was not
+/// heard when it told of an alert does not tell of its end.
+fn ended_in_silence(world: &World, group: &Group) -> bool {
+    let now = world.ground.true_now();
+    group.members.iter().enumerate().any(|(place, member)| {
+        matches!(member.at(now), Some((since, Some(_)))
+            if !world.knows_over(&group.property, place, since))
+    })
 }

@@ -36,7 +36,7 @@ pub(crate) struct Group {
 
 impl Member {
     /// The last period that has begun.
-    fn at(&self, now: Timestamp) -> Option<(Timestamp, Option<Timestamp>)> {
+    pub(crate) fn at(&self, now: Timestamp) -> Option<(Timestamp, Option<Timestamp>)> {
         let (start, end) = self.periods.iter().rfind(|(start, _)| *start <= now)?;
         Some((*start, end.filter(|end| *end <= now)))
     }
@@ -106,10 +106,12 @@ pub(crate) async fn alertmanager(world: Arc<World>, group: Group, peer: u64, dic
         if world.deliver("alertmanager", headers, body, &dice).await {
             told_at = Some(now);
             for (number, _, start, end) in &alerts[..shown] {
-                match end {
-                    None => told.insert(*number, *start),
-                    Some(_) => told.remove(number),
-                };
+                if end.is_none() {
+                    told.insert(*number, *start);
+                } else {
+                    told.remove(number);
+                    world.told_over(&group.property, *number, *start);
+                }
             }
         }
     }

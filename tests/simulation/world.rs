@@ -12,6 +12,7 @@ use casewright::domain::ids::{ActionId, DeliveryId};
 use casewright::playbook::Playbook;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::runtime::Handle;
 use tower::ServiceExt as _;
@@ -41,6 +42,9 @@ pub(crate) struct World {
     running: Mutex<Option<Running>>,
     /// Deliveries for which a sender has heard a 2xx.
     acknowledged: Mutex<Vec<DeliveryId>>,
+    /// Of which alerts a sender was heard to tell that they are over: property, place in its group,
+    /// since when it fired.
+    over: Mutex<BTreeSet<(String, usize, Timestamp)>>,
     trouble_is_over: tokio::sync::watch::Sender<bool>,
 }
 
@@ -82,6 +86,7 @@ impl World {
             repeats,
             running: Mutex::default(),
             acknowledged: Mutex::default(),
+            over: Mutex::default(),
             trouble_is_over: tokio::sync::watch::Sender::new(false),
         }
     }
@@ -114,6 +119,16 @@ impl World {
     /// Deliveries for which a sender has heard a 2xx.
     pub(crate) fn acknowledged(&self) -> Vec<DeliveryId> {
         self.acknowledged.lock().unwrap().clone()
+    }
+
+    /// A sender was heard to tell that an alert is over.
+    pub(crate) fn told_over(&self, property: &str, place: usize, since: Timestamp) {
+        self.over.lock().unwrap().insert((property.to_owned(), place, since));
+    }
+
+    /// Whether some sender was heard to tell that an alert is over.
+    pub(crate) fn knows_over(&self, property: &str, place: usize, since: Timestamp) -> bool {
+        self.over.lock().unwrap().contains(&(property.to_owned(), place, since))
     }
 
     /// One request of a sender, over a network that loses, delays and repeats. Whether the sender
