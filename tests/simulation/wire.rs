@@ -228,7 +228,9 @@ impl Transport for Line {
         self.life.pass(&format!("after request: {what}")).await;
         let unknown = || TransportError::Unknown("no answer".to_owned());
         let answer = heard.map_err(|_elapsed| unknown())?;
-        let definite = !matches!(fault, Fault::CutOff | Fault::Garbage) && answer.status < 500;
+        // That something is refused is told by the status; what was made, by the body.
+        let whole = !matches!(fault, Fault::CutOff | Fault::Garbage);
+        let definite = answer.status < 500 && (whole || answer.status >= 400);
         if let (Some(marker), true) = (&marker, definite) {
             site.desk.lock().unwrap().is_known(marker);
         }

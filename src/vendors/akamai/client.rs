@@ -611,10 +611,10 @@ impl Vendor for Client {
         match operation {
             Operation::Open(draft) => self.look_for_case(draft, since).await,
             Operation::Comment { case, marker, token, .. } => {
-                self.look_for_text(case, marker, token, Kind::Comment, since).await
+                self.look_for_text(case, marker, token, Kind::Comment).await
             }
             Operation::Close { case, marker, token, .. } => {
-                self.look_for_text(case, marker, token, Kind::Closure, since).await
+                self.look_for_text(case, marker, token, Kind::Closure).await
             }
             Operation::Attach { case, marker, file_name, .. } => {
                 self.look_for_file(case, marker, file_name).await

@@ -1,12 +1,14 @@
 //! Looks in Akamai's records for something whose outcome is unknown.
 //!
 //! The list shows subjects and no tracking numbers, so the subject's token narrows and the case
-//! itself confirms. *Invariant*: [`Look::Absent`] is said only after every page back to before
-//! the first attempt was read; anything less is [`Look::Failed`].
+//! itself confirms. *Invariant*: [`Look::Absent`] is said only after every page of a list was
+//! read; anything less is [`Look::Failed`]. No page is skipped because of its dates: they are the
+//! vendor's, the time of the attempt is ours, and a clock that was wrong when a request left would
+//! hide what came of it.
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use url::Url;
 
@@ -18,8 +20,9 @@ use crate::domain::draft::Draft;
 use crate::domain::ids::{CaseId, Marker};
 use crate::vendors::{Evidence, Look};
 
-/// How far two clocks may be apart before a record is missed.
-const MARGIN: SignedDuration = SignedDuration::from_mins(15);
+/// For how many days the list is asked on top of those that have passed since the first attempt:
+/// as far as our clock may have been ahead at that time.
+const DAYS_ON_TOP: i64 = 3;
 /// The most that the list of cases gives in one page.
 const CASES_PER_PAGE: &str = "200";
 /// The most that the list of comments gives in one page is not documented; this is the default
@@ -35,16 +38,15 @@ impl Client {
         }
     }
 
-    /// Looks for a text on a case that was first sent at `since`.
+    /// Looks for a text on a case.
     pub(super) async fn look_for_text(
         &self,
         case: &CaseId,
         marker: &Marker,
         token: &str,
         kind: Kind,
-        since: Timestamp,
     ) -> Look {
-        match self.find_text(case, marker, token, kind, since).await {
+        match self.find_text(case, marker, token, kind).await {
             Ok(look) => look,
             Err(judged) => failed(*judged),
         }
@@ -52,7 +54,6 @@ impl Client {
 
     async fn find_case(&self, draft: &Draft, since: Timestamp) -> Result<Look, Box<Judged>> {
         let token = draft.marker.token();
-        let horizon = before(since);
         let days = days_back(self.clock.now(), since).to_string();
         let mut reads = Reads::default();
 
@@ -78,8 +79,7 @@ impl Client {
                         };
                     }
                 }
-                let dates = page.cases.iter().map(|case| case.created_date.as_deref());
-                Ok(Page { links: &page.links, last: all_before(dates, horizon) })
+                Ok(Page { links: &page.links, last: false })
             })
             .await?;
         }
@@ -141,7 +141,6 @@ impl Client {
         marker: &Marker,
         token: &str,
         kind: Kind,
-        since: Timestamp,
     ) -> Result<Look, Box<Judged>> {
         let mut reads = Reads::default();
         let own = self.own_to_look_at(case, marker, &mut reads).await?;
@@ -152,7 +151,6 @@ impl Client {
             });
         }
 
-        let horizon = before(since);
         let (mut found, mut seen) = (false, 0usize);
         let first =
             self.url(&["cases", case.as_str(), "comments"], &[("limit", COMMENTS_PER_PAGE)]);
@@ -161,8 +159,7 @@ impl Client {
             found |= page.comments.iter().any(|comment| {
                 comment.comment.as_deref().is_some_and(|text| mentions(text, token))
             });
-            let dates = page.comments.iter().map(|comment| comment.created_date.as_deref());
-            Ok(Page { links: &page.links, last: found || all_before(dates, horizon) })
+            Ok(Page { links: &page.links, last: found })
         })
         .await?;
         Ok(if found {
@@ -251,30 +248,9 @@ pub(super) fn failed(judged: Judged) -> Look {
     Look::Failed { retry_after: judged.retry_after, denied, evidence: judged.evidence }
 }
 
-fn before(since: Timestamp) -> Timestamp {
-    since.checked_sub(MARGIN).unwrap_or(Timestamp::MIN)
-}
-
-/// Whether a page lies wholly before the horizon. Pages come newest first, but by which date is
-/// not documented, so a single older record proves nothing; nor does one without a date.
-fn all_before<'a>(dates: impl Iterator<Item = Option<&'a str>>, horizon: Timestamp) -> bool {
-    let mut any = false;
-    for date in dates {
-        any = true;
-        let old = date
-            .and_then(|date| date.parse::<Timestamp>().ok())
-            .is_some_and(|created| created < horizon);
-        if !old {
-            return false;
-        }
-    }
-    any
-}
-
-/// The list's `duration`: whole days back that surely cover `since` and the margin.
+/// The list's `duration`: whole days back that surely cover an attempt at `since`.
 fn days_back(now: Timestamp, since: Timestamp) -> i64 {
-    let hours = now.duration_since(before(since)).as_hours().max(0);
-    hours / 24 + 2
+    now.duration_since(since).as_hours().max(0) / 24 + DAYS_ON_TOP
 }
 
 /// Whether a text holds a token such as `[cw-9f3a1c7be2d0-3]`, also where an editor has put tags
@@ -340,22 +316,12 @@ mod tests {
     }
 
     #[test]
-    fn only_a_page_that_is_wholly_older_is_the_last() {
-        let horizon: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
-        let page = |dates: &[Option<&'static str>]| all_before(dates.iter().copied(), horizon);
-        let (old, new) = (Some("2026-11-23T11:59:59Z"), Some("2026-11-23T12:00:00Z"));
-        assert!(page(&[old, old]));
-        assert!(!page(&[old, new]) && !page(&[new, old]));
-        assert!(!page(&[old, None]) && !page(&[Some("yesterday")]) && !page(&[]));
-    }
-
-    #[test]
-    fn the_days_cover_the_attempt_and_its_margin() {
+    fn the_days_cover_the_attempt_and_a_clock_that_was_ahead() {
         let since: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
-        let after = |hours| since.checked_add(SignedDuration::from_hours(hours)).unwrap();
-        assert_eq!(days_back(after(0), since), 2);
-        assert_eq!(days_back(after(-50), since), 2);
-        assert_eq!(days_back(after(24), since), 3);
-        assert_eq!(days_back(after(72), since), 5);
+        let after = |hours| since.checked_add(jiff::SignedDuration::from_hours(hours)).unwrap();
+        assert_eq!(days_back(after(0), since), 3);
+        assert_eq!(days_back(after(-50), since), 3);
+        assert_eq!(days_back(after(24), since), 4);
+        assert_eq!(days_back(after(72), since), 6);
     }
 }
