@@ -46,6 +46,7 @@ const README: &str = include_str!("../README.md");
 const ARCHITECTURE: &str = include_str!("../ARCHITECTURE.md");
 const CONTRIBUTING: &str = include_str!("../CONTRIBUTING.md");
 const CHANGELOG: &str = include_str!("../CHANGELOG.md");
+const GUARANTEES: &str = include_str!("../docs/guarantees.md");
 
 // ---- reading the pages
 
@@ -439,12 +440,43 @@ fn every_command_in_the_pages_exists() {
 }
 
 #[test]
+fn every_test_and_every_variable_that_the_pages_name_is_there() {
+    let target = Regex::new(r"--test ([a-z_0-9]+)").unwrap();
+    let variable = Regex::new(r"\bCASEWRIGHT_(?:SEED|KILL|CUT|SWEEP)[A-Z_]*").unwrap();
+    let tests = root().join("tests");
+    let mut sources = String::new();
+    let mut folders = vec![tests.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+            } else if entry.extension().is_some_and(|extension| extension == "rs") {
+                sources += &std::fs::read_to_string(entry).unwrap();
+            }
+        }
+    }
+    for page in [README, ARCHITECTURE, CONTRIBUTING, GUARANTEES] {
+        for found in target.captures_iter(page) {
+            let name = &found[1];
+            let file = tests.join(format!("{name}.rs"));
+            assert!(file.exists() || tests.join(name).join("main.rs").exists(), "{name}");
+        }
+        for found in variable.find_iter(page) {
+            assert!(sources.contains(&format!("\"{}\"", found.as_str())), "{}", found.as_str());
+        }
+    }
+}
+
+#[test]
 fn every_file_that_the_pages_link_to_is_there() {
     let link = Regex::new(r"\]\(([^)#:]+)\)").unwrap();
     for page in [README, ARCHITECTURE, CONTRIBUTING, CHANGELOG] {
         for found in link.captures_iter(page) {
             assert!(root().join(&found[1]).exists(), "{}", &found[1]);
         }
+    }
+    for found in link.captures_iter(GUARANTEES) {
+        assert!(root().join("docs").join(&found[1]).exists(), "{}", &found[1]);
     }
     let heading = Regex::new(r"(?m)^#+ (.+)$").unwrap();
     let anchors: BTreeSet<String> = heading
