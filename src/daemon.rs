@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+pub use self::parts::sources;
 use self::reload::{Reloader, Running};
 use crate::clock::Clock;
 use crate::config::{Lookup, ServerConfig, VendorKind};

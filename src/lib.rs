@@ -12,6 +12,7 @@ pub mod current;
 pub mod daemon;
 pub mod dispatch;
 pub mod domain;
+pub mod explain;
 pub mod http;
 pub mod intake;
 pub mod people;

@@ -422,7 +422,8 @@ fn every_command_in_the_pages_exists() {
     assert_eq!(told, real);
 
     let call =
-        Regex::new(r"(?:casewright|release --) (serve|check|demo|sandbox)\b([^`\n]*)").unwrap();
+        Regex::new(r"(?:casewright|release --) (serve|check|explain|demo|sandbox)\b([^`\n]*)")
+            .unwrap();
     for found in call.captures_iter(README) {
         let help = help(&found[1]);
         for flag in found[2].split_whitespace().filter(|word| word.starts_with("--")) {
@@ -437,6 +438,55 @@ fn every_command_in_the_pages_exists() {
             assert!(help.contains(&flag), "{command} {flag}");
         }
     }
+}
+
+#[test]
+fn the_payload_that_one_is_told_to_have_explained_gives_a_case() {
+    let command = blocks(README, "sh")
+        .into_iter()
+        .find(|block| block.starts_with("casewright explain"))
+        .expect("the README has it");
+    let words: Vec<&str> =
+        command.split_whitespace().skip(1).filter(|word| *word != "\\").collect();
+    let explained = Command::new(env!("CARGO_BIN_EXE_casewright"))
+        .args(words)
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(explained.status.success(), "{}", String::from_utf8_lossy(&explained.stderr));
+    let text = String::from_utf8(explained.stdout).unwrap();
+    for expected in [
+        "rule      not-production   no: wants env=~\"staging|dev|test\", and it is \"production\"",
+        "rule      edge-5xx         takes it (",
+        "rule      attack           not asked: an earlier rule took it",
+        "identity  alertname=\"EdgeHigh5xxRatio\" property=\"video.example.net\"",
+        "severity  rank 1, from label severity = \"critical\"",
+        "product            Ion Premier  <- constant",
+    ] {
+        assert!(text.contains(expected), "{expected} is not in:\n{text}");
+    }
+}
+
+#[test]
+fn what_cannot_be_explained_says_why() {
+    let explain = |words: &[&str]| {
+        let told = Command::new(env!("CARGO_BIN_EXE_casewright"))
+            .arg("explain")
+            .args(words)
+            .current_dir(root())
+            .output()
+            .unwrap();
+        assert_eq!(told.status.code(), Some(1), "{words:?}");
+        String::from_utf8(told.stderr).unwrap()
+    };
+    let payload = "tests/fixtures/alertmanager/0.25-01-firing.json";
+    assert!(explain(&["no-such-file.json"]).contains("cannot read no-such-file.json"));
+    let told = explain(&[payload, "--source", "grafana"]);
+    assert!(told.contains("there is no source `grafana`; there are: alertmanager, pagerduty"));
+    assert!(explain(&[payload, "--set", "severity"]).contains("is not LABEL=VALUE"));
+    let told = explain(&["Cargo.toml"]);
+    assert!(told.contains("no source can read this payload"), "{told}");
+    assert!(told.contains("alertmanager (alertmanager): "), "{told}");
 }
 
 #[test]
@@ -826,6 +876,7 @@ fn modules_know_only_what_is_below_them() {
         ("dispatch", format!("{below} {parts} playbook")),
         ("retention", format!("{below} store")),
         ("people", format!("{below} {parts} playbook dispatch")),
+        ("explain", format!("{below} {parts} playbook setup dispatch intake")),
         ("http", format!("{below} {parts} intake dispatch people")),
     ] {
         let may: BTreeSet<String> = may.split(' ').map(str::to_owned).collect();

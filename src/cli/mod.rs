@@ -3,6 +3,7 @@
 mod actions;
 mod check;
 mod demo;
+mod explain;
 mod reload;
 mod remote;
 mod sandbox;
@@ -42,6 +43,8 @@ enum Command {
     Serve(ConfigArg),
     /// Check config, rules and templates; exit with 1 if anything is wrong.
     Check(check::Args),
+    /// Tell what a payload would do, and why: rules, identity, decision, case.
+    Explain(explain::Args),
     /// Show the whole way from alert to case, on this machine, with nothing installed.
     Demo(demo::Args),
     /// Run the simulation of the vendor's API alone.
@@ -96,6 +99,7 @@ pub fn main() -> ExitCode {
         match cli.command {
             Command::Serve(args) => serve::run(&args, world()).await,
             Command::Check(args) => check::run(&args),
+            Command::Explain(args) => explain::run(&args),
             Command::Demo(args) => demo::run(&args, world()).await,
             Command::Sandbox(args) => sandbox::run(args, world()).await,
             Command::Store(args) => store::run(args).await,

@@ -61,7 +61,7 @@ pub(super) fn lane_settings(vendor: &VendorConfig) -> LaneSettings {
 }
 
 /// Who may post webhooks.
-pub(super) fn sources(configured: &[SourceConfig]) -> anyhow::Result<Sources> {
+pub fn sources(configured: &[SourceConfig]) -> anyhow::Result<Sources> {
     configured
         .iter()
         .map(|config| {

@@ -93,7 +93,27 @@ pub async fn draft(
     let account = AccountId::new(sheet.field("account", &rule.plan.account)?);
     let choices = sheet.choices(rule)?;
     let catalog = vendor.catalog(&account, rule.plan.category, fresh_catalog).await?;
-    sheet.finish(rule, account, choices, &catalog)
+    sheet.finish(rule, account, choices, Some(&catalog))
+}
+
+/// As [`draft`], without asking the vendor: names are not compared with its catalog, and the
+/// severity is the rank only.
+///
+/// # Errors
+///
+/// As of [`draft`].
+pub fn preview(
+    playbook: &Playbook,
+    incident: &Incident,
+    now: Timestamp,
+) -> Result<Drafted, Unready> {
+    let name = &incident.key.rule;
+    let rule = playbook.case_rule(name).ok_or_else(|| rule_gone(name))?;
+    let sheet =
+        Sheet { playbook, rule: name, context: RenderContext::new(incident, now), incident, now };
+    let account = AccountId::new(sheet.field("account", &rule.plan.account)?);
+    let choices = sheet.choices(rule)?;
+    sheet.finish(rule, account, choices, None)
 }
 
 /// One draft in the making.
@@ -150,7 +170,7 @@ impl Sheet<'_> {
         rule: &CaseRule,
         account: AccountId,
         choices: Choices,
-        catalog: &Catalog,
+        catalog: Option<&Catalog>,
     ) -> Result<Drafted, Unready> {
         let plan = &rule.plan;
         let mut notes = Vec::new();
@@ -159,20 +179,25 @@ impl Sheet<'_> {
         // Names first: a product that the vendor does not know has no severities either, and that
         // would say nothing of what is wrong.
         let mut wrong = Vec::new();
-        choice_problems(plan.category, &choices, Some(catalog), &mut wrong);
+        choice_problems(plan.category, &choices, catalog, &mut wrong);
         if !wrong.is_empty() {
             return Err(refused(&wrong));
         }
-        let severity = catalog.severity(plan.category, &choices, rank).ok_or_else(|| {
-            Unready::later(format!("the vendor offers no severities for {}", plan.category))
-        })?;
-        if severity.clamped {
-            notes.push(format!(
-                "severity rank {rank} does not exist for this product; `{}` is its last",
-                severity.name
-            ));
-        }
-        let severity = severity.name.to_owned();
+        let severity = match catalog {
+            Some(catalog) => {
+                let offered = catalog.severity(plan.category, &choices, rank).ok_or_else(|| {
+                    Unready::later(format!("the vendor offers no severities for {}", plan.category))
+                })?;
+                if offered.clamped {
+                    notes.push(format!(
+                        "severity rank {rank} does not exist for this product; `{}` is its last",
+                        offered.name
+                    ));
+                }
+                offered.name.to_owned()
+            }
+            None => format!("rank {rank}"),
+        };
         let marker = self.incident.id.marker();
         let subject = self.render_text("subject", &plan.subject).unwrap_or_else(|problem| {
             failed_templates += 1;
@@ -205,14 +230,14 @@ impl Sheet<'_> {
             alternate_contact: self.contact(rule, &mut notes),
         };
         let people = |problem: &DraftProblem| problem.is_about_people();
-        let mut problems = draft.problems(Some(catalog));
+        let mut problems = draft.problems(catalog);
         if problems.iter().any(people) {
             // A wrong address must not cost the case.
             for problem in problems.iter().filter(|problem| people(problem)) {
                 notes.push(format!("left out: {problem}"));
             }
             draft.drop_wrong_people();
-            problems = draft.problems(Some(catalog));
+            problems = draft.problems(catalog);
         }
         if problems.is_empty() {
             return Ok(Drafted { draft, notes, failed_templates });

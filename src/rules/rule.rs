@@ -34,7 +34,12 @@ pub struct Rule {
 impl Rule {
     /// Whether an alert is for this rule.
     pub fn matches(&self, alert: &Alert) -> bool {
-        self.matchers.iter().all(|matcher| matcher.matches(&alert.labels))
+        self.mismatch(alert).is_none()
+    }
+
+    /// The first matcher that keeps an alert from being for this rule.
+    pub fn mismatch(&self, alert: &Alert) -> Option<&Matcher> {
+        self.matchers.iter().find(|matcher| !matcher.matches(&alert.labels))
     }
 }
 

@@ -1,0 +1,281 @@
+//! Why a payload gives the cases that it gives: for each alert every rule and what kept it from
+//! matching, then each incident with its identity, the decision and the case.
+//!
+//! Uses the very code that the daemon uses, on a store that knows nothing. Nothing here asks a
+//! vendor or writes anything.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::dispatch::drafting;
+use crate::domain::alert::{Alert, Labels};
+use crate::domain::draft::{ChoiceField, Contact};
+use crate::domain::incident::Incident;
+use crate::domain::lifecycle::Step;
+use crate::domain::severity::SeverityRule;
+use crate::intake::decide_afresh;
+use crate::playbook::Playbook;
+use crate::rules::{CaseRule, Rule, TextSource, Then};
+use crate::sources::Received;
+
+/// What becomes of a payload.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explanation {
+    /// Its alerts, in its order.
+    pub alerts: Vec<AlertStory>,
+    /// The incidents that they are.
+    pub incidents: Vec<IncidentStory>,
+    /// Why there are no alerts, or what was odd about them.
+    pub note: Option<String>,
+    /// The sender left alerts out.
+    pub truncated: bool,
+}
+
+/// The way of one alert through the rules.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AlertStory {
+    /// What a person calls it.
+    pub alert: String,
+    /// Firing or resolved.
+    pub status: &'static str,
+    /// What matchers see.
+    pub labels: Labels,
+    /// Every rule, in order.
+    pub rules: Vec<RuleStory>,
+    /// What was decided: one text for each rule that took it, or why none did.
+    pub verdicts: Vec<String>,
+}
+
+/// What a rule says to an alert.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RuleStory {
+    /// Its name.
+    pub rule: String,
+    /// Where it stands.
+    pub place: String,
+    /// What it says.
+    #[serde(flatten)]
+    pub answer: Answer,
+}
+
+/// See [`RuleStory`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Answer {
+    /// It takes the alert.
+    Takes {
+        /// Whether the rules after it are asked as well.
+        goes_on: bool,
+    },
+    /// It is for the alert, and ignores it.
+    Ignores,
+    /// This matcher, the first that does not hold, keeps it from being for the alert.
+    Differs {
+        /// The matcher.
+        matcher: String,
+        /// The label's value; `None` if the alert has no such label.
+        value: Option<String>,
+    },
+    /// A rule before it took the alert.
+    NotAsked,
+}
+
+/// An incident that the payload would begin or end.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct IncidentStory {
+    /// The rule that owns it.
+    pub rule: String,
+    /// The labels that make alerts this incident, with their values.
+    pub identity: Labels,
+    /// The vendor that its case is for.
+    pub vendor: Option<String>,
+    /// Where it stands afterwards; `None` if there would be none.
+    pub state: Option<&'static str>,
+    /// Why.
+    pub reason: String,
+    /// What is done at the vendor.
+    pub actions: Vec<&'static str>,
+    /// How bad.
+    pub severity: Option<SeverityStory>,
+    /// What its case says, if one is opened now or later.
+    pub case: Option<CaseStory>,
+}
+
+/// Where a rank comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SeverityStory {
+    /// The rank; 1 is worst.
+    pub rank: u8,
+    /// What made it.
+    pub origin: String,
+}
+
+/// A case, as far as it can be made without asking the vendor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CaseStory {
+    /// Its fields.
+    pub fields: Vec<FieldStory>,
+    /// What had to be done to it.
+    pub notes: Vec<String>,
+    /// Why it could not be sent.
+    pub problem: Option<String>,
+}
+
+/// One field of a case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldStory {
+    /// Its key in the rule.
+    pub key: String,
+    /// Where its text comes from.
+    pub origin: String,
+    /// The text.
+    pub value: String,
+}
+
+/// Explains what a payload would do to a store that knows nothing, at `now`.
+pub fn explain(playbook: &Arc<Playbook>, received: Received, now: Timestamp) -> Explanation {
+    let (note, truncated, alerts) =
+        (received.note.clone(), received.truncated, received.alerts.clone());
+    let decision = decide_afresh(playbook.clone(), received, now);
+    let alerts: Vec<AlertStory> = alerts
+        .iter()
+        .map(|alert| AlertStory {
+            alert: alert.name().to_owned(),
+            status: alert.status.as_str(),
+            labels: alert.labels.clone(),
+            rules: rules(playbook, alert),
+            verdicts: decision
+                .verdicts
+                .iter()
+                .filter(|verdict| verdict.fingerprint == alert.fingerprint.as_str())
+                .map(|verdict| match &verdict.rule {
+                    Some(rule) => format!("{rule}: {}", verdict.effect),
+                    None => verdict.effect.clone(),
+                })
+                .collect(),
+        })
+        .collect();
+    let incidents =
+        decision.steps.iter().filter_map(|step| incident(playbook, step, now)).collect();
+    Explanation { alerts, incidents, note, truncated }
+}
+
+fn rules(playbook: &Playbook, alert: &Alert) -> Vec<RuleStory> {
+    let mut taken = false;
+    playbook
+        .rules
+        .rules
+        .iter()
+        .map(|rule| {
+            let answer = if taken { Answer::NotAsked } else { ask(rule, alert) };
+            taken |= match &answer {
+                Answer::Takes { goes_on } => !goes_on,
+                Answer::Ignores => !rule.goes_on,
+                Answer::Differs { .. } | Answer::NotAsked => false,
+            };
+            RuleStory {
+                rule: rule.name.to_string(),
+                place: format!("{}:{}", rule.file.display(), rule.line),
+                answer,
+            }
+        })
+        .collect()
+}
+
+fn ask(rule: &Rule, alert: &Alert) -> Answer {
+    match (rule.mismatch(alert), &rule.then) {
+        (Some(matcher), _) => Answer::Differs {
+            matcher: matcher.to_string(),
+            value: alert.labels.get(matcher.name()).cloned(),
+        },
+        (None, Then::Ignore) => Answer::Ignores,
+        (None, Then::Case(_)) => Answer::Takes { goes_on: rule.goes_on },
+    }
+}
+
+fn incident(playbook: &Playbook, step: &Step, now: Timestamp) -> Option<IncidentStory> {
+    // Resolved alerts of an incident that is not known: the verdicts say so.
+    let incident = step.incident.as_ref()?;
+    let rule = playbook.case_rule(&incident.key.rule)?;
+    let opens = matches!(incident.state.name(), "pending" | "opening");
+    Some(IncidentStory {
+        rule: incident.key.rule.to_string(),
+        identity: identity(rule, &incident.origin),
+        vendor: Some(incident.vendor.to_string()),
+        state: Some(incident.state.name()),
+        reason: step.reason.to_string(),
+        actions: step.actions.iter().map(|action| action.kind.name()).collect(),
+        severity: Some(severity(rule, incident)),
+        case: opens.then(|| case(playbook, rule, incident, now)),
+    })
+}
+
+fn identity(rule: &CaseRule, alert: &Alert) -> Labels {
+    match &rule.identity {
+        Some(labels) => {
+            labels.iter().map(|name| (name.clone(), alert.label(name).to_owned())).collect()
+        }
+        None => alert.group.clone(),
+    }
+}
+
+fn severity(rule: &CaseRule, incident: &Incident) -> SeverityStory {
+    let origin = match &rule.plan.severity {
+        SeverityRule::Fixed(_) => "constant".to_owned(),
+        SeverityRule::FromLabel { label, map, .. } => match incident.origin.label(label) {
+            "" => format!("the default: the alert has no label {label}"),
+            value if map.contains_key(value) => format!("label {label} = \"{value}\""),
+            value => format!("the default: the map has no \"{value}\" of label {label}"),
+        },
+    };
+    SeverityStory { rank: incident.rank.get(), origin }
+}
+
+fn case(playbook: &Playbook, rule: &CaseRule, incident: &Incident, now: Timestamp) -> CaseStory {
+    let drafted = match drafting::preview(playbook, incident, now) {
+        Ok(drafted) => drafted,
+        Err(why) => {
+            return CaseStory {
+                fields: Vec::new(),
+                notes: Vec::new(),
+                problem: Some(why.to_string()),
+            };
+        }
+    };
+    let (plan, draft) = (&rule.plan, drafted.draft);
+    let mut fields = Vec::new();
+    let mut field = |key: &str, origin: String, value: String| {
+        fields.push(FieldStory { key: key.to_owned(), origin, value });
+    };
+    field("account", origin(&plan.account), draft.account.to_string());
+    field("category", "constant".to_owned(), draft.category.to_string());
+    for (choice, text) in &plan.choices {
+        let value = ChoiceField::of(*choice, &draft.choices).unwrap_or_default().to_owned();
+        field(choice.name(), origin(text), value);
+    }
+    field("subject", origin(&plan.subject), draft.subject);
+    field("description", origin(&plan.description), draft.description);
+    if let Some(first) = plan.also_notify.first() {
+        field("also_notify", origin(first), draft.also_notify.join(", "));
+    }
+    if let Some(Contact { name, company, email, phone }) = draft.alternate_contact {
+        let parts: Vec<String> = [name, company, email, phone].into_iter().flatten().collect();
+        field("alternate_contact", "rule".to_owned(), parts.join(", "));
+    }
+    CaseStory { fields, notes: drafted.notes, problem: None }
+}
+
+fn origin(text: &TextSource) -> String {
+    if text.is_file {
+        text.text.clone()
+    } else if text.constant().is_some() {
+        "constant".to_owned()
+    } else {
+        "template".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests;
