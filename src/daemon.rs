@@ -3,6 +3,7 @@
 pub mod local_token;
 mod parts;
 mod reload;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -156,6 +157,7 @@ impl Daemon {
         });
         let keys = Current::new(reload::keys(local_token.as_ref(), &config));
         let preflight = preflight_all(clients.clone(), playbook.get(), metrics.clone());
+        let seen = crate::setup::digest(&path, env);
         let running = Running { clients: clients.clone(), preflight: tokio::spawn(preflight) };
         let reloader = Arc::new(Reloader {
             path,
@@ -171,8 +173,12 @@ impl Daemon {
             keys: keys.clone(),
             local_token,
             simulations,
+            seen: std::sync::Mutex::new(seen),
             running: Mutex::new(running),
         });
+        if config.server.reload_on_change {
+            tokio::spawn(watch::watch(reloader.clone(), stop.clone()));
+        }
         let api = api::router(Api {
             keys,
             people: People {

@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 use crate::config::source_file::{Holds, Place, Position, SourceFile, Span};
 use crate::config::{Config, Diagnostic, Diagnostics, Lookup, VendorConfig, VendorKind};
 use crate::domain::ids::RuleName;
@@ -59,6 +61,33 @@ pub fn load(path: &Path, env: Lookup<'_>) -> (Option<Setup>, Diagnostics) {
     (setup, diagnostics)
 }
 
+/// What the files say, in short: it differs if any of them does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digest([u8; 32]);
+
+/// The digest of the daemon's own file, of the rule files that it names, and of all templates.
+/// `None` if its own file cannot be read, as while it is being replaced.
+pub fn digest(path: &Path, env: Lookup<'_>) -> Option<Digest> {
+    let mut files = vec![path.to_owned()];
+    let checked = Config::check(path, env);
+    files.extend(checked.rules.files);
+    files.extend(checked.templates.as_deref().map(template_files).unwrap_or_default());
+    let mut hash = Sha256::new();
+    for file in files {
+        // One that is named and cannot be read differs from one that can.
+        let content = match std::fs::read(&file) {
+            Ok(content) => content,
+            Err(_) if file == path => return None,
+            Err(error) => error.to_string().into_bytes(),
+        };
+        for part in [file.as_os_str().as_encoded_bytes(), &content] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+    }
+    Some(Digest(hash.finalize().into()))
+}
+
 /// Where the credentials of an Akamai vendor are, and whether they can be read.
 ///
 /// # Errors
@@ -101,6 +130,15 @@ struct TemplateFile {
     file: std::sync::Arc<SourceFile>,
 }
 
+/// Every `*.hbs` of the folder and of its subfolders, sorted.
+fn template_files(folder: &Path) -> Vec<PathBuf> {
+    let pattern = format!("{}/**/*.hbs", glob::Pattern::escape(&folder.to_string_lossy()));
+    let mut paths: Vec<PathBuf> =
+        glob::glob(&pattern).map(|paths| paths.flatten().collect()).unwrap_or_default();
+    paths.sort();
+    paths
+}
+
 /// Reads every `*.hbs` of the folder and of its subfolders.
 fn read_templates(
     folder: &Path,
@@ -108,11 +146,7 @@ fn read_templates(
     diagnostics: &mut Diagnostics,
 ) -> Vec<TemplateFile> {
     let mut files = Vec::new();
-    let pattern = format!("{}/**/*.hbs", glob::Pattern::escape(&folder.to_string_lossy()));
-    let mut paths: Vec<PathBuf> =
-        glob::glob(&pattern).map(|paths| paths.flatten().collect()).unwrap_or_default();
-    paths.sort();
-    for path in paths {
+    for path in template_files(folder) {
         let Ok(relative) = path.strip_prefix(folder) else { continue };
         let name = relative.to_string_lossy().into_owned();
         match SourceFile::read(&path, Holds::NoSecrets) {

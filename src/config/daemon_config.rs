@@ -52,6 +52,8 @@ pub struct ServerConfig {
     pub header_timeout: Duration,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
+    /// Whether files that change are read anew by themselves.
+    pub reload_on_change: bool,
 }
 
 impl Default for ServerConfig {
@@ -62,6 +64,7 @@ impl Default for ServerConfig {
             max_connections: 1024,
             header_timeout: Duration::from_secs(5),
             body_timeout: Duration::from_secs(15),
+            reload_on_change: true,
         }
     }
 }
@@ -228,6 +231,7 @@ fn read_server(mut section: Section<'_>) -> (ServerConfig, Vec<AdminToken>) {
     let max_connections = section.within("max_connections", default.max_connections, 1..=65_536);
     let header_timeout = section.within("header_timeout", default.header_timeout, second..=longest);
     let body_timeout = section.within("body_timeout", default.body_timeout, second..=longest);
+    let reload_on_change = section.with_default("reload_on_change", default.reload_on_change);
     if let Some(Located { value, place }) = &admin {
         if !value.ip().is_loopback() {
             section.error_at(
@@ -243,8 +247,14 @@ fn read_server(mut section: Section<'_>) -> (ServerConfig, Vec<AdminToken>) {
     let tokens = read_admin_tokens(&mut section);
     section.finish();
     let admin_listen = admin.map_or(default.admin_listen, |admin| admin.value);
-    let server =
-        ServerConfig { listen, admin_listen, max_connections, header_timeout, body_timeout };
+    let server = ServerConfig {
+        listen,
+        admin_listen,
+        max_connections,
+        header_timeout,
+        body_timeout,
+        reload_on_change,
+    };
     (server, tokens)
 }
 

@@ -201,7 +201,7 @@ limits: { cases: 20, per: 1h }
     5 |   max_conections: **
       |   ^^^^^^^^^^^^^^ unknown key
       |
-      = help: did you mean `max_connections`? known here: listen, admin_listen, max_connections, header_timeout, body_timeout, admin_tokens
+      = help: did you mean `max_connections`? known here: listen, admin_listen, max_connections, header_timeout, body_timeout, reload_on_change, admin_tokens
 
     error: PostgreSQL is not supported by this version
      --> casewright.yaml:7:3

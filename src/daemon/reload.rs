@@ -27,7 +27,7 @@ use crate::http::api::{NotReloaded, Reload, Reloaded};
 use crate::http::webhooks::Sources;
 use crate::playbook::Playbook;
 use crate::rules::Then;
-use crate::setup::{self, Setup, akamai_access};
+use crate::setup::{self, Digest, Setup, akamai_access};
 use crate::store::Store;
 use crate::telemetry::metrics::Metrics;
 use crate::vendors::akamai::{Client, edgerc::Access};
@@ -50,6 +50,8 @@ pub(super) struct Reloader {
     pub(super) local_token: Option<SecretString>,
     /// Who may talk to the simulations inside; they run on.
     pub(super) simulations: BTreeMap<VendorName, Access>,
+    /// What the files said when they were last read.
+    pub(super) seen: std::sync::Mutex<Option<Digest>>,
     /// One reload at a time.
     pub(super) running: Mutex<Running>,
 }
@@ -75,6 +77,9 @@ impl Reload for Reloader {
     async fn reload(&self, who: &str) -> Result<Reloaded, NotReloaded> {
         let mut running = self.running.lock().await;
         let (path, env) = (self.path.clone(), self.env);
+        // Before they are read: what changes meanwhile is then seen to have changed.
+        let digest = self.look().await;
+        *self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = digest;
         // Many files, and expressions to be compiled: not on the threads that serve.
         let loaded = tokio::task::spawn_blocking(move || setup::load(&path, env)).await;
         let (setup, mut diagnostics) = loaded.unwrap_or_else(|_panic| {
@@ -109,6 +114,18 @@ impl Reload for Reloader {
 }
 
 impl Reloader {
+    /// What the files say now.
+    pub(super) async fn look(&self) -> Option<Digest> {
+        let (path, env) = (self.path.clone(), self.env);
+        tokio::task::spawn_blocking(move || setup::digest(&path, env)).await.ok().flatten()
+    }
+
+    /// What they said when they were last read.
+    pub(super) fn seen(&self) -> Option<Digest> {
+        // A plain value: no panic can leave it half-changed.
+        *self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
     /// Makes everything. Changes nothing that runs.
     fn make(
         &self,
@@ -270,6 +287,11 @@ fn takes_restart(started: &Config, now: &Config) -> Vec<String> {
     );
     compare("server.header_timeout", span(runs.header_timeout), span(says.header_timeout));
     compare("server.body_timeout", span(runs.body_timeout), span(says.body_timeout));
+    compare(
+        "server.reload_on_change",
+        runs.reload_on_change.to_string(),
+        says.reload_on_change.to_string(),
+    );
     let (runs, says) = (&started.store, &now.store);
     compare("store.sqlite", runs.sqlite.display().to_string(), says.sqlite.display().to_string());
     let (runs, says) = (&runs.retention, &says.retention);
@@ -348,7 +370,7 @@ mod tests {
     fn everything_that_takes_a_restart_is_told() {
         let after = config(
             "server: { listen: 127.0.0.1:1, admin_listen: 127.0.0.1:2, max_connections: 3, \
-             header_timeout: 4s, body_timeout: 5s }\n\
+             header_timeout: 4s, body_timeout: 5s, reload_on_change: false }\n\
              store: { sqlite: b.db, retention: { deliveries: 31d, attempts: 92d, incidents: 1y } }\n\
              vendors: [{ name: one, kind: sandbox, listen: 127.0.0.1:6 }, \
              { name: two, kind: sandbox }]\n",
@@ -361,6 +383,7 @@ mod tests {
                 "`server.max_connections` is now 3, and 1024 stays in force",
                 "`server.header_timeout` is now 4s, and 5s stays in force",
                 "`server.body_timeout` is now 5s, and 15s stays in force",
+                "`server.reload_on_change` is now false, and true stays in force",
                 "`store.sqlite` is now b.db, and a.db stays in force",
                 "`store.retention.deliveries` is now 31d, and 30d stays in force",
                 "`store.retention.attempts` is now 92d, and 90d stays in force",

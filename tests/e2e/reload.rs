@@ -102,6 +102,71 @@ async fn broken_files_leave_what_runs_in_force_and_it_is_said_where_they_are_bro
     assert_eq!(house.metric(refused).await.as_deref(), Some("5"));
 }
 
+/// Has the daemon watch its files.
+fn watched(files: &Files) {
+    own_templates(files);
+    files.edit("casewright.yaml", "reload_on_change: false", "reload_on_change: true");
+}
+
+async fn read_at(house: &House) -> Option<String> {
+    house.metric("casewright_config_last_reload_success_timestamp_seconds").await
+}
+
+/// Lets time pass until the files were read once more, with this result.
+async fn reads_anew(house: &House, before: Option<&str>, successful: &str) {
+    eventually("files that are read anew", || async {
+        house.clock.advance(std::time::Duration::from_secs(3));
+        let (at, result) = (read_at(house).await, house.metric(SUCCESSFUL).await);
+        let anew = successful == "0" || at.as_deref() != before;
+        if anew && result.as_deref() == Some(successful) { Ok(()) } else { Err((at, result)) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn files_that_change_are_read_anew_by_themselves_and_bad_ones_change_nothing() {
+    let house = House::prepared("400ms", watched).await;
+    let before = read_at(&house).await;
+    house.clock.advance(std::time::Duration::from_secs(2));
+    house.files.edit("templates/edge-5xx.md.hbs", "", "Read anew. ");
+    reads_anew(&house, before.as_deref(), "1").await;
+    house.hears(edge("good")).await;
+    let cases = house.cases(1).await;
+    assert!(cases[0].filed.description.starts_with("Read anew."), "{cases:#?}");
+
+    let before = read_at(&house).await;
+    house.files.edit(RULES, "severity =~", "severity ~~");
+    reads_anew(&house, before.as_deref(), "0").await;
+    house.hears(edge("meanwhile")).await;
+    house.cases(2).await;
+    assert_eq!(read_at(&house).await, before);
+
+    house.files.edit(RULES, "severity ~~", "severity =~");
+    reads_anew(&house, before.as_deref(), "1").await;
+}
+
+#[tokio::test]
+async fn a_folder_that_is_swapped_by_its_link_is_a_change() {
+    let house = House::prepared("400ms", |files| {
+        watched(files);
+        std::os::unix::fs::symlink("rules", files.path("live")).expect("a link");
+        files.edit("casewright.yaml", "rules: [rules/*.yaml]", "rules: [live/*.yaml]");
+    })
+    .await;
+    let before = read_at(&house).await;
+    let (rules, next) = (house.files.path("rules"), house.files.path("rules-2"));
+    std::fs::create_dir(&next).expect("a folder");
+    for file in std::fs::read_dir(rules).expect("rules").map(|file| file.expect("a file")) {
+        std::fs::copy(file.path(), next.join(file.file_name())).expect("a copy");
+    }
+    house.files.edit("rules-2/10-delivery.yaml", "5xx ratio above", "the ratio is above");
+    std::os::unix::fs::symlink("rules-2", house.files.path("next")).expect("a link");
+    std::fs::rename(house.files.path("next"), house.files.path("live")).expect("swapped");
+    reads_anew(&house, before.as_deref(), "1").await;
+    house.hears(edge("swapped")).await;
+    assert!(subjects(&house, "swapped: ").await[0].contains("the ratio is above"));
+}
+
 /// Credentials in a file of their own, good ones or others.
 fn edgerc(files: &Files, secret: &str) {
     let demo = casewright::sandbox::Credentials::demo();

@@ -103,7 +103,7 @@ fn config(layout: &Layout, templates: &Path) -> String {
     let second = other.as_ref().map_or(String::new(), |base| vendor("other", base, layout));
     format!(
         "
-server: {{ listen: '{listen}', admin_listen: '{admin_listen}' }}
+server: {{ listen: '{listen}', admin_listen: '{admin_listen}', reload_on_change: false }}
 store: {{ sqlite: casewright.db }}
 rules: [rules/*.yaml]
 templates: {templates}
