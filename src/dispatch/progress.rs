@@ -16,7 +16,7 @@ use crate::domain::lifecycle::OpenedCase;
 use crate::domain::pace::{Reconcile, WhenNotFound};
 use crate::store::{Action, Phase, Progress};
 use crate::time::{between, later};
-use crate::vendors::{Look, Outcome};
+use crate::vendors::{Look, Obstacle, Outcome};
 
 /// When to look for the time after `looks` looks in vain. The first look comes early, because most
 /// often the answer is there at once; the last at the end of the window.
@@ -112,21 +112,23 @@ impl Judge<'_> {
                 let done = Judgement { alarm: Some("several_cases"), ..self.done(opened) };
                 done.with(Sign::Good)
             }
-            Look::Failed { retry_after, denied, .. } => {
+            Look::Failed { retry_after, obstacle, .. } => {
                 let phase = Phase::Look { looks, unknown_since };
-                let wait = if *denied { Some(DENIED_PAUSE) } else { *retry_after };
+                let denied = *obstacle == Obstacle::Denied;
+                let wait = if denied { Some(DENIED_PAUSE) } else { *retry_after };
                 let due = self.patient(unknown_since, wait);
                 let judgement = if self.is_too_old(due) {
                     self.dead("never_proved")
                 } else {
                     self.next(phase, due)
                 };
-                let sign = match (denied, retry_after) {
-                    (true, _) => Sign::Denied,
-                    (false, Some(_)) => Sign::Pause(due),
-                    (false, None) => Sign::Bad,
-                };
-                judgement.with(sign)
+                judgement.with(match (obstacle, retry_after) {
+                    (Obstacle::Denied, _) => Sign::Denied,
+                    (Obstacle::Vendor | Obstacle::Record, Some(_)) => Sign::Pause(due),
+                    (Obstacle::Vendor, None) => Sign::Bad,
+                    // The vendor has answered: one strange record must not hold up the others.
+                    (Obstacle::Record, None) => Sign::Good,
+                })
             }
         }
     }
@@ -172,6 +174,19 @@ impl Judge<'_> {
     /// Judges an action that can never be sent.
     pub fn hopeless(&self) -> Judgement {
         self.dead("hopeless")
+    }
+
+    /// Judges something that may have been done, and of which it is not known any more what it was:
+    /// it must neither be sent nor be looked for.
+    pub fn cannot_look(&self) -> Judgement {
+        match self.action.kind {
+            // Its case is there; that there is no second one cannot be proved.
+            ActionKind::Recheck => self.dead("never_proved"),
+            _ => Judgement {
+                alarm: Some("held"),
+                ..self.finished(Progress::Held, Consequence::None)
+            },
+        }
     }
 
     /// Sends at once: nothing is known to be in the way any more.
@@ -320,6 +335,29 @@ mod tests {
     }
 
     #[test]
+    fn a_record_that_cannot_be_right_says_nothing_against_the_vendor() {
+        let (retry, reconcile) = (Retry::default(), Reconcile::default());
+        let action = action(ActionKind::Close);
+        let look = |obstacle| {
+            let look = Look::Failed { retry_after: None, obstacle, evidence: Evidence::default() };
+            judge(&action, &retry, &reconcile).looked(0, T0, &look)
+        };
+        assert_eq!(look(Obstacle::Record).sign, Some(Sign::Good));
+        assert_eq!(look(Obstacle::Vendor).sign, Some(Sign::Bad));
+        assert_eq!(look(Obstacle::Denied).sign, Some(Sign::Denied));
+        let still_looks = look(Obstacle::Record).progress;
+        assert!(matches!(still_looks, Progress::Next { phase: Phase::Look { .. }, .. }));
+    }
+
+    #[test]
+    fn what_is_not_on_record_any_more_is_neither_sent_nor_looked_for() {
+        let (retry, reconcile) = (Retry::default(), Reconcile::default());
+        let judged = |kind| judge(&action(kind), &retry, &reconcile).cannot_look();
+        assert_eq!(judged(ActionKind::Open).progress, Progress::Held);
+        assert_eq!(judged(ActionKind::Recheck).progress, Progress::Dead);
+    }
+
+    #[test]
     fn a_refused_open_fails_the_incident_and_a_refused_comment_does_not() {
         let (retry, reconcile) = (Retry::default(), Reconcile::default());
         let refused = Outcome::Refused(Evidence::default());
@@ -394,8 +432,11 @@ mod tests {
     fn a_look_that_failed_proves_nothing_and_is_not_counted() {
         let (retry, reconcile) = (Retry::default(), Reconcile::default());
         let action = action(ActionKind::Open);
-        let failed =
-            Look::Failed { retry_after: None, denied: false, evidence: Evidence::default() };
+        let failed = Look::Failed {
+            retry_after: None,
+            obstacle: Obstacle::Vendor,
+            evidence: Evidence::default(),
+        };
         let mut judge = judge(&action, &retry, &reconcile);
         judge.now = at(500);
         let judgement = judge.looked(2, T0, &failed);
@@ -534,7 +575,7 @@ mod tests {
                 now = later(now, Duration::from_secs(wait.unsigned_abs()));
                 judge.now = now;
                 let look = match answer {
-                    0 => Look::Failed { retry_after: None, denied: false, evidence: Evidence::default() },
+                    0 => Look::Failed { retry_after: None, obstacle: Obstacle::Vendor, evidence: Evidence::default() },
                     _ => { absent += 1; Look::Absent(Evidence::default()) }
                 };
                 match judge.looked(looks, T0, &look).progress {

@@ -18,7 +18,17 @@ use crate::store::{
     AttemptEnd, Claim, NewAttempt, Phase, Progress, Settlement, StepFn, StoreError,
 };
 use crate::time::later;
-use crate::vendors::{Evidence, Look, Operation, Outcome, Probe};
+use crate::vendors::{Evidence, Look, Obstacle, Operation, Outcome, Probe};
+
+/// What is to be looked for.
+enum AsSent {
+    /// This was sent.
+    This(Operation),
+    /// Nothing was.
+    Never,
+    /// Something was, and what it was cannot be told any more.
+    Unreadable,
+}
 
 impl Dispatcher {
     /// Does one piece of work: a send or a look.
@@ -97,10 +107,18 @@ impl Dispatcher {
         looks: u32,
         unknown_since: jiff::Timestamp,
     ) -> Result<(), StoreError> {
-        let Some(operation) = self.as_sent(lane, claim).await? else {
-            // It never left this process, so there is nothing to find.
-            let judgement = self.judge(lane, claim).at_once();
-            return self.settle(lane, claim, "absent", None, judgement).await;
+        let operation = match self.as_sent(lane, claim).await? {
+            AsSent::This(operation) => operation,
+            AsSent::Never => {
+                // It never left this process, so there is nothing to find.
+                let judgement = self.judge(lane, claim).at_once();
+                return self.settle(lane, claim, "absent", None, judgement).await;
+            }
+            AsSent::Unreadable => {
+                let message = "what was sent is not on record any more, so it cannot be looked for";
+                let judgement = self.judge(lane, claim).cannot_look();
+                return self.apply(lane, claim, None, message, judgement).await;
+            }
         };
         let phase = Phase::Look { looks, unknown_since };
         let attempt = NewAttempt { started_at: self.clock.now(), phase, request: None };
@@ -109,7 +127,8 @@ impl Dispatcher {
         let started = Instant::now();
         let look =
             self.bounded(lane, lane.vendor.look(&operation, since)).await.unwrap_or_else(|| {
-                Look::Failed { retry_after: None, denied: false, evidence: given_up() }
+                let obstacle = Obstacle::Vendor;
+                Look::Failed { retry_after: None, obstacle, evidence: given_up() }
             });
         self.metrics.attempt(&lane.name, "look", started.elapsed());
         let (name, evidence) = describe(&look);
@@ -147,22 +166,25 @@ impl Dispatcher {
         Ok(Operation::Open(Box::new(drafted.draft)))
     }
 
-    /// The operation as it was sent, to look for. `None` if it never was.
-    async fn as_sent(&self, lane: &Lane, claim: &Claim) -> Result<Option<Operation>, StoreError> {
+    /// The operation as it was sent, to look for.
+    async fn as_sent(&self, lane: &Lane, claim: &Claim) -> Result<AsSent, StoreError> {
         if !matches!(claim.action.kind, ActionKind::Open | ActionKind::Recheck) {
             let now = self.clock.now();
             let operation = operation_on_case(&lane.playbook, &claim.incident, &claim.action, now);
-            return Ok(operation.ok());
+            return Ok(operation.map_or(AsSent::Never, AsSent::This));
         }
         // Rules may have changed since: what counts is the account and marker that went out.
         let attempts = self.store.attempts(&claim.incident.id).await?;
-        let draft = attempts
-            .iter()
-            .rev()
-            .filter(|attempt| attempt.phase == "send")
+        let mut sends = attempts.iter().rev().filter(|attempt| attempt.phase == "send").peekable();
+        let was_sent = claim.action.attempts > 0 || sends.peek().is_some();
+        let draft = sends
             .filter_map(|attempt| attempt.request.as_deref())
             .find_map(|request| serde_json::from_str::<Draft>(request).ok());
-        Ok(draft.map(|draft| Operation::Open(Box::new(draft))))
+        Ok(match draft {
+            Some(draft) => AsSent::This(Operation::Open(Box::new(draft))),
+            None if was_sent || claim.action.kind == ActionKind::Recheck => AsSent::Unreadable,
+            None => AsSent::Never,
+        })
     }
 
     /// After a first refusal: whether the vendor's catalog, read anew, makes another draft.

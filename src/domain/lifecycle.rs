@@ -5,7 +5,7 @@
 //! | (none)    | pending, or opening at once          | ignored; dropped if the sender orders its events |                |             |             |         |
 //! | pending   | stays                                | dropped             | opening        |             |             |         |
 //! | opening   | stays                                | stays (see below)   |                | open        | failed      |         |
-//! | open      | stays                                | resolving or closed |                | see below   |             |         |
+//! | open      | stays; a comment if nothing known of it fired before | resolving or closed |                | see below   |             |         |
 //! | resolving | open                                 | stays               | closed         | see below   |             |         |
 //! | closed    | open with a comment, or a new generation after `reopen_within` | stays |  | see below   |             |         |
 //! | dropped   | a new generation                     | stays               |                |             |             |         |
@@ -345,6 +345,8 @@ fn hear(
         State::Pending { due } if due <= now && firing => work.open(false).end(Reason::Opens),
         State::Opening { .. } if quiet && was_firing => work.end(Reason::ResolvedWhileOpening),
         State::Open { case } if quiet => work.resolve(case, policy),
+        // All that was known of it had resolved, in payloads that left others out.
+        State::Open { case } if firing && !was_firing => work.refire(case, policy),
         State::Resolving { case, .. } if firing => {
             // Nothing was said at the vendor yet, so there is nothing to take back.
             work.enter(State::Open { case }).end(Reason::Refired)
@@ -532,7 +534,8 @@ impl Work {
         if let Some(text) = opened.whole_description.clone() {
             self.act(ActionKind::Attach { name: "description".to_owned(), text }, false);
         }
-        if opened.doubtful {
+        // Where several were found, the doubt is settled.
+        if opened.doubtful && opened.duplicates.is_empty() {
             self.act(ActionKind::Recheck, true);
         }
     }

@@ -399,6 +399,15 @@ async fn bad_credentials_are_401_with_a_challenge_and_no_echo() {
 }
 
 #[tokio::test]
+async fn a_stranger_is_refused_before_a_body_is_waited_for() {
+    let house = House::start().await;
+    let mut stranger = house.connect().await;
+    let head = AM.replace("Bearer token", "Bearer x");
+    stranger.raw(format!("{head}Content-Length: 8000000\r\n\r\n").as_bytes()).await;
+    assert_eq!(stranger.answer().await.status, 401);
+}
+
+#[tokio::test]
 async fn nothing_is_parsed_before_it_is_authentic() {
     let house = House::start().await;
     let answer = house.send(&AM.replace("Bearer token", "Bearer x"), b"not json").await;

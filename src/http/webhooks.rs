@@ -210,6 +210,7 @@ impl Webhooks {
         self.accept.ready().map_err(Rejected::overloaded)?;
 
         let headers = request.headers().clone();
+        source.greet(&headers).map_err(|why| unauthentic(why, &*source))?;
         let limit = source.body_limit();
         let body = body::read(request, limit, self.body_deadline, &self.budget)
             .await

@@ -73,6 +73,10 @@ impl Source for Alertmanager {
         BODY_LIMIT
     }
 
+    fn greet(&self, headers: &HeaderMap) -> Result<(), Unauthentic> {
+        self.auth.check(headers)
+    }
+
     fn authenticate(&self, headers: &HeaderMap, _body: &[u8]) -> Result<(), Unauthentic> {
         self.auth.check(headers)
     }

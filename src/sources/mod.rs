@@ -30,6 +30,12 @@ pub trait Source: Send + Sync {
     /// *Invariant*: called, and passed, before [`Source::parse`].
     fn authenticate(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Unauthentic>;
 
+    /// Who sends it, as far as the head of the request tells: asked before the body is read, so
+    /// that a stranger's body takes no room. Sources that sign bodies cannot tell.
+    fn greet(&self, _headers: &HeaderMap) -> Result<(), Unauthentic> {
+        Ok(())
+    }
+
     /// What does it say?
     fn parse(&self, headers: &HeaderMap, body: &[u8]) -> Result<Received, Unusable>;
 

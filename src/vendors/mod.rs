@@ -165,11 +165,22 @@ pub enum Look {
     Failed {
         /// How long the vendor wants to be left alone, if it said so.
         retry_after: Option<Duration>,
-        /// Whether who we are was not accepted; see [`Outcome::Denied`].
-        denied: bool,
+        /// What was in the way.
+        obstacle: Obstacle,
         /// What the exchange looked like.
         evidence: Evidence,
     },
+}
+
+/// Why records could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The vendor did not answer, or not as it should.
+    Vendor,
+    /// Who we are was not accepted; see [`Outcome::Denied`].
+    Denied,
+    /// The vendor is well, and what it says of this one thing cannot be right.
+    Record,
 }
 
 /// Whether the vendor is there and accepts who we are.

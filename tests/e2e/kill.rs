@@ -155,6 +155,7 @@ async fn send_until(
     number: usize,
     rng: Arc<Rng>,
     retries: Arc<AtomicUsize>,
+    between: Duration,
 ) -> Vec<Told> {
     let mut acknowledged = Vec::new();
     while !stop.load(Ordering::Relaxed) {
@@ -180,6 +181,7 @@ async fn send_until(
             tokio::time::sleep(pause).await;
         }
         acknowledged.push(Told { property, wordy, ends });
+        tokio::time::sleep(between.mul_f64(rng.unit())).await;
     }
     acknowledged
 }
@@ -202,7 +204,10 @@ async fn killed_many_times_at_any_instant_nothing_acknowledged_is_lost_or_double
     for number in 0..SENDERS {
         let sender = Sender::to(&street.webhooks);
         let (stop, rng, retries) = (stop.clone(), rng.clone(), retries.clone());
-        senders.spawn(send_until(stop, sender, number, rng, retries));
+        // The more kills, the longer it goes on: what has to be worked off afterwards, by a vendor
+        // in trouble, stays about the same.
+        let pause = Duration::from_millis(10) * u32::try_from(kills).expect("not so many");
+        senders.spawn(send_until(stop, sender, number, rng, retries, pause));
     }
     for _ in 0..kills {
         let mut daemon = street.daemon();

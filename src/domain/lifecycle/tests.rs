@@ -161,6 +161,31 @@ fn a_truncated_payload_never_concludes_that_all_have_resolved() {
 }
 
 #[test]
+fn a_fire_after_everything_known_had_resolved_in_a_truncated_payload_is_told() {
+    let mut life = Life::under(Policy::default());
+    life.hear(&firing(&["a"]), T0);
+    life.case_opened(at(1));
+    life.hear_truncated(&resolved(&["a"], at(60)), at(61));
+    assert_eq!((life.state(), life.kinds()), ("open", vec!["open"]));
+    let step = life.hear(&firing_since("a", at(90_000)), at(90_001));
+    assert_eq!(step.reason, Reason::Refired);
+    assert_eq!((life.state(), life.kinds()), ("open", vec!["open", "comment"]));
+}
+
+#[test]
+fn where_a_look_has_found_several_nothing_more_is_doubtful() {
+    let mut life = Life::under(Policy::default());
+    life.hear(&firing(&["a"]), T0);
+    let several = OpenedCase {
+        duplicates: vec!["F-CS-2".into()],
+        doubtful: true,
+        ..OpenedCase::only("F-CS-1".into())
+    };
+    life.step(&Event::CaseOpened(&several), at(1));
+    assert_eq!(life.kinds(), ["open", "comment"], "a recheck would say the same once more");
+}
+
+#[test]
 fn resolved_while_opening_still_resolves_the_case() {
     let mut life = Life::under(closing());
     life.hear(&firing(&["a"]), T0);

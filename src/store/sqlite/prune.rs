@@ -238,8 +238,8 @@ const DELETE_DELIVERY_IDS: &str = "
 const OLD_ATTEMPTS: &str = "
     SELECT t.incident, t.seq, t.number, t.finished_at,
         EXISTS (SELECT 1 FROM incidents i WHERE i.id = t.incident AND i.ended_at IS NOT NULL)
-        AND EXISTS (SELECT 1 FROM actions a
-            WHERE a.incident = t.incident AND a.seq = t.seq AND a.state = 'done') AS goes
+        AND NOT EXISTS (SELECT 1 FROM actions a
+            WHERE a.incident = t.incident AND a.state <> 'done') AS goes
     FROM attempts t
     WHERE t.finished_at IS NOT NULL AND t.finished_at < ?1
       AND (t.finished_at, t.incident) > (?2, ?3)

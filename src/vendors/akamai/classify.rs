@@ -48,6 +48,8 @@ pub enum Class {
     Throttled,
     /// Not known.
     Unknown,
+    /// What was read is not what it must be. Never an answer's own class: whoever looks says it.
+    Implausible,
 }
 
 /// An answer, judged.
@@ -152,6 +154,7 @@ fn message(status: u16, class: Class, said: &str) -> String {
         (500..=599, _) => "Akamai failed; it will be asked again",
         (_, Class::NotSent) => "Akamai did not take the request; it will be asked again",
         (_, Class::Refused) => "Akamai refused the request",
+        (_, Class::Implausible) => "Akamai's records are not what they must be",
     };
     if said.is_empty() {
         format!("{what} ({status})")

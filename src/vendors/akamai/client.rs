@@ -560,7 +560,7 @@ pub(super) fn not_done(judged: Judged) -> Outcome {
         Class::Denied | Class::Forbidden | Class::WrongTime => Outcome::Denied(evidence),
         Class::Throttled => Outcome::Throttled { retry_after, evidence },
         // A confirmed answer never gets here; if one did, nobody would know.
-        Class::Unknown | Class::Done => Outcome::Unknown(evidence),
+        Class::Unknown | Class::Done | Class::Implausible => Outcome::Unknown(evidence),
     }
 }
 
@@ -569,7 +569,7 @@ fn catalog_error(judged: Judged) -> CatalogError {
     match class {
         Class::Refused => CatalogError::Refused(evidence),
         Class::Denied | Class::Forbidden | Class::WrongTime => CatalogError::Denied(evidence),
-        Class::NotSent | Class::Throttled | Class::Unknown | Class::Done => {
+        Class::NotSent | Class::Throttled | Class::Unknown | Class::Done | Class::Implausible => {
             CatalogError::Unavailable { retry_after, evidence }
         }
     }
@@ -582,7 +582,9 @@ fn probed(judged: Judged) -> Probe {
         Class::Throttled => Probe::Throttled { retry_after, evidence },
         // A 503 may name a pause, too.
         _ if retry_after.is_some() => Probe::Throttled { retry_after, evidence },
-        Class::Refused | Class::NotSent | Class::Unknown | Class::Done => Probe::Down(evidence),
+        Class::Refused | Class::NotSent | Class::Unknown | Class::Done | Class::Implausible => {
+            Probe::Down(evidence)
+        }
     }
 }
 
@@ -691,5 +693,5 @@ impl Reads {
 
 /// A read that failed for a reason of ours.
 pub(super) fn unreadable(message: String) -> Box<Judged> {
-    Box::new(Exchanged::without_answer(Class::NotSent, message).judged)
+    Box::new(Exchanged::without_answer(Class::Implausible, message).judged)
 }

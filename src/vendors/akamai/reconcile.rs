@@ -18,7 +18,7 @@ use super::settings::list_types;
 use super::wire::{Case, CasePage, CommentPage, Link, case_id, next};
 use crate::domain::draft::Draft;
 use crate::domain::ids::{CaseId, Marker};
-use crate::vendors::{Evidence, Look};
+use crate::vendors::{Evidence, Look, Obstacle};
 
 /// For how many days the list is asked on top of those that have passed since the first attempt:
 /// as far as our clock may have been ahead at that time.
@@ -244,8 +244,12 @@ fn listed(cases: &[CaseId]) -> String {
 }
 
 pub(super) fn failed(judged: Judged) -> Look {
-    let denied = matches!(judged.class, Class::Denied | Class::Forbidden | Class::WrongTime);
-    Look::Failed { retry_after: judged.retry_after, denied, evidence: judged.evidence }
+    let obstacle = match judged.class {
+        Class::Denied | Class::Forbidden | Class::WrongTime => Obstacle::Denied,
+        Class::Refused | Class::Implausible => Obstacle::Record,
+        Class::Done | Class::NotSent | Class::Throttled | Class::Unknown => Obstacle::Vendor,
+    };
+    Look::Failed { retry_after: judged.retry_after, obstacle, evidence: judged.evidence }
 }
 
 /// The list's `duration`: whole days back that surely cover an attempt at `since`.

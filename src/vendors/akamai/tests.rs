@@ -24,7 +24,9 @@ use crate::domain::draft::{Choices, Draft, fit_subject};
 use crate::domain::ids::{IncidentId, Marker};
 use crate::domain::pace::{ListScope, Rate};
 use crate::rng::Rng;
-use crate::vendors::{CatalogError, Evidence, Look, Operation, Outcome, Probe, Vendor as _};
+use crate::vendors::{
+    CatalogError, Evidence, Look, Obstacle, Operation, Outcome, Probe, Vendor as _,
+};
 
 const SECRETS: [&str; 3] = ["ct-sesame", "cs-sesame", "at-sesame"];
 const CASE: &str = "F-CS-1234567";
@@ -418,7 +420,10 @@ async fn a_giant_answer_is_read_no_further_than_needed() {
     assert_eq!(bench(&server.base).client.send(&open()).await.name(), "unknown");
     let server = Server::with([giant_list]).await;
     let look = bench(&server.base).client.look(&open(), start()).await;
-    assert!(matches!(look, Look::Failed { denied: false, .. }), "{look:?}");
+    assert!(
+        matches!(look, Look::Failed { obstacle: Obstacle::Vendor | Obstacle::Record, .. }),
+        "{look:?}"
+    );
 }
 
 #[tokio::test]
@@ -850,18 +855,21 @@ async fn whatever_cannot_be_read_is_a_failed_look_and_never_absent() {
     ] {
         let server = Server::with(answers.clone()).await;
         let look = bench(&server.base).client.look(&open(), start()).await;
-        assert!(matches!(look, Look::Failed { denied: false, .. }), "{answers:?} {look:?}");
+        assert!(
+            matches!(look, Look::Failed { obstacle: Obstacle::Vendor | Obstacle::Record, .. }),
+            "{answers:?} {look:?}"
+        );
     }
     let server = Server::with([text_answer(429, "").header("retry-after", "4")]).await;
     match bench(&server.base).client.look(&open(), start()).await {
-        Look::Failed { retry_after, denied: false, .. } => {
+        Look::Failed { retry_after, obstacle: Obstacle::Vendor, .. } => {
             assert_eq!(retry_after, Some(Duration::from_secs(4)));
         }
         other => panic!("{other:?}"),
     }
     let server = Server::with([text_answer(403, "")]).await;
     let look = bench(&server.base).client.look(&open(), start()).await;
-    assert!(matches!(look, Look::Failed { denied: true, .. }), "{look:?}");
+    assert!(matches!(look, Look::Failed { obstacle: Obstacle::Denied, .. }), "{look:?}");
 }
 
 #[tokio::test]
