@@ -122,7 +122,8 @@ async fn a_body_at_the_limit_is_taken_and_one_byte_more_is_not() {
     // A length that is announced is refused before a byte of the body is sent.
     for bytes in [LIMIT + 1, 1 << 40] {
         let head = format!(
-            "POST /webhooks/am HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {bytes}\r\n\r\n"
+            "POST /webhooks/am HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+             Authorization: Bearer {TOKEN}\r\nContent-Length: {bytes}\r\n\r\n"
         );
         let answer = house.raw(&head, b"").await;
         answer.refuses(413, "body_too_large", &[&LIMIT.to_string(), "max_alerts"]);
