@@ -19,7 +19,7 @@ use crate::domain::draft::{
 use crate::domain::ids::{AccountId, RuleName};
 use crate::domain::incident::Incident;
 use crate::playbook::{Playbook, template_id};
-use crate::rules::{CaseRule, TextSource};
+use crate::rules::{CasePlan, TextSource};
 use crate::store::Action;
 use crate::templates::{RenderContext, RenderProblem, fallback, notes};
 use crate::vendors::{CatalogError, Operation, Vendor};
@@ -86,14 +86,10 @@ pub async fn draft(
     now: Timestamp,
     fresh_catalog: bool,
 ) -> Result<Drafted, Unready> {
-    let name = &incident.key.rule;
-    let rule = playbook.case_rule(name).ok_or_else(|| rule_gone(name))?;
-    let sheet =
-        Sheet { playbook, rule: name, context: RenderContext::new(incident, now), incident, now };
-    let account = AccountId::new(sheet.field("account", &rule.plan.account)?);
-    let choices = sheet.choices(rule)?;
-    let catalog = vendor.catalog(&account, rule.plan.category, fresh_catalog).await?;
-    sheet.finish(rule, account, choices, Some(&catalog))
+    let sheet = Sheet::of(playbook, incident, now)?;
+    let (account, choices) = (sheet.account()?, sheet.choices()?);
+    let catalog = vendor.catalog(&account, sheet.plan.category, fresh_catalog).await?;
+    sheet.finish(account, choices, Some(&catalog))
 }
 
 /// As [`draft`], without asking the vendor: names are not compared with its catalog, and the
@@ -107,25 +103,28 @@ pub fn preview(
     incident: &Incident,
     now: Timestamp,
 ) -> Result<Drafted, Unready> {
-    let name = &incident.key.rule;
-    let rule = playbook.case_rule(name).ok_or_else(|| rule_gone(name))?;
-    let sheet =
-        Sheet { playbook, rule: name, context: RenderContext::new(incident, now), incident, now };
-    let account = AccountId::new(sheet.field("account", &rule.plan.account)?);
-    let choices = sheet.choices(rule)?;
-    sheet.finish(rule, account, choices, None)
+    let sheet = Sheet::of(playbook, incident, now)?;
+    sheet.finish(sheet.account()?, sheet.choices()?, None)
 }
 
 /// One draft in the making.
 struct Sheet<'a> {
     playbook: &'a Playbook,
     rule: &'a RuleName,
+    plan: &'a CasePlan,
     context: RenderContext,
     incident: &'a Incident,
     now: Timestamp,
 }
 
-impl Sheet<'_> {
+impl<'a> Sheet<'a> {
+    fn of(playbook: &'a Playbook, incident: &'a Incident, now: Timestamp) -> Result<Self, Unready> {
+        let rule = &incident.key.rule;
+        let plan = &playbook.case_rule(rule).ok_or_else(|| rule_gone(rule))?.plan;
+        let context = RenderContext::new(incident, now);
+        Ok(Self { playbook, rule, plan, context, incident, now })
+    }
+
     fn render(&self, key: &str, text: &TextSource) -> Result<String, RenderProblem> {
         if let Some(constant) = text.constant() {
             return Ok(constant.to_owned());
@@ -155,9 +154,13 @@ impl Sheet<'_> {
             .map_err(|problem| Unready::later(format!("`{key}` does not render: {problem}")))
     }
 
-    fn choices(&self, rule: &CaseRule) -> Result<Choices, Unready> {
+    fn account(&self) -> Result<AccountId, Unready> {
+        self.field("account", &self.plan.account).map(AccountId::new)
+    }
+
+    fn choices(&self) -> Result<Choices, Unready> {
         let mut choices = Choices::default();
-        for (field, text) in &rule.plan.choices {
+        for (field, text) in &self.plan.choices {
             // An optional field whose template prints nothing is a field that is not sent.
             *field.of_mut(&mut choices) =
                 Some(self.field(field.name(), text)?).filter(|value| !value.is_empty());
@@ -167,12 +170,11 @@ impl Sheet<'_> {
 
     fn finish(
         &self,
-        rule: &CaseRule,
         account: AccountId,
         choices: Choices,
         catalog: Option<&Catalog>,
     ) -> Result<Drafted, Unready> {
-        let plan = &rule.plan;
+        let plan = self.plan;
         let mut notes = Vec::new();
         let mut failed_templates = 0;
         let rank = self.incident.rank;
@@ -226,8 +228,8 @@ impl Sheet<'_> {
             whole_description: fitted.cut.then_some(description),
             severity,
             choices,
-            also_notify: self.addresses(rule, &mut notes),
-            alternate_contact: self.contact(rule, &mut notes),
+            also_notify: self.addresses(&mut notes),
+            alternate_contact: self.contact(&mut notes),
         };
         let people = |problem: &DraftProblem| problem.is_about_people();
         let mut problems = draft.problems(catalog);
@@ -245,9 +247,9 @@ impl Sheet<'_> {
         Err(refused(&problems))
     }
 
-    fn addresses(&self, rule: &CaseRule, notes: &mut Vec<String>) -> Vec<String> {
+    fn addresses(&self, notes: &mut Vec<String>) -> Vec<String> {
         let mut addresses = Vec::new();
-        for (index, text) in rule.plan.also_notify.iter().enumerate() {
+        for (index, text) in self.plan.also_notify.iter().enumerate() {
             match self.render(&format!("also_notify[{index}]"), text) {
                 Ok(address) => addresses.push(address.trim().to_owned()),
                 Err(problem) => notes.push(format!("left out of also_notify: {problem}")),
@@ -257,8 +259,8 @@ impl Sheet<'_> {
         addresses
     }
 
-    fn contact(&self, rule: &CaseRule, notes: &mut Vec<String>) -> Option<Contact> {
-        let plan = rule.plan.alternate_contact.as_ref()?;
+    fn contact(&self, notes: &mut Vec<String>) -> Option<Contact> {
+        let plan = self.plan.alternate_contact.as_ref()?;
         let mut part = |key: &str, text: Option<&TextSource>| {
             let text = text?;
             match self.render(&format!("alternate_contact.{key}"), text) {
@@ -285,14 +287,11 @@ fn contacts(
     incident: &Incident,
     now: Timestamp,
 ) -> Result<(Vec<String>, Option<Contact>), Unready> {
-    let name = &incident.key.rule;
-    let rule = playbook.case_rule(name).ok_or_else(|| rule_gone(name))?;
-    let sheet =
-        Sheet { playbook, rule: name, context: RenderContext::new(incident, now), incident, now };
+    let sheet = Sheet::of(playbook, incident, now)?;
     // What does not render or is no address is left out, as when the case was opened.
     let mut notes = Vec::new();
-    let mut also_notify = sheet.addresses(rule, &mut notes);
-    let mut contact = sheet.contact(rule, &mut notes);
+    let mut also_notify = sheet.addresses(&mut notes);
+    let mut contact = sheet.contact(&mut notes);
     drop_wrong_people(&mut also_notify, &mut contact);
     Ok((also_notify, contact))
 }
