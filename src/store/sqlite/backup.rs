@@ -1,14 +1,14 @@
 //! A whole copy of the database in one file, made while others use it. The copy has its final name
 //! only once it is complete and on disk: a name that is there can be trusted.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::SqliteConnection;
 
-use super::checks::beside;
+use super::checks::{beside, sync_folder};
 
 /// Why there is no backup.
 #[derive(Debug, thiserror::Error)]
@@ -124,10 +124,7 @@ impl Copy {
     }
 
     fn sync_folder(&self) -> Result<(), BackupError> {
-        let folder = self.target.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))
-            .and_then(|folder| folder.sync_all())
-            .map_err(|error| self.failed(error))
+        sync_folder(&self.target).map_err(|error| self.failed(error))
     }
 
     fn failed(&self, error: io::Error) -> BackupError {

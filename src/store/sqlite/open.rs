@@ -303,7 +303,10 @@ pub(super) async fn open(
     .execute(&mut writer)
     .await
     .map_err(explain)?;
-    if let Err(error) = sync_names(path) {
+    // The names of the database and of its log. SQLite asks for the same, but goes on if the disk
+    // fails at it; then a power cut could take the whole log, and all that was acknowledged since.
+    // Nobody removes the log as long as a connection is open.
+    if let Err(error) = checks::sync_folder(path) {
         let _ = writer.close().await;
         return Err(explain(sqlx::Error::Io(error)));
     }
@@ -326,14 +329,6 @@ pub(super) async fn open(
         .await
         .map_err(explain)?;
     Ok(Opened { installation, writer, readers, door, lock, unchecked })
-}
-
-/// Makes durable that the database and its log are there. SQLite asks for the same, but goes on if
-/// the disk fails at it; then a power cut could take the whole log, and all that was acknowledged
-/// since. Nobody removes the log as long as a connection is open.
-fn sync_names(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Makes a new database readable by its owner only: it holds what senders wrote. SQLite gives its
