@@ -41,7 +41,7 @@ use crate::preflight;
 use crate::retention::Keeper;
 use crate::rng::Rng;
 use crate::sandbox::{self, Sandbox};
-use crate::setup::{Setup, akamai_access};
+use crate::setup::{Setup, akamai_access, digest};
 use crate::store::sqlite::{self, SqliteStore};
 use crate::store::{ActionState, Census, Store};
 use crate::telemetry::metrics::{Metrics, Snapshot, VendorStanding};
@@ -157,7 +157,7 @@ impl Daemon {
         });
         let keys = Current::new(reload::keys(local_token.as_ref(), &config));
         let preflight = preflight_all(clients.clone(), playbook.get(), metrics.clone());
-        let seen = crate::setup::digest(&path, env);
+        let seen = config.server.reload_on_change.then(|| digest(&path, env)).flatten();
         let running = Running { clients: clients.clone(), preflight: tokio::spawn(preflight) };
         let reloader = Arc::new(Reloader {
             path,
@@ -173,7 +173,7 @@ impl Daemon {
             keys: keys.clone(),
             local_token,
             simulations,
-            seen: std::sync::Mutex::new(seen),
+            seen: Current::new(seen),
             running: Mutex::new(running),
         });
         if config.server.reload_on_change {

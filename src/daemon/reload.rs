@@ -51,7 +51,7 @@ pub(super) struct Reloader {
     /// Who may talk to the simulations inside; they run on.
     pub(super) simulations: BTreeMap<VendorName, Access>,
     /// What the files said when they were last read.
-    pub(super) seen: std::sync::Mutex<Option<Digest>>,
+    pub(super) seen: Current<Option<Digest>>,
     /// One reload at a time.
     pub(super) running: Mutex<Running>,
 }
@@ -78,8 +78,7 @@ impl Reload for Reloader {
         let mut running = self.running.lock().await;
         let (path, env) = (self.path.clone(), self.env);
         // Before they are read: what changes meanwhile is then seen to have changed.
-        let digest = self.look().await;
-        *self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = digest;
+        self.seen.put(Arc::new(self.look().await));
         // Many files, and expressions to be compiled: not on the threads that serve.
         let loaded = tokio::task::spawn_blocking(move || setup::load(&path, env)).await;
         let (setup, mut diagnostics) = loaded.unwrap_or_else(|_panic| {
@@ -118,12 +117,6 @@ impl Reloader {
     pub(super) async fn look(&self) -> Option<Digest> {
         let (path, env) = (self.path.clone(), self.env);
         tokio::task::spawn_blocking(move || setup::digest(&path, env)).await.ok().flatten()
-    }
-
-    /// What they said when they were last read.
-    pub(super) fn seen(&self) -> Option<Digest> {
-        // A plain value: no panic can leave it half-changed.
-        *self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Makes everything. Changes nothing that runs.

@@ -29,7 +29,7 @@ pub(super) async fn watch(reloader: Arc<Reloader>, stop: CancellationToken) {
         }
         let now = reloader.look().await;
         let settled = now.is_some() && now == before;
-        if settled && now != reloader.seen() {
+        if settled && now != *reloader.seen.get() {
             // What is wrong with them has been told.
             let _ = reloader.reload("a change of the files").await;
         }
