@@ -90,15 +90,15 @@ pub struct IncidentStory {
     /// The labels that make alerts this incident, with their values.
     pub identity: Labels,
     /// The vendor that its case is for.
-    pub vendor: Option<String>,
-    /// Where it stands afterwards; `None` if there would be none.
-    pub state: Option<&'static str>,
+    pub vendor: String,
+    /// Where it stands afterwards.
+    pub state: &'static str,
     /// Why.
     pub reason: String,
     /// What is done at the vendor.
     pub actions: Vec<&'static str>,
     /// How bad.
-    pub severity: Option<SeverityStory>,
+    pub severity: SeverityStory,
     /// What its case says, if one is opened now or later.
     pub case: Option<CaseStory>,
 }
@@ -203,11 +203,11 @@ fn incident(playbook: &Playbook, step: &Step, now: Timestamp) -> Option<Incident
     Some(IncidentStory {
         rule: incident.key.rule.to_string(),
         identity: identity(rule, &incident.origin),
-        vendor: Some(incident.vendor.to_string()),
-        state: Some(incident.state.name()),
+        vendor: incident.vendor.to_string(),
+        state: incident.state.name(),
         reason: step.reason.to_string(),
         actions: step.actions.iter().map(|action| action.kind.name()).collect(),
-        severity: Some(severity(rule, incident)),
+        severity: severity(rule, incident),
         case: opens.then(|| case(playbook, rule, incident, now)),
     })
 }

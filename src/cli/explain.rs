@@ -14,7 +14,10 @@ use super::{ConfigArg, Output, colorful, say, tell};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::process_env;
 use crate::daemon;
-use crate::explain::{Answer, CaseStory, Explanation, IncidentStory, RuleStory, explain};
+use crate::domain::alert::Labels;
+use crate::explain::{
+    Answer, CaseStory, Explanation, IncidentStory, RuleStory, SeverityStory, explain,
+};
 use crate::setup;
 use crate::sources::{Received, Source};
 
@@ -127,9 +130,7 @@ fn text(source: &str, explanation: &Explanation) -> String {
     for alert in &explanation.alerts {
         lines.push(String::new());
         lines.push(format!("{} ({})", shown(&alert.alert), alert.status));
-        let labels: Vec<String> =
-            alert.labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
-        lines.push(format!("  labels    {}", shown(&labels.join(" "))));
+        lines.push(format!("  labels    {}", pairs(&alert.labels)));
         let width = alert.rules.iter().map(|story| story.rule.chars().count()).max().unwrap_or(0);
         lines.extend(
             alert.rules.iter().map(|story| {
@@ -143,11 +144,10 @@ fn text(source: &str, explanation: &Explanation) -> String {
         lines.push(String::new());
         lines.extend(incident_lines(incident));
     }
+    lines.push(String::new());
     if explanation.incidents.is_empty() {
-        lines.push(String::new());
         lines.push("no case".to_owned());
     } else {
-        lines.push(String::new());
         lines.push(
             "Decided as if nothing were known of these incidents. Names and severities are compared \
              with the vendor's catalog only when a case is sent."
@@ -175,20 +175,15 @@ fn answer(story: &RuleStory) -> String {
 }
 
 fn incident_lines(incident: &IncidentStory) -> Vec<String> {
-    let identity: Vec<String> =
-        incident.identity.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+    let SeverityStory { rank, origin } = &incident.severity;
     let mut lines = vec![
         format!("incident of rule {}", shown(&incident.rule)),
-        format!("  identity  {}", shown(&identity.join(" "))),
-        format!("  vendor    {}", shown(incident.vendor.as_deref().unwrap_or("-"))),
+        format!("  identity  {}", pairs(&incident.identity)),
+        format!("  vendor    {}", shown(&incident.vendor)),
         format!("  decision  {}", shown(&incident.reason)),
+        format!("  state     {}", incident.state),
+        format!("  severity  rank {rank}, from {}", shown(origin)),
     ];
-    if let Some(state) = incident.state {
-        lines.push(format!("  state     {state}"));
-    }
-    if let Some(severity) = &incident.severity {
-        lines.push(format!("  severity  rank {}, from {}", severity.rank, shown(&severity.origin)));
-    }
     if let Some(case) = &incident.case {
         lines.extend(case_lines(case));
     }
@@ -210,6 +205,12 @@ fn case_lines(case: &CaseStory) -> Vec<String> {
     }
     lines.extend(case.notes.iter().map(|note| format!("    note: {}", shown(note))));
     lines
+}
+
+fn pairs(labels: &Labels) -> String {
+    let pairs: Vec<String> =
+        labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+    shown(&pairs.join(" "))
 }
 
 fn count(number: usize, what: &str) -> String {

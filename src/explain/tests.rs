@@ -64,12 +64,12 @@ fn rules_after_the_one_that_takes_an_alert_are_not_asked() {
     assert_eq!(told[takes].1, &Answer::Takes { goes_on: false });
     assert!(told[takes + 1..].iter().all(|(_, answer)| **answer == Answer::NotAsked));
     let incident = &explanation.incidents[0];
-    assert_eq!(incident.state, Some("opening"));
+    assert_eq!(incident.state, "opening");
     assert_eq!(incident.actions, ["open"]);
     let identity: Vec<(&str, &str)> =
         incident.identity.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(identity, [("alertname", "EdgeHigh5xxRatio"), ("property", "www.example.com")]);
-    let severity = incident.severity.as_ref().expect("a severity");
+    let severity = &incident.severity;
     assert_eq!((severity.rank, severity.origin.as_str()), (1, r#"label severity = "critical""#));
 }
 
