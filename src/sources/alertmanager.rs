@@ -78,7 +78,7 @@ impl Source for Alertmanager {
     }
 
     fn authenticate(&self, headers: &HeaderMap, _body: &[u8]) -> Result<(), Unauthentic> {
-        self.auth.check(headers)
+        self.greet(headers)
     }
 
     fn parse(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Received, Unusable> {
