@@ -92,12 +92,13 @@ fn parse(sources: &[&dyn Source], body: &[u8]) -> anyhow::Result<(String, Receiv
         match source.parse(&headers, body) {
             Ok(received) => return Ok((source.name().to_string(), received)),
             Err(why) => {
-                refused.push(format!(
-                    "  {} ({}): {why}; {}",
-                    source.name(),
-                    source.kind(),
-                    why.hint
-                ));
+                let mut line = format!("  {} ({}): {why}", source.name(), source.kind());
+                // What is acknowledged all the same is kept by a daemon, and its hint says so; here
+                // nothing is kept.
+                if !why.acknowledged {
+                    line = format!("{line}; {}", why.hint);
+                }
+                refused.push(line);
             }
         }
     }

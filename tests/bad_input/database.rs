@@ -40,6 +40,18 @@ async fn another_daemon_keeps_it_to_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_daemon_keeps_it_to_itself_by_whichever_name() {
+    let files = Files::good();
+    let house = files.start().await;
+    let (database, other) = (files.database(), files.path("other.db"));
+    std::os::unix::fs::symlink(&database, &other).expect("linked");
+    files.change("data/casewright.db", "other.db");
+    let ended = files.run("serve");
+    ended.says(&["casewright.db", "in use by another casewright"]);
+    house.still_works(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_programs_lock_is_named_after_a_short_wait() {
     let files = made().await;
     let mut other = sqlite(&files.database()).await;

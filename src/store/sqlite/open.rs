@@ -267,13 +267,22 @@ pub(super) async fn open(
         std::fs::create_dir_all(folder)
             .map_err(|error| OpenError::Path { path: folder.to_owned(), error })?;
     }
-    let explain = |error: sqlx::Error| explain(path, &error);
     if path.is_dir() {
         return Err(OpenError::Folder { path: path.to_owned() });
     }
+    // SQLite follows the link for the names of its log; the lock and the checks must as well, or a
+    // second daemon gets in by the other name.
+    let real = if path.is_symlink() {
+        std::fs::canonicalize(path)
+            .map_err(|error| OpenError::Path { path: path.to_owned(), error })?
+    } else {
+        path.to_owned()
+    };
+    let path = real.as_path();
     if let Some(kind) = checks::network(path) {
         return Err(OpenError::Network { path: path.to_owned(), kind });
     }
+    let explain = |error: sqlx::Error| explain(path, &error);
     let lock = lock(path)?;
     let doubtful = checks::was_cut_off(path);
     make_private(path)?;
