@@ -251,6 +251,32 @@ async fn a_send_without_an_outcome_comes_back_as_a_look(bench: Bench) {
     assert_eq!(attempts.iter().map(|a| a.outcome.as_str()).collect::<Vec<_>>(), ["unknown"]);
 }
 
+async fn a_look_that_waits_can_be_put_off_and_nothing_else(bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    let claim = bench.claim_one(1).await;
+    bench.send(&claim, 1).await;
+    let phase = Phase::Look { looks: 1, unknown_since: at(2) };
+    let end = AttemptEnd {
+        outcome: "unknown",
+        status: None,
+        reference: None,
+        message: "lost".to_owned(),
+    };
+    let unknown = Settlement {
+        at: at(2),
+        attempt: Some(end),
+        progress: Progress::Next { phase, due: at(50) },
+        message: "unknown".to_owned(),
+        decide: None,
+    };
+    bench.store().settle(&claim.lease, unknown).await.expect("settled");
+    bench.hear(bench.news("b", &["x"])).await;
+    bench.store().postpone_looks(Duration::from_secs(100)).await.expect("put off");
+    assert_eq!(bench.claim_one(149).await.action.phase, Phase::Send, "that of b");
+    let late = bench.claim_one(150).await;
+    assert_eq!(late.action.phase, Phase::Look { looks: 1, unknown_since: at(102) });
+}
+
 async fn a_restart_takes_leases_over_and_a_send_without_an_outcome_is_a_look(mut bench: Bench) {
     bench.hear(bench.news("sent", &["x"])).await;
     bench.hear(bench.news("only-claimed", &["x"])).await;
@@ -841,6 +867,7 @@ macro_rules! every_promise {
             an_action_is_claimed_by_one_party_at_a_time,
             whoever_lost_its_lease_may_write_nothing,
             a_send_without_an_outcome_comes_back_as_a_look,
+            a_look_that_waits_can_be_put_off_and_nothing_else,
             a_restart_takes_leases_over_and_a_send_without_an_outcome_is_a_look,
             a_look_that_was_interrupted_is_only_a_look,
             an_outcome_and_what_follows_for_the_incident_are_one,

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::lane::Lane;
-use crate::clock::Clock;
+use crate::clock::{Clock, StepWatch};
 use crate::current::Current;
 use crate::domain::gate::Admission;
 use crate::domain::ids::IncidentId;
@@ -66,9 +66,13 @@ impl Dispatcher {
         self.miss_vendors().await;
         self.remember_gates().await;
         let mut troubled = TROUBLED_NAP;
+        let mut steps = StepWatch::begin(&*self.clock);
         while !stop.is_cancelled() {
             // A wake-up that arrives between looking for work and waiting is kept as a permit, so
             // it is not missed.
+            if let Some(step) = steps.step(&*self.clock) {
+                self.wait_on(step).await;
+            }
             self.probe_vendors(&mut working);
             let nap = match self.turn(&mut working).await {
                 Ok(nap) => {
@@ -121,6 +125,15 @@ impl Dispatcher {
                 Ok(Duration::ZERO)
             }
             Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// The clock was set forward. A settle window is real time, in which a vendor's lists catch up
+    /// and late requests come true, so it is not over any sooner.
+    async fn wait_on(&self, step: Duration) {
+        warn!(step = ?step, "the clock was set forward by {step:?}");
+        if let Err(error) = self.store.postpone_looks(step).await {
+            self.trouble("put looks off after the clock was set", &error);
         }
     }
 

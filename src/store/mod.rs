@@ -544,6 +544,10 @@ pub trait Store: Send + Sync {
     /// the outcome unknown rather than forgotten if this process dies now.
     async fn begin_attempt(&self, lease: &Lease, attempt: NewAttempt) -> Result<(), StoreError>;
 
+    /// Puts off every look that is waited for, and the window that it belongs to, by `step`: the
+    /// clock was set forward so far.
+    async fn postpone_looks(&self, step: Duration) -> Result<(), StoreError>;
+
     /// Records the result of working on an action, and what follows for its incident, in one
     /// transaction. Ends the lease.
     async fn settle(&self, lease: &Lease, settlement: Settlement) -> Result<(), StoreError>;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use casewright::clock::Clock;
-use casewright::time::later;
+use casewright::time::{between, later};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
@@ -95,6 +95,10 @@ pub(crate) struct DaemonClock {
 impl Clock for DaemonClock {
     fn now(&self) -> Timestamp {
         self.life.ground.daemon_now()
+    }
+
+    fn run_for(&self) -> Duration {
+        between(Timestamp::UNIX_EPOCH, self.life.ground.true_now())
     }
 
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

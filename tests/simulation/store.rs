@@ -135,6 +135,10 @@ impl Store for SimStore {
         self.call("advance", |store| async move { store.advance(&id, decide).await }).await
     }
 
+    async fn postpone_looks(&self, step: Duration) -> Result<(), StoreError> {
+        self.call("postpone", |store| async move { store.postpone_looks(step).await }).await
+    }
+
     async fn claim(
         &self,
         request: ClaimRequest,

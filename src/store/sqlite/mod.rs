@@ -172,6 +172,12 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn postpone_looks(&self, step: Duration) -> Result<(), StoreError> {
+        self.writer
+            .run(move |db| Box::pin(async move { outbox::postpone_looks(db, step).await.map(Ok) }))
+            .await
+    }
+
     async fn settle(&self, lease: &Lease, settlement: Settlement) -> Result<(), StoreError> {
         let lease = lease.clone();
         self.writer

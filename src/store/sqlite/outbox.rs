@@ -207,6 +207,21 @@ pub(super) async fn begin_attempt(
     Ok(Ok(()))
 }
 
+pub(super) async fn postpone_looks(
+    db: &mut SqliteConnection,
+    step: Duration,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE actions SET due_at = due_at + ?1, unknown_since = unknown_since + ?1
+         WHERE state IN ('ready', 'leased') AND phase = 'look'",
+    )
+    .bind(i64::try_from(step.as_micros()).unwrap_or(i64::MAX / 4))
+    .execute(db)
+    .await
+    .map_err(unavailable)?;
+    Ok(())
+}
+
 pub(super) async fn settle(
     db: &mut SqliteConnection,
     lease: &Lease,
