@@ -1,9 +1,10 @@
 //! The daemon as a process: the real binary, a config and a store in a temporary folder.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use casewright::sandbox::Credentials;
@@ -260,11 +261,20 @@ impl Drop for Vendor {
     }
 }
 
-/// Two addresses that are free now.
+/// Two addresses that are free now. Below the ports that systems give to those who ask for any: the
+/// vendor inside the daemon does, and would now and then be given the one that the daemon's own
+/// config names.
 fn free_addresses() -> (SocketAddr, SocketAddr) {
-    let bind = || TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let (one, other) = (bind(), bind());
-    (one.local_addr().expect("bound"), other.local_addr().expect("bound"))
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let begin = u16::try_from(std::process::id() % 8_000).expect("small");
+    let free = || loop {
+        let port = 20_000 + (begin + NEXT.fetch_add(1, Ordering::Relaxed)) % 8_000;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    };
+    (free(), free())
 }
 
 const CONFIG: &str = r#"
