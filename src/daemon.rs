@@ -28,7 +28,7 @@ use crate::dispatch::{Dispatcher, Lane, Lanes};
 use crate::domain::action::ActionKind;
 use crate::domain::gate::Gate;
 use crate::domain::ids::VendorName;
-use crate::domain::incident::State;
+use crate::domain::incident::{Hold, State};
 use crate::http::admin::{self, Admin};
 use crate::http::api::{self, Api, NotReloaded, Reload as _, Reloaded};
 use crate::http::body::{Budget, Workspace};
@@ -186,6 +186,7 @@ impl Daemon {
                 lanes: lanes.clone(),
                 playbook: playbook.clone(),
                 clock: clock.clone(),
+                rng: rng.clone(),
                 wake: wake.clone(),
             },
             reload: reloader.clone(),
@@ -198,6 +199,16 @@ impl Daemon {
         });
         let private = private.merge(api);
         metrics.files_in_force(clock.now());
+        let dispatcher = Arc::new(Dispatcher {
+            store: store.clone(),
+            lanes,
+            playbook: playbook.clone(),
+            clock: clock.clone(),
+            rng,
+            metrics: metrics.clone(),
+            wake,
+        });
+        dispatcher.take_over().await;
         let (webhooks, first) =
             listen(config.server.listen, public, limits(&config.server), &stop).await?;
         let (admin, second) =
@@ -209,15 +220,6 @@ impl Daemon {
             metrics: metrics.clone(),
         };
         let keeper = tokio::spawn(keeper.run(stop.clone()));
-        let dispatcher = Arc::new(Dispatcher {
-            store: store.clone(),
-            lanes,
-            playbook: playbook.clone(),
-            clock,
-            rng,
-            metrics: metrics.clone(),
-            wake,
-        });
         let dispatcher = tokio::spawn(dispatcher.run(stop.clone()));
         info!(
             %webhooks, %admin, millis = started.elapsed().as_millis(),
@@ -366,6 +368,8 @@ fn tally(census: &Census, now: Timestamp) -> Snapshot {
         .into_iter()
         .map(|state| (state, census.incidents.get(state).copied().unwrap_or(0)))
         .collect();
+    let held = Hold::ALL.map(Hold::name);
+    let held = held.into_iter().map(|hold| (hold, census.held.get(hold).copied().unwrap_or(0)));
     let mut actions = Vec::new();
     for kind in ActionKind::NAMES {
         for state in ActionState::ALL.map(ActionState::name) {
@@ -375,6 +379,7 @@ fn tally(census: &Census, now: Timestamp) -> Snapshot {
     }
     Snapshot {
         incidents,
+        held: held.collect(),
         actions,
         outbox_depth: census.unfinished(),
         outbox_oldest: census.oldest_due.map_or(Duration::ZERO, |due| between(due, now)),

@@ -17,7 +17,7 @@ use crate::domain::lifecycle::Step;
 use crate::domain::severity::SeverityRule;
 use crate::intake::decide_afresh;
 use crate::playbook::Playbook;
-use crate::rules::{CaseRule, Rule, TextSource, Then};
+use crate::rules::{CaseRule, Mismatch, Rule, TextSource, Then};
 use crate::sources::Received;
 
 /// What becomes of a payload.
@@ -77,6 +77,13 @@ pub enum Answer {
         matcher: String,
         /// The label's value; `None` if the alert has no such label.
         value: Option<String>,
+    },
+    /// Its matchers hold, and it is not for alerts that are received at this time.
+    NotNow {
+        /// The condition, such as `during mon-fri 08:00-18:00 UTC`.
+        condition: String,
+        /// The time.
+        now: String,
     },
     /// A rule before it took the alert.
     NotAsked,
@@ -145,7 +152,7 @@ pub fn explain(playbook: &Arc<Playbook>, received: Received, now: Timestamp) -> 
             alert: alert.name().to_owned(),
             status: alert.status.as_str(),
             labels: alert.labels.clone(),
-            rules: rules(playbook, alert),
+            rules: rules(playbook, alert, now),
             verdicts: decision
                 .verdicts
                 .iter()
@@ -162,18 +169,18 @@ pub fn explain(playbook: &Arc<Playbook>, received: Received, now: Timestamp) -> 
     Explanation { alerts, incidents, note, truncated }
 }
 
-fn rules(playbook: &Playbook, alert: &Alert) -> Vec<RuleStory> {
+fn rules(playbook: &Playbook, alert: &Alert, now: Timestamp) -> Vec<RuleStory> {
     let mut taken = false;
     playbook
         .rules
-        .rules
+        .rules()
         .iter()
         .map(|rule| {
-            let answer = if taken { Answer::NotAsked } else { ask(rule, alert) };
+            let answer = if taken { Answer::NotAsked } else { ask(rule, alert, now) };
             taken |= match &answer {
                 Answer::Takes { goes_on } => !goes_on,
                 Answer::Ignores => !rule.goes_on,
-                Answer::Differs { .. } | Answer::NotAsked => false,
+                Answer::Differs { .. } | Answer::NotNow { .. } | Answer::NotAsked => false,
             };
             RuleStory {
                 rule: rule.name.to_string(),
@@ -184,12 +191,15 @@ fn rules(playbook: &Playbook, alert: &Alert) -> Vec<RuleStory> {
         .collect()
 }
 
-fn ask(rule: &Rule, alert: &Alert) -> Answer {
-    match (rule.mismatch(alert), &rule.then) {
-        (Some(matcher), _) => Answer::Differs {
+fn ask(rule: &Rule, alert: &Alert, now: Timestamp) -> Answer {
+    let not_now = |condition| Answer::NotNow { condition, now: now.to_string() };
+    match (rule.mismatch(alert, now), &rule.then) {
+        (Some(Mismatch::Matcher(matcher)), _) => Answer::Differs {
             matcher: matcher.to_string(),
             value: alert.labels.get(matcher.name()).cloned(),
         },
+        (Some(Mismatch::During(times)), _) => not_now(format!("during {times}")),
+        (Some(Mismatch::Outside(times)), _) => not_now(format!("outside {times}")),
         (None, Then::Ignore) => Answer::Ignores,
         (None, Then::Case(_)) => Answer::Takes { goes_on: rule.goes_on },
     }
@@ -198,11 +208,11 @@ fn ask(rule: &Rule, alert: &Alert) -> Answer {
 fn incident(playbook: &Playbook, step: &Step, now: Timestamp) -> Option<IncidentStory> {
     // Resolved alerts of an incident that is not known: the verdicts say so.
     let incident = step.incident.as_ref()?;
-    let rule = playbook.case_rule(&incident.key.rule)?;
-    let opens = matches!(incident.state.name(), "pending" | "opening");
+    let rule = playbook.case_rule(&incident.rule)?;
+    let opens = matches!(incident.state.name(), "pending" | "held" | "opening");
     Some(IncidentStory {
-        rule: incident.key.rule.to_string(),
-        identity: identity(rule, &incident.origin),
+        rule: incident.rule.to_string(),
+        identity: rule.identity_of(&incident.origin),
         vendor: incident.vendor.to_string(),
         state: incident.state.name(),
         reason: step.reason.to_string(),
@@ -210,15 +220,6 @@ fn incident(playbook: &Playbook, step: &Step, now: Timestamp) -> Option<Incident
         severity: severity(rule, incident),
         case: opens.then(|| case(playbook, rule, incident, now)),
     })
-}
-
-fn identity(rule: &CaseRule, alert: &Alert) -> Labels {
-    match &rule.identity {
-        Some(labels) => {
-            labels.iter().map(|name| (name.clone(), alert.label(name).to_owned())).collect()
-        }
-        None => alert.group.clone(),
-    }
 }
 
 fn severity(rule: &CaseRule, incident: &Incident) -> SeverityStory {
@@ -231,6 +232,16 @@ fn severity(rule: &CaseRule, incident: &Incident) -> SeverityStory {
         },
     };
     SeverityStory { rank: incident.rank.get(), origin }
+}
+
+/// What the case of an incident says, or would say, at `now`; `None` if its rule is gone.
+pub(crate) fn case_of(
+    playbook: &Playbook,
+    incident: &Incident,
+    now: Timestamp,
+) -> Option<CaseStory> {
+    let rule = playbook.case_rule(&incident.rule)?;
+    Some(case(playbook, rule, incident, now))
 }
 
 fn case(playbook: &Playbook, rule: &CaseRule, incident: &Incident, now: Timestamp) -> CaseStory {

@@ -1,7 +1,11 @@
-//! What a person may see and do: the actions that wait for a person, the vendors' gates.
+//! What a person may see and do: incidents and why they have a case or none, the actions that wait
+//! for a person, the vendors' gates, mutes.
 //!
 //! Never decides anything by itself: a person vouches for what the daemon cannot prove, and all
 //! rules of the store and of the lifecycle go on holding. What goes over the wire is in `http`.
+
+pub mod muting;
+pub mod record;
 
 use std::sync::Arc;
 
@@ -18,6 +22,7 @@ use crate::domain::ids::{ActionId, VendorName};
 use crate::domain::incident::Incident;
 use crate::domain::lifecycle::{Event, step};
 use crate::playbook::Playbook;
+use crate::rng::Rng;
 use crate::store::{Action, Attempt, NotRevived, Phase, Revival, Store, StoreError};
 
 /// See the [module](self).
@@ -31,6 +36,8 @@ pub struct People {
     pub playbook: Current<Playbook>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// For the ids of mutes.
+    pub rng: Arc<Rng>,
     /// Tells the dispatcher of new work.
     pub wake: Arc<Notify>,
 }
@@ -69,12 +76,12 @@ pub struct Waiting {
     /// When it was decided.
     pub created_at: Timestamp,
     /// What the last exchange with the vendor about it was.
-    pub last_attempt: Option<LastAttempt>,
+    pub last_attempt: Option<Exchange>,
 }
 
-/// The last exchange with a vendor about an action.
+/// An exchange with a vendor about an action.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct LastAttempt {
+pub struct Exchange {
     /// `send` or `look`.
     pub phase: String,
     /// What came of it.
@@ -173,8 +180,8 @@ impl People {
         };
         let (playbook, now) = (self.playbook.get(), self.clock.now());
         let decide = Arc::new(move |incident: &Incident| {
-            let policy = playbook.policy(&incident.key.rule);
-            step(Some(incident), &Event::OpenRevived, &policy, now)
+            let policy = playbook.policy(&incident.rule);
+            step(Some(incident), &Event::OpenRevived, &policy, None, now)
         });
         let action = match self.store.revive(id, how, now, decide).await? {
             Ok(action) => action,
@@ -241,7 +248,7 @@ impl Waiting {
             state: action.state.name(),
             kind: action.kind.name(),
             vendor: action.vendor.to_string(),
-            rule: incident.key.rule.to_string(),
+            rule: incident.rule.to_string(),
             incident_state: incident.state.name(),
             token: incident.id.marker().token(),
             case: incident.state.case().map(ToString::to_string),
@@ -251,14 +258,20 @@ impl Waiting {
             attempts: action.attempts,
             first_sent_at: action.first_sent_at,
             created_at: action.created_at,
-            last_attempt: last.map(|last| LastAttempt {
-                phase: last.phase,
-                outcome: last.outcome,
-                status: last.status,
-                reference: last.reference,
-                started_at: last.started_at,
-                finished_at: last.finished_at,
-            }),
+            last_attempt: last.map(Exchange::of),
+        }
+    }
+}
+
+impl Exchange {
+    fn of(attempt: Attempt) -> Self {
+        Self {
+            phase: attempt.phase,
+            outcome: attempt.outcome,
+            status: attempt.status,
+            reference: attempt.reference,
+            started_at: attempt.started_at,
+            finished_at: attempt.finished_at,
         }
     }
 }

@@ -1,9 +1,17 @@
 //! Rules and templates as they were loaded together: what is swapped as a whole on a reload.
 
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
 use crate::domain::ids::RuleName;
-use crate::domain::lifecycle::Policy;
+use crate::domain::mute::Mutes;
+use crate::domain::policy::{Limit, Policy};
+use crate::domain::schedule::Schedule;
+use crate::domain::storm::{Budgets, Restraint, Turn, Usage};
 use crate::rules::{CaseRule, RuleSet, TextSource, Then};
 use crate::templates::TemplateSet;
+use crate::time::earlier;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -12,6 +20,10 @@ pub struct Playbook {
     pub rules: RuleSet,
     /// What a case says.
     pub templates: TemplateSet,
+    /// The case budget of all rules together.
+    pub limit: Option<Limit>,
+    /// Times in which all rules are muted.
+    pub mute: Option<Arc<Schedule>>,
 }
 
 impl Playbook {
@@ -19,6 +31,31 @@ impl Playbook {
     /// incidents the default policy, which comments and closes nothing.
     pub fn policy(&self, rule: &RuleName) -> Policy {
         self.case_rule(rule).map_or_else(Policy::default, |rule| rule.policy.clone())
+    }
+
+    /// What keeps a case of a rule from being opened now.
+    pub fn restraint(
+        &self,
+        rule: &RuleName,
+        usage: &Usage,
+        turn: Turn,
+        now: Timestamp,
+    ) -> Option<Restraint> {
+        let policy = self.policy(rule);
+        let budgets = Budgets { rule, own: policy.limit.as_ref(), total: self.limit.as_ref() };
+        let (own, total) = (policy.mute.as_ref(), self.mute.as_ref());
+        let mutes = Mutes { rule, own, total, made: usage.mutes() };
+        Restraint::of(&policy, &mutes, &budgets, usage, turn, now)
+    }
+
+    /// After which time openings count for any budget: `now` if there are no budgets.
+    pub fn budget_since(&self, now: Timestamp) -> Timestamp {
+        let own = self.rules.rules().iter().filter_map(|rule| match &rule.then {
+            Then::Case(rule) => rule.policy.limit,
+            Then::Ignore => None,
+        });
+        let longest = own.chain(self.limit).map(|limit| limit.per).max();
+        longest.map_or(now, |per| earlier(now, per))
     }
 
     /// What a rule says about its cases; `None` if there is no such rule, or it ignores.

@@ -38,7 +38,7 @@ fn complaints(
     accounts: &[AccountCategories],
 ) -> Vec<String> {
     let mut complaints = Vec::new();
-    for rule in &playbook.rules.rules {
+    for rule in playbook.rules.rules() {
         let Then::Case(case) = &rule.then else { continue };
         let Some(account) = case.plan.account.constant().filter(|_| case.vendor == *vendor) else {
             continue;

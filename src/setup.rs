@@ -26,6 +26,16 @@ pub struct Setup {
 
 /// Reads and checks everything. There is a setup only if there is no error.
 pub fn load(path: &Path, env: Lookup<'_>) -> (Option<Setup>, Diagnostics) {
+    read(path, env, true)
+}
+
+/// As [`load`], without the vendors' credentials: for whoever sends nothing, such as a machine
+/// that tests rules.
+pub fn load_for_rehearsal(path: &Path, env: Lookup<'_>) -> (Option<Setup>, Diagnostics) {
+    read(path, env, false)
+}
+
+fn read(path: &Path, env: Lookup<'_>, credentials: bool) -> (Option<Setup>, Diagnostics) {
     let checked = Config::check(path, env);
     let mut diagnostics = checked.diagnostics;
     // A rule that cannot be read must not hide what is wrong in the texts of its neighbours.
@@ -44,7 +54,8 @@ pub fn load(path: &Path, env: Lookup<'_>) -> (Option<Setup>, Diagnostics) {
         }
         refuse_missing_files(&rules, files, &mut diagnostics);
     }
-    for vendor in checked.config.iter().flat_map(|config| &config.vendors) {
+    let vendors = checked.config.iter().flat_map(|config| &config.vendors);
+    for vendor in vendors.filter(|_| credentials) {
         if let (Err(why), Some(place)) =
             (akamai_access(vendor, env), checked.vendor_places.get(&vendor.name))
         {
@@ -54,8 +65,8 @@ pub fn load(path: &Path, env: Lookup<'_>) -> (Option<Setup>, Diagnostics) {
     }
     let config = checked.config.filter(|_| !diagnostics.has_errors());
     let setup = config.map(|config| Setup {
+        playbook: Playbook { rules, templates, limit: config.limits, mute: config.mute.clone() },
         config,
-        playbook: Playbook { rules, templates },
         path: path.to_owned(),
     });
     (setup, diagnostics)
@@ -183,7 +194,7 @@ fn told(place: Place, problem: &TemplateProblem) -> Diagnostic {
 
 /// Every text of every rule that is a template of its own.
 fn inline_texts(rules: &RuleSet) -> impl Iterator<Item = (&RuleName, String, &TextSource)> {
-    rules.rules.iter().flat_map(|rule| {
+    rules.rules().iter().flat_map(|rule| {
         let texts = match &rule.then {
             Then::Case(case) => case.plan.texts(),
             Then::Ignore => Vec::new(),

@@ -22,9 +22,10 @@ use casewright::domain::alert::{Alert, AlertStatus, Labels};
 use casewright::domain::ids::{Identity, IncidentId, IncidentKey, InstallationId};
 use casewright::domain::incident::{Incident, State, Tally};
 use casewright::domain::member::Member;
+use casewright::domain::news::News;
 use casewright::domain::severity::Rank;
 use casewright::rng::Rng;
-use casewright::rules::{Rule, RuleSet, Then};
+use casewright::rules::{Rule, Then};
 use casewright::sandbox::{Fault, Options, Sandbox};
 use casewright::setup::{self, Setup};
 use casewright::sources::Source as _;
@@ -290,8 +291,14 @@ fn the_alert_that_one_is_told_to_post_belongs_to_a_rule() {
     let received = source.parse(&HeaderMap::new(), body.as_bytes()).unwrap();
     let path = root().join("config/casewright.yaml");
     let setup = clean(setup::load(&path, &|_| None), "config/casewright.yaml");
-    let owners: Vec<_> =
-        setup.playbook.rules.route(&received.alerts[0]).iter().map(|rule| &rule.name).collect();
+    let now = "2026-08-01T10:00:00Z".parse().unwrap();
+    let owners: Vec<_> = setup
+        .playbook
+        .rules
+        .route(&received.alerts[0], now)
+        .iter()
+        .map(|rule| &rule.name)
+        .collect();
     assert_eq!(owners, [&"edge-5xx".into()]);
 }
 
@@ -338,6 +345,7 @@ fn metrics() -> String {
     metrics.files_in_force("2026-08-01T10:00:00Z".parse().unwrap());
     let snapshot = Snapshot {
         incidents: vec![("open", 1)],
+        held: vec![("budget", 1)],
         actions: vec![("open", "done", 1)],
         outbox_depth: 1,
         outbox_oldest: Duration::from_secs(1),
@@ -400,11 +408,23 @@ fn every_metric_in_the_pages_exists() {
 #[test]
 fn every_command_in_the_pages_exists() {
     let binary = env!("CARGO_BIN_EXE_casewright");
-    let help = |command: &str| -> String {
+    let line = Regex::new(r"(?m)^  ([a-z]+)  ").unwrap();
+    let say = |words: &[&str]| -> String {
         let Output { status, stdout, .. } =
-            Command::new(binary).args([command, "--help"]).output().unwrap();
-        assert!(status.success(), "casewright {command}");
+            Command::new(binary).args(words).arg("--help").output().unwrap();
+        assert!(status.success(), "casewright {words:?}");
         String::from_utf8(stdout).unwrap()
+    };
+    // With the flags of its subcommands.
+    let help = |command: &str| -> String {
+        let own = say(&[command]);
+        let commands = own.split("Options:").next().unwrap();
+        let below: Vec<String> = line
+            .captures_iter(commands)
+            .filter(|found| &found[1] != "help")
+            .map(|found| say(&[command, &found[1]]))
+            .collect();
+        own.clone() + &below.concat()
     };
     let told = first_column("## Install and run", "command");
     let told: BTreeSet<String> = told
@@ -413,7 +433,6 @@ fn every_command_in_the_pages_exists() {
         .collect();
     let real = Command::new(binary).arg("--help").output().unwrap();
     let real = String::from_utf8(real.stdout).unwrap();
-    let line = Regex::new(r"(?m)^  ([a-z]+)  ").unwrap();
     let real: BTreeSet<String> = line
         .captures_iter(&real)
         .map(|found| found[1].to_owned())
@@ -421,9 +440,10 @@ fn every_command_in_the_pages_exists() {
         .collect();
     assert_eq!(told, real);
 
-    let call =
-        Regex::new(r"(?:casewright|release --) (serve|check|explain|demo|sandbox)\b([^`\n]*)")
-            .unwrap();
+    let call = Regex::new(
+        r"(?:casewright|release --) (serve|check|test|explain|demo|sandbox|why)\b([^`\n]*)",
+    )
+    .unwrap();
     for found in call.captures_iter(README) {
         let help = help(&found[1]);
         for flag in found[2].split_whitespace().filter(|word| word.starts_with("--")) {
@@ -715,12 +735,12 @@ fn defaults_and_ranges_of_the_configuration_are_as_told() {
 #[test]
 fn defaults_and_ranges_of_a_rule_are_as_told() {
     check_values("### Keys of a rule", &rule_tree(), |text| {
-        let RuleSet { rules } = House::new().load_rules(&example(), text).0?.playbook.rules;
+        let rules = House::new().load_rules(&example(), text).0?.playbook.rules;
         let told = |rule: &Rule| match &rule.then {
             Then::Case(case) => format!("{} {:?} {:?}", rule.goes_on, case.policy, case.vendor),
             Then::Ignore => rule.goes_on.to_string(),
         };
-        Some(rules.iter().map(told).collect())
+        Some(rules.rules().iter().map(told).collect())
     });
 }
 
@@ -749,6 +769,7 @@ fn incident() -> Incident {
         starts_at: Some("2026-08-01T09:50:00Z".parse().unwrap()),
         ends_at: None,
         occurred_at: None,
+        alert_key: None,
         links: Vec::new(),
         group: Labels::new(),
     };
@@ -756,16 +777,18 @@ fn incident() -> Incident {
     let members = ["a", "b"]
         .map(|name| (name.into(), Member { alert: alert(name), rank: Rank::WORST, since: now }));
     let key = IncidentKey {
-        rule: "edge-5xx".into(),
+        scope: "edge-5xx".into(),
         identity: Identity::of(&labels(&[("alertname", "EdgeHigh5xxRatio")])),
     };
     Incident {
         id: IncidentId::derive(&InstallationId::new("docs"), &key, 1),
         key,
+        rule: "edge-5xx".into(),
         generation: 1,
         previous_case: None,
         vendor: "akamai".into(),
         rank: Rank::WORST,
+        worst: Rank::WORST,
         state: State::Opening { seq: 1 },
         members: members.into(),
         tally: Tally { firing: 2, resolved: 0 },
@@ -773,6 +796,9 @@ fn incident() -> Incident {
         delivery: "d-1".into(),
         created_at: now,
         updated_at: now,
+        heard_at: now,
+        told_at: None,
+        news: News::default(),
         last_seq: 1,
     }
 }
@@ -875,8 +901,10 @@ fn modules_know_only_what_is_below_them() {
         ("intake", format!("{below} {parts} playbook")),
         ("dispatch", format!("{below} {parts} playbook")),
         ("retention", format!("{below} store")),
-        ("people", format!("{below} {parts} playbook dispatch")),
         ("explain", format!("{below} {parts} playbook setup dispatch intake")),
+        ("people", format!("{below} {parts} playbook dispatch explain")),
+        ("rehearsal", format!("{below} {parts} playbook setup dispatch intake explain")),
+        ("rule_tests", format!("{below} {parts} playbook setup intake rehearsal")),
         ("http", format!("{below} {parts} intake dispatch people")),
     ] {
         let may: BTreeSet<String> = may.split(' ').map(str::to_owned).collect();

@@ -4,19 +4,24 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use casewright::domain::gate::{Breaker, Gate, Sign};
-use casewright::domain::ids::{CaseId, IncidentId, IncidentKey, VendorName};
-use casewright::domain::incident::{Incident, Tally};
-use casewright::domain::lifecycle::{Event, OpenedCase, Policy, step};
+use casewright::domain::ids::{CaseId, IncidentId, IncidentKey, RuleName, VendorName};
+use casewright::domain::incident::{Hold, Incident, Tally};
+use casewright::domain::lifecycle::{Event, OpenedCase, Policy, Step, step};
+use casewright::domain::mute::Mute;
+use casewright::domain::policy::{Limit, Overflow};
 use casewright::domain::retention::Retention;
+use casewright::domain::storm::{self, Budgets, Usage};
 use casewright::rng::Rng;
+use casewright::store::cause;
 use casewright::store::sqlite::{Options, SqliteStore};
 use casewright::store::{
-    ActionState, AttemptEnd, Claim, ClaimRequest, Fate, NewAttempt, NotRevived, Phase, Progress,
-    Pruned, Revival, Settlement, Store, StoreError, Turn,
+    ActionState, AttemptEnd, Claim, ClaimRequest, Decision, Fate, Followed, Intake, Known,
+    NewAttempt, NotRevived, Phase, Progress, Pruned, Revival, Settlement, Sought, Store,
+    StoreError, Turn,
 };
 use jiff::Timestamp;
 use support::{News, at, closing, firing, key, resolved};
@@ -126,7 +131,7 @@ fn done(case: &str, now: i64) -> Settlement {
         progress: Progress::Done,
         message: "done".to_owned(),
         decide: Some(Arc::new(move |incident| {
-            step(Some(incident), &Event::CaseOpened(&opened), &closing(), at(now))
+            step(Some(incident), &Event::CaseOpened(&opened), &closing(), None, at(now))
         })),
     }
 }
@@ -368,7 +373,7 @@ async fn a_dead_letter_stays_where_a_person_can_see_it(bench: Bench) {
         progress: Progress::Dead,
         message: "productName 'X' is not available".to_owned(),
         decide: Some(Arc::new(|incident| {
-            step(Some(incident), &Event::OpenFailed, &Policy::default(), at(2))
+            step(Some(incident), &Event::OpenFailed, &Policy::default(), None, at(2))
         })),
     };
     bench.store().settle(&claim.lease, settlement).await.expect("settled");
@@ -385,12 +390,25 @@ async fn timers_are_rows_that_survive_a_restart(mut bench: Bench) {
     assert!(bench.store().due_incidents(at(299), 10).await.expect("read").is_empty());
     assert_eq!(bench.next_due().await.expect("read"), Some(at(300)));
     let due = bench.store().due_incidents(at(300), 10).await.expect("read");
-    let decide =
-        Arc::new(move |incident: &Incident| step(Some(incident), &Event::Timer, &policy, at(300)));
-    bench.store().advance(&due[0], decide.clone()).await.expect("decided").expect("exists");
+    let decide = Arc::new(move |incident: &Incident, _: &Usage| {
+        step(Some(incident), &Event::Timer, &policy, None, at(300))
+    });
+    bench
+        .store()
+        .advance(&due[0], cause::TIMER, Timestamp::UNIX_EPOCH, decide.clone())
+        .await
+        .expect("decided")
+        .expect("exists");
     assert_eq!(bench.only_incident().await.state.name(), "opening");
     let nobody = IncidentId::from_stored("nobody");
-    assert!(bench.store().advance(&nobody, decide).await.expect("read").is_none());
+    assert!(
+        bench
+            .store()
+            .advance(&nobody, cause::TIMER, Timestamp::UNIX_EPOCH, decide)
+            .await
+            .expect("read")
+            .is_none()
+    );
 }
 
 async fn next_due_is_the_earliest_of_actions_leases_and_timers(bench: Bench) {
@@ -752,7 +770,7 @@ async fn a_recheck_stands_in_nobodys_way(bench: Bench) {
     let doubtful = OpenedCase { doubtful: true, ..OpenedCase::only("F-1".into()) };
     let settlement = Settlement {
         decide: Some(Arc::new(move |incident| {
-            step(Some(incident), &Event::CaseOpened(&doubtful), &closing(), at(1))
+            step(Some(incident), &Event::CaseOpened(&doubtful), &closing(), None, at(1))
         })),
         ..done("F-1", 1)
     };
@@ -765,7 +783,7 @@ async fn a_recheck_stands_in_nobodys_way(bench: Bench) {
 
 async fn revive(bench: &Bench, claim: &Claim, how: Revival) -> Result<Phase, NotRevived> {
     let decide = Arc::new(|incident: &Incident| {
-        step(Some(incident), &Event::OpenRevived, &closing(), at(10))
+        step(Some(incident), &Event::OpenRevived, &closing(), None, at(10))
     });
     let revived = bench.store().revive(&claim.action.id, how, at(10), decide).await.expect("asked");
     revived.map(|action| {
@@ -792,7 +810,7 @@ async fn a_failed_incident_is_opening_again_when_its_action_is_revived(bench: Be
     let dead = Settlement {
         progress: Progress::Dead,
         decide: Some(Arc::new(|incident| {
-            step(Some(incident), &Event::OpenFailed, &closing(), at(2))
+            step(Some(incident), &Event::OpenFailed, &closing(), None, at(2))
         })),
         ..next(Phase::Send, 0, 2)
     };
@@ -817,10 +835,14 @@ async fn what_is_alive_gone_or_superseded_is_not_revived(bench: Bench) {
     let dead = Settlement { progress: Progress::Dead, ..next(Phase::Send, 0, 2) };
     bench.store().settle(&claim.lease, dead).await.expect("settled");
     let opened = OpenedCase::only("F-1".into());
-    let decide = Arc::new(move |incident: &Incident| {
-        step(Some(incident), &Event::CaseOpened(&opened), &closing(), at(3))
+    let decide = Arc::new(move |incident: &Incident, _: &Usage| {
+        step(Some(incident), &Event::CaseOpened(&opened), &closing(), None, at(3))
     });
-    bench.store().advance(&claim.incident.id, decide).await.expect("advanced");
+    bench
+        .store()
+        .advance(&claim.incident.id, cause::TIMER, Timestamp::UNIX_EPOCH, decide)
+        .await
+        .expect("advanced");
     assert_eq!(revive(&bench, &claim, Revival::Send).await, Err(NotRevived::Superseded));
     assert_eq!(bench.store().for_people(10).await.expect("read"), []);
     let census = bench.store().census().await.expect("read");
@@ -840,6 +862,176 @@ async fn what_is_known_of_a_vendor_survives_a_restart(mut bench: Bench) {
     bench.restart().await;
     assert_eq!(bench.store().gate(&vendor()).await.expect("read"), Some(gate));
     assert_eq!(bench.store().gate(&"other".into()).await.expect("read"), None);
+}
+
+/// Alerts may belong to incidents to which rules do not lead any more.
+async fn an_alert_that_is_followed_brings_the_incident_in_which_it_fires(bench: Bench) {
+    bench.hear(bench.news("a", &["x", "y"])).await;
+    let homes = async |followed: Followed, source: &str, wanted: &str| -> usize {
+        let found = Arc::new(Mutex::new(0));
+        let mut intake = bench.news(wanted, &["x"]).intake();
+        let (seen, mut alert) = (found.clone(), firing("x"));
+        alert.source = source.into();
+        intake.delivery.source = source.into();
+        intake.followed = followed;
+        intake.decide = Arc::new(move |known: &Known| {
+            *seen.lock().expect("not poisoned") = known.homes(&alert).len();
+            let (verdicts, steps) = (Vec::new(), Vec::new());
+            Decision { fate: Fate::Noted, note: None, verdicts, steps }
+        });
+        bench.store().ingest(intake).await.expect("taken in");
+        *found.lock().expect("not poisoned")
+    };
+    let stranger = || Followed { strangers: vec!["x".into()], ..Followed::default() };
+    let always = || Followed { always: vec!["x".into()], ..Followed::default() };
+    assert_eq!(homes(Followed::default(), "alertmanager", "b").await, 0, "it was not asked for");
+    assert_eq!(homes(stranger(), "alertmanager", "b").await, 1);
+    assert_eq!(homes(stranger(), "alertmanager", "a").await, 1, "it is at home there");
+    assert_eq!(homes(always(), "alertmanager", "b").await, 1);
+    assert_eq!(homes(always(), "another", "b").await, 0, "fingerprints are a source's own");
+    bench.hear(bench.over("a", &["x"], 5)).await;
+    assert_eq!(homes(always(), "alertmanager", "b").await, 0, "it has ended");
+}
+
+async fn a_decision_that_opens_knows_what_was_opened_and_what_waits(bench: Bench) {
+    bench.hear(bench.news("a", &["x"]).at(at(10))).await;
+    bench.hear(bench.news("b", &["x"]).at(at(20))).await;
+    bench.hear(bench.news("c", &["x"]).restrained(Hold::Budget)).await;
+    let told = async |since: i64, cases: u32| -> Option<String> {
+        let why = Arc::new(Mutex::new(None));
+        let (seen, ask) = (why.clone(), bench.news("d", &["x"]).intake());
+        let (rule, per) = (RuleName::new("edge"), Duration::from_secs(100));
+        let limit = Limit { cases, per, overflow: Overflow::Hold };
+        let decide = ask.decide.clone();
+        let intake = Intake {
+            budget_since: at(since),
+            decide: Arc::new(move |known: &Known| {
+                let budgets = Budgets { rule: &rule, own: Some(&limit), total: None };
+                let exceeded = budgets.exceeded(&known.usage, storm::Turn::Newcomer, at(50));
+                *seen.lock().expect("not poisoned") = exceeded.map(|exceeded| exceeded.why);
+                let asked = decide(known);
+                Decision { steps: asked.steps.into_iter().map(opens_nothing).collect(), ..asked }
+            }),
+            ..ask
+        };
+        bench.store().ingest(intake).await.expect("taken in");
+        why.lock().expect("not poisoned").clone()
+    };
+    assert_eq!(told(0, 2).await.as_deref(), Some("2 of 2 cases in 1m40s used by rule edge"));
+    let waits = "2 of 3 cases in 1m40s used by rule edge, and 1 incidents wait already";
+    assert_eq!(told(0, 3).await.as_deref(), Some(waits));
+    assert_eq!(told(0, 9).await, None);
+    let later = "1 of 1 cases in 1m40s used by rule edge";
+    assert_eq!(told(10, 1).await.as_deref(), Some(later), "what was opened before is not counted");
+}
+
+/// Asks for an opening as far as the store sees, and changes nothing.
+fn opens_nothing(step: Step) -> Step {
+    Step { changed: false, ..step }
+}
+
+async fn what_waits_for_the_budget_comes_worst_and_oldest_first(bench: Bench) {
+    let waits = async |property: &str, rule: &str, rank: u64, now: i64| {
+        let key = key(rule, property);
+        let news = News::of(bench.store().installation(), key, vec![firing("x")]);
+        bench.hear(news.at(at(now)).rank(rank).restrained(Hold::Budget)).await;
+    };
+    waits("a", "edge", 3, 1).await;
+    waits("b", "edge", 1, 3).await;
+    waits("c", "edge", 1, 2).await;
+    waits("d", "dns", 2, 4).await;
+    bench.hear(bench.news("e", &["x"]).restrained(Hold::Mute)).await;
+    let order = async |limit| -> Vec<(u64, i64)> {
+        let mut order = Vec::new();
+        for id in bench.store().over_budget(limit).await.expect("read") {
+            let incident = bench.store().incident(&id).await.expect("read").expect("exists");
+            order.push((
+                incident.rank.get().into(),
+                incident.created_at.as_second() - at(0).as_second(),
+            ));
+        }
+        order
+    };
+    assert_eq!(order(10).await, [(1, 2), (1, 3), (2, 4), (3, 1)]);
+    assert_eq!(order(1).await, [(1, 2), (2, 4)], "of each rule so many");
+}
+
+async fn what_was_decided_is_kept_and_repeats_are_not(bench: Bench) {
+    bench.hear(bench.news("a", &["x"]).restrained(Hold::Mute)).await;
+    for now in 1..4 {
+        bench.hear(bench.news("a", &["x"]).at(at(now)).restrained(Hold::Mute)).await;
+    }
+    bench.hear(bench.over("a", &["x"], 5)).await;
+    let id = bench.only_incident().await.id;
+    let decided = bench.store().decisions(&id).await.expect("read");
+    let told: Vec<_> =
+        decided.iter().map(|d| (d.at, d.state.as_str(), d.reason.as_str())).collect();
+    let dropped = "resolved before a case was opened";
+    assert_eq!(told, [(at(0), "held", "held (mute): so it is"), (at(5), "dropped", dropped)]);
+    assert!(decided[0].cause.starts_with("d-"), "{decided:?}");
+}
+
+async fn a_mute_counts_until_it_ends_or_is_lifted(mut bench: Bench) {
+    let mute = |id: &str, until: i64| Mute {
+        id: id.to_owned(),
+        rule: Some("edge".into()),
+        until: at(until),
+        reason: "the origin moves".to_owned(),
+        made_by: "local".to_owned(),
+        created_at: at(0),
+    };
+    bench.store().mute(&mute("late", 200)).await.expect("kept");
+    bench.store().mute(&mute("soon", 100)).await.expect("kept");
+    bench.hear(bench.news("a", &["x"]).restrained(Hold::Mute)).await;
+    bench.restart().await;
+    let ids = async |bench: &Bench, now: i64| -> Vec<String> {
+        let mutes = bench.store().mutes(at(now)).await.expect("read");
+        mutes.into_iter().map(|mute| mute.id).collect()
+    };
+    assert_eq!(ids(&bench, 99).await, ["soon", "late"]);
+    assert_eq!(ids(&bench, 100).await, ["late"]);
+    assert_eq!(bench.store().mutes(at(0)).await.expect("read")[1], mute("late", 200));
+    assert!(bench.store().unmute("late", at(50)).await.expect("written"));
+    assert!(!bench.store().unmute("late", at(50)).await.expect("written"), "it is gone");
+    assert_eq!(ids(&bench, 50).await, ["soon"]);
+    let due = bench.store().due_incidents(at(50), 10).await.expect("read");
+    assert_eq!(due, [bench.only_incident().await.id], "what was held is looked at again");
+}
+
+async fn silence_in_which_nobody_listened_is_forgiven(bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    bench.hear(bench.news("b", &["x"]).at(at(50))).await;
+    assert_eq!(bench.store().last_heard().await.expect("read"), Some(at(50)));
+    bench.store().forgive_silence(Duration::from_secs(30), at(60)).await.expect("written");
+    let mut heard: Vec<_> = bench.store().incidents(10).await.expect("read");
+    heard.sort_by_key(|incident| incident.created_at);
+    let heard: Vec<_> = heard.into_iter().map(|incident| incident.heard_at).collect();
+    assert_eq!(heard, [at(30), at(60)], "and nobody was heard later than now");
+}
+
+async fn incidents_are_found_by_what_is_known_of_them(bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    let claim = bench.claim_one(1).await;
+    bench.finish(&claim, "F-1", 2).await;
+    bench.hear(bench.news("b", &["y"]).at(at(3)).restrained(Hold::Approval)).await;
+    let of = async |what: &str| -> Vec<&'static str> {
+        let found = bench.store().about(what, 10).await.expect("read");
+        found.iter().map(|incident| incident.state.name()).collect()
+    };
+    let id = claim.action.id.incident.to_string();
+    for what in [id.as_str(), &id[..12], "F-1", "x"] {
+        assert_eq!(of(what).await, ["open"], "{what}");
+    }
+    assert_eq!(of("edge").await, ["held", "open"], "the newest first");
+    assert_eq!(of("y").await, ["held"]);
+    for what in ["", "F-", "z", &id[..7], "%"] {
+        assert!(of(what).await.is_empty(), "{what}");
+    }
+    let held = Sought { state: Some("held"), rule: Some("edge".into()) };
+    assert_eq!(bench.store().seek(&held, 10).await.expect("read").len(), 1);
+    let other = Sought { rule: Some("dns".into()), ..Sought::default() };
+    assert_eq!(bench.store().seek(&other, 10).await.expect("read").len(), 0);
+    assert_eq!(bench.store().seek(&Sought::default(), 1).await.expect("read").len(), 1);
 }
 
 macro_rules! conformance {
@@ -898,6 +1090,13 @@ macro_rules! every_promise {
             unfinished_actions_and_dead_letters_stay_with_their_attempts,
             pruning_looks_at_a_few_rows_at_a_time_and_comes_to_an_end,
             pruning_changes_no_decision,
+            an_alert_that_is_followed_brings_the_incident_in_which_it_fires,
+            a_decision_that_opens_knows_what_was_opened_and_what_waits,
+            what_waits_for_the_budget_comes_worst_and_oldest_first,
+            what_was_decided_is_kept_and_repeats_are_not,
+            a_mute_counts_until_it_ends_or_is_lifted,
+            silence_in_which_nobody_listened_is_forgiven,
+            incidents_are_found_by_what_is_known_of_them,
         );
     };
 }

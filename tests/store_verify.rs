@@ -54,7 +54,7 @@ impl Bench {
             progress: Progress::Done,
             message: "done".to_owned(),
             decide: Some(std::sync::Arc::new(move |incident| {
-                step(Some(incident), &Event::CaseOpened(&opened), &closing(), at(2))
+                step(Some(incident), &Event::CaseOpened(&opened), &closing(), None, at(2))
             })),
         };
         bench.store.settle(lease, settlement).await.expect("settled");

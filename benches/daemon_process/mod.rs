@@ -281,6 +281,7 @@ const CONFIG: &str = r#"
 server: { listen: "@LISTEN@", admin_listen: "@ADMIN@" }
 store: { sqlite: store.db }
 rules: [rules.yaml]
+limits: off
 templates: "@TEMPLATES@"
 sources:
   - name: alertmanager

@@ -28,7 +28,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 Some(setup) => say(&format!(
                     "{} is good: {} rules, {} sources, {} vendors; {}",
                     args.config.config.display(),
-                    setup.playbook.rules.rules.len(),
+                    setup.playbook.rules.rules().len(),
                     setup.config.sources.len(),
                     setup.config.vendors.len(),
                     diagnostics.summary(),

@@ -171,6 +171,7 @@ fn answer(story: &RuleStory) -> String {
         Answer::Differs { matcher, value: None } => {
             format!("no: wants {}, and there is no such label", shown(matcher))
         }
+        Answer::NotNow { condition, now } => format!("no: only {condition}, and it is {now}"),
         Answer::NotAsked => "not asked: an earlier rule took it".to_owned(),
     }
 }

@@ -4,12 +4,15 @@ mod actions;
 mod check;
 mod demo;
 mod explain;
+mod incidents;
+mod mutes;
 mod reload;
 mod remote;
 mod sandbox;
 mod serve;
 mod shutdown;
 mod store;
+mod test;
 mod vendors;
 
 use std::io::{IsTerminal, Write};
@@ -43,6 +46,8 @@ enum Command {
     Serve(ConfigArg),
     /// Check config, rules and templates; exit with 1 if anything is wrong.
     Check(check::Args),
+    /// Run the tests of the rules; exit with 1 if one fails, with 2 if files cannot be used.
+    Test(test::Args),
     /// Tell what a payload would do, and why: rules, identity, decision, case.
     Explain(explain::Args),
     /// Show the whole way from alert to case, on this machine, with nothing installed.
@@ -51,6 +56,12 @@ enum Command {
     Sandbox(sandbox::Args),
     /// Back the store up, or check it, also while the daemon runs.
     Store(store::Args),
+    /// Show how incidents stand, and approve or reject those that are held.
+    Incidents(incidents::Args),
+    /// Tell why there was a case, or none.
+    Why(incidents::Why),
+    /// Open no cases for some time.
+    Mutes(mutes::Args),
     /// Show what waits for a person, and have it tried again.
     Actions(actions::Args),
     /// Show how the vendors stand, and have one probed at once.
@@ -99,10 +110,14 @@ pub fn main() -> ExitCode {
         match cli.command {
             Command::Serve(args) => serve::run(&args, world()).await,
             Command::Check(args) => check::run(&args),
+            Command::Test(args) => test::run(&args),
             Command::Explain(args) => explain::run(&args),
             Command::Demo(args) => demo::run(&args, world()).await,
             Command::Sandbox(args) => sandbox::run(args, world()).await,
             Command::Store(args) => store::run(args).await,
+            Command::Incidents(args) => incidents::run(args).await,
+            Command::Why(args) => incidents::why(args).await,
+            Command::Mutes(args) => mutes::run(args).await,
             Command::Actions(args) => actions::run(args).await,
             Command::Vendors(args) => vendors::run(args).await,
             Command::Reload(args) => reload::run(args).await,

@@ -118,7 +118,15 @@ impl Remote {
     }
 
     pub(super) async fn get(&self, path: &[&str]) -> anyhow::Result<Value> {
-        self.ask(self.http.get(self.url(path)?)).await
+        self.ask_for(path, &[]).await
+    }
+
+    pub(super) async fn ask_for(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> anyhow::Result<Value> {
+        self.ask(self.http.get(self.url(path, query)?)).await
     }
 
     pub(super) async fn post(
@@ -126,17 +134,16 @@ impl Remote {
         path: &[&str],
         query: &[(&str, &str)],
     ) -> anyhow::Result<Value> {
-        let mut url = self.url(path)?;
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        self.ask(self.http.post(url)).await
+        self.ask(self.http.post(self.url(path, query)?)).await
     }
 
-    fn url(&self, path: &[&str]) -> anyhow::Result<url::Url> {
+    fn url(&self, path: &[&str], query: &[(&str, &str)]) -> anyhow::Result<url::Url> {
         let mut url = url::Url::parse(&format!("http://{}", self.address))?;
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.clear().extend(path);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
         }
         Ok(url)
     }

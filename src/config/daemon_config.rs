@@ -3,17 +3,21 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::domain::ids::{SourceName, VendorName};
+use crate::domain::policy::Limit;
 use crate::domain::retention::Retention;
+use crate::domain::schedule::Schedule;
 
 use super::decode::{Field, Located, Section, quote};
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::document::Document;
 use super::interpolate::Lookup;
+use super::limit;
 use super::name::Word;
 use super::source_config::{self, SourceConfig};
 use super::source_file::Holds;
@@ -37,6 +41,10 @@ pub struct Config {
     pub sources: Vec<SourceConfig>,
     /// Where cases are opened. Names are unique.
     pub vendors: Vec<VendorConfig>,
+    /// The case budget of all rules together.
+    pub limits: Option<Limit>,
+    /// Times in which all rules are muted.
+    pub mute: Option<Arc<Schedule>>,
 }
 
 /// Where the daemon listens, and the limits of its connections.
@@ -196,11 +204,8 @@ fn read_root(mut root: Section<'_>, checked: &mut Checked) -> Option<Config> {
     checked.vendor_places =
         vendors.iter().map(|vendor| (vendor.value.name.clone(), vendor.place.clone())).collect();
     let vendors: Vec<VendorConfig> = vendors.into_iter().map(|vendor| vendor.value).collect();
-    root.accept_inert(
-        "limits",
-        "`limits` is not enforced by this version",
-        "a storm of alerts opens as many cases as it has incidents",
-    );
+    let limits = read_limits(&mut root);
+    let mute = root.optional("mute").map(Arc::new);
     inputs.vendors = vendors
         .iter()
         .map(|vendor| KnownVendor {
@@ -219,7 +224,19 @@ fn read_root(mut root: Section<'_>, checked: &mut Checked) -> Option<Config> {
         templates: templates?,
         sources,
         vendors,
+        limits,
+        mute,
     })
+}
+
+/// The budget of all rules together: the default where the file names none, nothing where it says
+/// `off`.
+fn read_limits(root: &mut Section<'_>) -> Option<Limit> {
+    let Some(field) = root.field("limits") else { return Some(Limit::DEFAULT) };
+    if field.is_word("off") {
+        return None;
+    }
+    field.section().and_then(limit::read)
 }
 
 fn read_server(mut section: Section<'_>) -> (ServerConfig, Vec<AdminToken>) {
@@ -342,12 +359,17 @@ fn read_pattern(field: &Field<'_>, files: &mut Vec<PathBuf>) -> Option<String> {
         }
     };
     // Folders that may not be read are skipped like files that do not match.
-    let mut matched: Vec<PathBuf> = found.flatten().filter(|path| !path.is_dir()).collect();
+    // Tests of rules stand beside them.
+    let mut matched: Vec<PathBuf> =
+        found.flatten().filter(|path| !path.is_dir() && !is_rule_test(path)).collect();
     matched.sort();
     if matched.is_empty() {
         let message = format!("no file matches {}", field.quoted());
         if text.contains(['*', '?', '[']) {
             field.warning(message, "no rule comes from here");
+        } else if is_rule_test(Path::new(&text)) {
+            let hint = "a file with this ending holds tests of rules: rules go into another";
+            field.error(format!("{} is no rule file", field.quoted()), hint);
         } else {
             field.error(message, "paths are relative to the folder of this file");
         }
@@ -358,6 +380,12 @@ fn read_pattern(field: &Field<'_>, files: &mut Vec<PathBuf>) -> Option<String> {
         }
     }
     Some(pattern)
+}
+
+/// Whether a file holds tests of rules, not rules: `*.test.yaml` or `*.test.yml`.
+pub fn is_rule_test(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    name.ends_with(".test.yaml") || name.ends_with(".test.yml")
 }
 
 /// Reads a list of things with unique names; at least one must be there.

@@ -149,6 +149,13 @@ impl<'a> Field<'a> {
         matches!(self.node.value, Value::Map(_))
     }
 
+    /// Whether it is this word, where a map may stand as well.
+    pub fn is_word(&self, word: &str) -> bool {
+        matches!(&self.node.value, Value::String(text) if text.text == word)
+            // YAML 1.1 reads some words as truth values.
+            || word == "off" && matches!(self.node.value, Value::Bool(false))
+    }
+
     /// A text is wanted that may be shown: lets excerpts show it.
     pub fn reveal(&self) {
         self.reader.file.reveal(self.node.span);
@@ -268,6 +275,18 @@ impl<'a> Section<'a> {
         self.optional_within(key, range).unwrap_or(default)
     }
 
+    /// As [`Self::required`], and reports a value outside of `range`.
+    pub fn required_within<T: Bounded>(
+        &mut self,
+        key: &str,
+        range: RangeInclusive<T>,
+    ) -> Option<T> {
+        if !self.has(key) {
+            self.missing(key);
+        }
+        self.optional_within(key, range)
+    }
+
     /// As [`Self::optional`], and reports a value outside of `range`.
     pub fn optional_within<T: Bounded>(
         &mut self,
@@ -335,17 +354,6 @@ impl<'a> Section<'a> {
             && matches!(&field.node.value, Value::List(items) if items.is_empty())
         {
             field.error(format!("`{}` is an empty list", field.path()), "");
-        }
-    }
-
-    /// Warns that a key is understood but has no effect, if it is there.
-    pub fn accept_inert(&mut self, key: &str, message: impl Into<String>, hint: impl Into<String>) {
-        if let Some(field) = self.field(key) {
-            field.reveal_all();
-            if let Some(place) = self.key_place(key) {
-                let warning = with_hint(Diagnostic::warning(place, message), hint.into());
-                self.reader().report(warning);
-            }
         }
     }
 
@@ -478,6 +486,6 @@ impl<T: Decode> Decode for Located<T> {
 
 impl Bounded for Duration {
     fn written(&self) -> String {
-        super::duration::format(*self)
+        crate::time::duration::format(*self)
     }
 }

@@ -14,10 +14,11 @@ pub mod daemon_config;
 pub mod decode;
 pub mod diagnostic;
 pub mod document;
-pub mod duration;
 pub mod interpolate;
+pub mod limit;
 mod name;
 mod scalar;
+mod schedule;
 mod secret;
 pub mod source_config;
 pub mod source_file;
@@ -30,6 +31,7 @@ pub mod yaml;
 
 pub use daemon_config::{
     AdminToken, Config, KnownVendor, LOCAL_TOKEN, RuleInputs, ServerConfig, StoreConfig,
+    is_rule_test,
 };
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use interpolate::{Lookup, process_env};

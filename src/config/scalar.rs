@@ -12,8 +12,8 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::decode::{Bounded, Decode, Field, quote};
-use super::duration;
 use super::yaml::{Text, Value};
+use crate::time::duration;
 
 impl Decode for String {
     fn decode(field: &Field<'_>) -> Option<Self> {

@@ -169,7 +169,7 @@ vendors:
     base_url: http://example.com
     timeout: 5m
     retry: { initial: 1h, max: 30 }
-limits: { cases: 20, per: 1h }
+limits: { cases: 0, overflow: roll }
 "), @r#"
     error: `localhost:8080` is not an address to listen on
      --> casewright.yaml:2:11
@@ -259,13 +259,27 @@ limits: { cases: 20, per: 1h }
        |
        = help: for seconds, write `30s`
 
-    warning: `limits` is not enforced by this version
+    error: `limits` needs `per`
       --> casewright.yaml:22:1
        |
-    22 | limits: { cases: 20, per: 1h }
-       | ^^^^^^
+    22 | limits: { cases: 0, overflow: roll }
+       | ^^^^^^ `per` is missing
+
+    error: `limits.cases` is out of range
+      --> casewright.yaml:22:18
        |
-       = help: a storm of alerts opens as many cases as it has incidents
+    22 | limits: { cases: 0, overflow: roll }
+       |                  ^
+       |
+       = help: between 1 and 10000
+
+    error: `limits.overflow` cannot be `roll`
+      --> casewright.yaml:22:31
+       |
+    22 | limits: { cases: 0, overflow: roll }
+       |                               ^^^^
+       |
+       = help: one of: hold
     "#);
 }
 
@@ -394,7 +408,7 @@ fn unknown_keys_are_refused_and_their_values_masked() {
     4 | api_key: ******* * ** *******
       | ^^^^^^^ unknown key
       |
-      = help: known here: server, store, rules, templates, sources, vendors, limits
+      = help: known here: server, store, rules, templates, sources, vendors, limits, mute
     "#);
 }
 
@@ -632,7 +646,7 @@ fn limits_hold_at_both_edges() {
 
 #[test]
 fn a_warning_leaves_the_config_usable() {
-    let checked = check(&format!("{GOOD}limits: {{ cases: 20, per: 1h }}\n"));
+    let checked = check(&GOOD.replace("rules: [", "rules: [nothing-*.yaml, "));
     assert_eq!(checked.diagnostics.summary(), "0 errors, 1 warning");
     assert!(checked.config.is_some());
 }
@@ -773,4 +787,16 @@ fn an_admin_token_needs_a_name_of_its_own_and_must_not_be_guessable() {
     ] {
         assert_eq!(tokens(wrong), [told], "{wrong}");
     }
+}
+
+#[test]
+fn maintenance_windows_of_all_rules_are_read() {
+    let config = good(&format!(
+        "{GOOD}\nmute:\n  - {{ days: sat-sun, from: '22:00', to: '04:00', time_zone: Europe/Berlin }}\n"
+    ));
+    let shown = config.mute.as_ref().map(ToString::to_string);
+    assert_eq!(shown.as_deref(), Some("sat,sun 22:00-04:00 Europe/Berlin"));
+    assert_eq!(good(GOOD).mute, None);
+    let wrong = mistakes(&format!("{GOOD}\nmute: [{{ from: '22:00', to: '24:60' }}]\n"));
+    assert!(wrong.contains("`mute[0].to` is not a time of day: `24:60`"), "{wrong}");
 }

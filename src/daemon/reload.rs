@@ -151,7 +151,7 @@ impl Reloader {
     /// A rule must not send to a vendor that only a restart would bring.
     fn refuse_absent_vendors(&self, playbook: &Playbook) -> Result<(), Box<Diagnostic>> {
         let lanes = self.lanes.get();
-        for rule in &playbook.rules.rules {
+        for rule in playbook.rules.rules() {
             let Then::Case(case) = &rule.then else { continue };
             if lanes.iter().all(|lane| lane.name != case.vendor) {
                 let message = format!(
@@ -224,9 +224,13 @@ impl Reloader {
             self.metrics.clone(),
         ));
         running.clients = next.clients;
+        if let Err(error) = self.store.review_held(now).await {
+            // At the next start they are looked at all the same.
+            warn!(%error, "held incidents were not looked at again: {error}");
+        }
         self.wake.notify_one();
         Reloaded {
-            rules: next.playbook.rules.rules.len(),
+            rules: next.playbook.rules.rules().len(),
             sources: next.sources.len(),
             vendors: next.lanes.len(),
             restart: next.restart,
@@ -322,7 +326,7 @@ fn takes_restart(started: &Config, now: &Config) -> Vec<String> {
 }
 
 fn span(duration: std::time::Duration) -> String {
-    crate::config::duration::format(duration)
+    crate::time::duration::format(duration)
 }
 
 #[cfg(test)]

@@ -119,7 +119,7 @@ struct Sheet<'a> {
 
 impl<'a> Sheet<'a> {
     fn of(playbook: &'a Playbook, incident: &'a Incident, now: Timestamp) -> Result<Self, Unready> {
-        let rule = &incident.key.rule;
+        let rule = &incident.rule;
         let plan = &playbook.case_rule(rule).ok_or_else(|| rule_gone(rule))?.plan;
         let context = RenderContext::new(incident, now);
         Ok(Self { playbook, rule, plan, context, incident, now })
@@ -335,7 +335,10 @@ pub fn operation_on_case(
         ActionKind::Comment { note } => {
             let case = match note {
                 Note::Duplicate { case, .. } => case.clone(),
-                Note::Resolved { .. } | Note::Refired { .. } => case,
+                Note::Resolved { .. }
+                | Note::Refired { .. }
+                | Note::Update { .. }
+                | Note::Silent { .. } => case,
             };
             let text = fit_comment(&notes::comment(note), &token).text;
             Ok(Operation::Comment { case, marker, token, text })

@@ -302,7 +302,7 @@ mod tests {
 
     fn playbook() -> Arc<Playbook> {
         let (templates, _) = TemplateSet::builder().build();
-        Arc::new(Playbook { rules: RuleSet::default(), templates })
+        Arc::new(Playbook { rules: RuleSet::default(), templates, limit: None, mute: None })
     }
 
     fn lane() -> Lane {

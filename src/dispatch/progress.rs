@@ -189,6 +189,11 @@ impl Judge<'_> {
         }
     }
 
+    /// Does without it: it is not wanted any more, and was never sent.
+    pub fn moot(&self) -> Judgement {
+        self.finished(Progress::Done, Consequence::None)
+    }
+
     /// Sends at once: nothing is known to be in the way any more.
     pub fn at_once(&self) -> Judgement {
         self.next(Phase::Send, self.now)

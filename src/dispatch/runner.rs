@@ -13,12 +13,14 @@ use crate::clock::{Clock, StepWatch};
 use crate::current::Current;
 use crate::domain::gate::Admission;
 use crate::domain::ids::IncidentId;
+use crate::domain::incident::Incident;
 use crate::domain::lifecycle::{Event, step};
+use crate::domain::storm::{RELEASE_EVERY, RELEASES, Turn, Usage};
 use crate::playbook::Playbook;
 use crate::rng::Rng;
-use crate::store::{ClaimRequest, Store, StoreError};
+use crate::store::{ClaimRequest, Store, StoreError, cause};
 use crate::telemetry::metrics::Metrics;
-use crate::time::between;
+use crate::time::{between, later};
 
 /// Longest nap; everything that matters wakes the loop earlier, but for a machine's clock that is
 /// set.
@@ -60,12 +62,30 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
+    /// Goes on where an earlier process has ended: other rules may count now, and nobody was heard
+    /// meanwhile. To be called before anybody is listened to.
+    pub async fn take_over(&self) {
+        let now = self.clock.now();
+        if let Err(error) = self.store.review_held(now).await {
+            self.trouble("look at what is held", &error);
+        }
+        let forgiven = match self.store.last_heard().await {
+            Ok(Some(heard)) => self.store.forgive_silence(between(heard, now), now).await,
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = forgiven {
+            self.trouble("forgive silence while nobody listened", &error);
+        }
+    }
+
     /// Works until `stop`, then finishes what it has begun.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let mut working = JoinSet::new();
         self.miss_vendors().await;
         self.remember_gates().await;
         let mut troubled = TROUBLED_NAP;
+        let (mut release_at, mut over_budget) = (self.clock.now(), false);
         let mut steps = StepWatch::begin(&*self.clock);
         while !stop.is_cancelled() {
             // A wake-up that arrives between looking for work and waiting is kept as a permit, so
@@ -74,6 +94,15 @@ impl Dispatcher {
                 self.wait_on(step).await;
             }
             self.probe_vendors(&mut working);
+            // A clock that is set back must not stop this.
+            let now = self.clock.now();
+            if now >= release_at || between(now, release_at) > RELEASE_EVERY {
+                release_at = later(now, RELEASE_EVERY);
+                match self.release().await {
+                    Ok(held) => tell_of_the_budget(&mut over_budget, held),
+                    Err((what, error)) => self.trouble(what, &error),
+                }
+            }
             let nap = match self.turn(&mut working).await {
                 Ok(nap) => {
                     troubled = TROUBLED_NAP;
@@ -129,11 +158,15 @@ impl Dispatcher {
     }
 
     /// The clock was set forward. A settle window is real time, in which a vendor's lists catch up
-    /// and late requests come true, so it is not over any sooner.
+    /// and late requests come true, so it is not over any sooner; nor was any sender silent for
+    /// longer.
     async fn wait_on(&self, step: Duration) {
         warn!(step = ?step, "the clock was set forward by {step:?}");
         if let Err(error) = self.store.postpone_looks(step).await {
             self.trouble("put looks off after the clock was set", &error);
+        }
+        if let Err(error) = self.store.forgive_silence(step, self.clock.now()).await {
+            self.trouble("forgive silence after the clock was set", &error);
         }
     }
 
@@ -240,15 +273,29 @@ impl Dispatcher {
 
     async fn fire(&self, id: &IncidentId) -> Result<(), StoreError> {
         let (playbook, now) = (self.playbook.get(), self.clock.now());
-        let decide = Arc::new(move |incident: &crate::domain::incident::Incident| {
-            step(Some(incident), &Event::Timer, &playbook.policy(&incident.key.rule), now)
+        let since = playbook.budget_since(now);
+        let decide = Arc::new(move |incident: &Incident, usage: &Usage| {
+            let rule = &incident.rule;
+            let restraint = playbook.restraint(rule, usage, Turn::of(incident), now);
+            step(Some(incident), &Event::Timer, &playbook.policy(rule), restraint.as_ref(), now)
         });
-        if let Some(step) = self.store.advance(id, decide).await?
+        if let Some(step) = self.store.advance(id, cause::TIMER, since, decide).await?
             && step.changed
         {
             info!(incident = %id, reason = %step.reason, "incident {id}: {}", step.reason);
         }
         Ok(())
+    }
+
+    /// Lets go what the case budgets have room for again, worst and oldest first. What does not fit
+    /// stays as it is. Tells whether anything waits.
+    async fn release(&self) -> Result<bool, Trouble> {
+        let held = self.store.over_budget(RELEASES).await;
+        let held = held.map_err(|error| ("read what waits for the case budget", error))?;
+        for id in &held {
+            self.fire(id).await.map_err(|error| ("let an incident go", error))?;
+        }
+        Ok(!held.is_empty())
     }
 
     /// Until something is due that can be worked on; zero if something is. What is due at a vendor
@@ -274,6 +321,19 @@ impl Dispatcher {
         self.metrics.alarm("store");
         error!(%error, "the dispatcher could not {what}: {error}");
     }
+}
+
+/// Says once that a budget is used up, and once that there is room again.
+fn tell_of_the_budget(over: &mut bool, held: bool) {
+    if held && !*over {
+        warn!(
+            "a case budget is used up: incidents wait; `casewright incidents list --state held` \
+             shows them"
+        );
+    } else if !held && *over {
+        info!("nothing waits for a case budget any more");
+    }
+    *over = held;
 }
 
 fn report(finished: Result<(), tokio::task::JoinError>) {

@@ -12,7 +12,7 @@ use super::runner::Dispatcher;
 use crate::domain::action::ActionKind;
 use crate::domain::draft::Draft;
 use crate::domain::gate::{Change, Sign};
-use crate::domain::incident::Incident;
+use crate::domain::incident::{Incident, State};
 use crate::domain::lifecycle::{Event, OpenedCase, step};
 use crate::store::{
     AttemptEnd, Claim, NewAttempt, Phase, Progress, Settlement, StepFn, StoreError,
@@ -67,6 +67,12 @@ impl Dispatcher {
             // It only looks; nothing of it was ever sent.
             let judgement = self.judge(lane, claim).looks_at_once();
             return self.settle(lane, claim, "absent", None, judgement).await;
+        }
+        let fires_again = matches!(claim.incident.state, State::Open { .. });
+        if claim.action.kind == ActionKind::Close && fires_again {
+            // The vendor was down when it ended, say.
+            let message = "its incident fires again, so closure is not requested";
+            return self.apply(lane, claim, None, message, self.judge(lane, claim).moot()).await;
         }
         let operation = match self.prepare(lane, claim, false).await {
             Ok(operation) => operation,
@@ -158,10 +164,10 @@ impl Dispatcher {
             Err(Unready::later("the vendor's catalog did not come in time; nothing was sent"))
         })?;
         for _ in 0..drafted.failed_templates {
-            self.metrics.template_failure(&claim.incident.key.rule);
+            self.metrics.template_failure(&claim.incident.rule);
         }
         for note in &drafted.notes {
-            warn!(rule = %claim.incident.key.rule, "draft: {note}");
+            warn!(rule = %claim.incident.rule, "draft: {note}");
         }
         Ok(Operation::Open(Box::new(drafted.draft)))
     }
@@ -309,9 +315,9 @@ impl Dispatcher {
             Consequence::OpenFailed => None,
         };
         Some(Arc::new(move |incident: &Incident| {
-            let policy = playbook.policy(&incident.key.rule);
+            let policy = playbook.policy(&incident.rule);
             let event = opened.as_ref().map_or(Event::OpenFailed, Event::CaseOpened);
-            step(Some(incident), &event, &policy, now)
+            step(Some(incident), &event, &policy, None, now)
         }))
     }
 
@@ -387,7 +393,7 @@ impl Dispatcher {
             reconcile: &lane.settings.reconcile,
             when_not_found: lane
                 .playbook
-                .case_rule(&claim.incident.key.rule)
+                .case_rule(&claim.incident.rule)
                 .and_then(|rule| rule.when_not_found)
                 .unwrap_or(lane.settings.reconcile.when_not_found),
             now: self.clock.now(),

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ids::CaseId;
+use super::news::News;
+use super::severity::Rank;
 
 /// What a comment tells. Rendered to text when it is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,12 +18,32 @@ pub enum Note {
         /// How many member alerts it had.
         alerts: u32,
     },
+    /// What has changed since the case was last told.
+    Update {
+        /// When that was decided.
+        at: Timestamp,
+        /// The changes.
+        news: News,
+        /// The severity has risen: from this rank to that one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        escalated: Option<(Rank, Rank)>,
+        /// How many alerts fire now.
+        firing: u32,
+    },
+    /// Nothing has been heard from the sender for so long that it counts as over.
+    Silent {
+        /// When it was last heard of.
+        since: Timestamp,
+    },
     /// It fires again after it was over.
     Refired {
         /// When it was seen to fire again.
         at: Timestamp,
         /// The names of the alerts that fire.
         alerts: Vec<String>,
+        /// It is worse than before: from this rank to that one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        escalated: Option<(Rank, Rank)>,
     },
     /// There are two cases of one incident; this is said on the one that is not gone on with.
     Duplicate {

@@ -59,6 +59,11 @@ pub struct Alert {
     /// When the event happened at the sender, where the sender orders its events by that
     /// (PagerDuty's `occurred_at`). `None` for senders of snapshots.
     pub occurred_at: Option<Timestamp>,
+    /// What PagerDuty and Alertmanager both know a group of alerts by: Alertmanager's
+    /// notification has the SHA-256 of its group key, in hex, as the key of the PagerDuty alert.
+    /// Rules name it in `identity` like a label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert_key: Option<String>,
     /// Ways back to the sender.
     pub links: Vec<Link>,
     /// The identity to use where a rule names no labels: for Alertmanager the source, the
@@ -67,6 +72,15 @@ pub struct Alert {
 }
 
 impl Alert {
+    /// What an identity may be made of: a label's value, or the [alert key](Self::alert_key).
+    /// Empty if absent.
+    pub fn identifying(&self, name: &str) -> &str {
+        match &self.alert_key {
+            Some(key) if name == "alert_key" => key,
+            _ => self.label(name),
+        }
+    }
+
     /// A label's value, empty if absent, as matchers want it.
     pub fn label(&self, name: &str) -> &str {
         self.labels.get(name).map_or("", String::as_str)
@@ -78,5 +92,21 @@ impl Alert {
             .get("alertname")
             .or_else(|| self.annotations.get("title"))
             .map_or_else(|| self.fingerprint.as_str(), String::as_str)
+    }
+
+    /// Its name with the labels that tell it from others of its group, for lists of alerts:
+    /// `EdgeHigh5xxRatio (instance=edge-3)`.
+    pub fn title(&self) -> String {
+        let telling: Vec<String> = self
+            .labels
+            .iter()
+            .filter(|(name, _)| !matches!(name.as_str(), "alertname" | "source"))
+            .filter(|(name, _)| !self.group.contains_key(*name))
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        if telling.is_empty() || self.occurred_at.is_some() {
+            return self.name().to_owned();
+        }
+        format!("{} ({})", self.name(), telling.join(", "))
     }
 }

@@ -49,6 +49,10 @@ text_id! {
     RuleName
 }
 text_id! {
+    /// Within which identities are compared: the name of a rule, unless rules share one.
+    Scope
+}
+text_id! {
     /// The name of a configured vendor.
     VendorName
 }
@@ -111,13 +115,13 @@ impl Identity {
 /// What one incident is about: the unit of deduplication and of locking.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct IncidentKey {
-    /// The rule that owns the incident.
-    pub rule: RuleName,
-    /// The identity within the rule.
+    /// Within which the identity counts.
+    pub scope: Scope,
+    /// The identity within the scope.
     pub identity: Identity,
 }
 
-/// The id of an incident: 24 hex digits derived from installation, rule, identity and generation.
+/// The id of an incident: 24 hex digits derived from installation, scope, identity and generation.
 ///
 /// Being derived, it needs no random source, is unique by construction, and is at the same time
 /// the incident's [`Marker`] at the vendor.
@@ -129,7 +133,7 @@ impl IncidentId {
     /// Derives the id of the given generation of an incident.
     pub fn derive(installation: &InstallationId, key: &IncidentKey, generation: u32) -> Self {
         let mut hash = Sha256::new();
-        for part in [installation.as_str(), key.rule.as_str(), key.identity.as_str()] {
+        for part in [installation.as_str(), key.scope.as_str(), key.identity.as_str()] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
@@ -221,7 +225,7 @@ mod tests {
     }
 
     fn key(rule: &str, pairs: &[(&str, &str)]) -> IncidentKey {
-        IncidentKey { rule: rule.into(), identity: Identity::of(&labels(pairs)) }
+        IncidentKey { scope: rule.into(), identity: Identity::of(&labels(pairs)) }
     }
 
     #[test]

@@ -5,9 +5,38 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::alert::{Alert, AlertStatus};
-use super::ids::{CaseId, DeliveryId, Fingerprint, IncidentId, IncidentKey, VendorName};
+use super::ids::{CaseId, DeliveryId, Fingerprint, IncidentId, IncidentKey, RuleName, VendorName};
 use super::member::Member;
+use super::news::News;
 use super::severity::Rank;
+
+/// Why a firing incident waits and no case is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Hold {
+    /// A person has to approve its draft.
+    Approval,
+    /// Its rule is tried out and opens nothing.
+    Shadow,
+    /// People want no cases at this time.
+    Mute,
+    /// The case budget is used up.
+    Budget,
+}
+
+impl Hold {
+    /// Every hold.
+    pub const ALL: [Self; 4] = [Self::Approval, Self::Shadow, Self::Mute, Self::Budget];
+
+    /// The name in the store, in logs and in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Approval => "approval",
+            Self::Shadow => "shadow",
+            Self::Mute => "mute",
+            Self::Budget => "budget",
+        }
+    }
+}
 
 /// Where an incident stands. The data of a state lives in the state: a case id cannot be
 /// forgotten, nor a due time be left over.
@@ -18,6 +47,13 @@ pub enum State {
         /// When the case is opened if it still fires.
         due: Timestamp,
     },
+    /// It fires, and something keeps its case from being opened.
+    Held {
+        /// What.
+        hold: Hold,
+        /// When that is to be looked at again, if at all.
+        due: Option<Timestamp>,
+    },
     /// An open action is in the outbox.
     Opening {
         /// That action.
@@ -27,6 +63,8 @@ pub enum State {
     Open {
         /// Its number at the vendor.
         case: CaseId,
+        /// When news is to be told, or the sender has been silent for too long.
+        due: Option<Timestamp>,
     },
     /// Every alert has resolved; `resolve.after` runs.
     Resolving {
@@ -56,13 +94,14 @@ pub enum State {
 
 impl State {
     /// Every state's name, for metrics and checks.
-    pub const NAMES: [&'static str; 7] =
-        ["pending", "opening", "open", "resolving", "closed", "dropped", "failed"];
+    pub const NAMES: [&'static str; 8] =
+        ["pending", "held", "opening", "open", "resolving", "closed", "dropped", "failed"];
 
     /// The name in the store, in logs and in metrics.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Pending { .. } => "pending",
+            Self::Held { .. } => "held",
             Self::Opening { .. } => "opening",
             Self::Open { .. } => "open",
             Self::Resolving { .. } => "resolving",
@@ -75,7 +114,7 @@ impl State {
     /// The case, where one is known.
     pub fn case(&self) -> Option<&CaseId> {
         match self {
-            Self::Open { case } | Self::Resolving { case, .. } | Self::Closed { case, .. } => {
+            Self::Open { case, .. } | Self::Resolving { case, .. } | Self::Closed { case, .. } => {
                 Some(case)
             }
             _ => None,
@@ -86,6 +125,7 @@ impl State {
     pub fn due(&self) -> Option<Timestamp> {
         match self {
             Self::Pending { due } | Self::Resolving { due, .. } => Some(*due),
+            Self::Held { due, .. } | Self::Open { due, .. } => *due,
             _ => None,
         }
     }
@@ -98,14 +138,18 @@ pub struct Incident {
     pub id: IncidentId,
     /// What it is about.
     pub key: IncidentKey,
+    /// The rule that began it. It owns the incident to its end, also where others share its scope.
+    pub rule: RuleName,
     /// 1 for the first incident with this key; a re-fire after `reopen_within` starts the next.
     pub generation: u32,
     /// The case of the generation before, for the new case to name.
     pub previous_case: Option<CaseId>,
     /// Where its case is opened.
     pub vendor: VendorName,
-    /// How bad, from the rule's severity mapping; 1 is worst.
+    /// How bad, from the rule's severity mapping; 1 is worst. That of its case, once there is one.
     pub rank: Rank,
+    /// The worst that its case says or was told.
+    pub worst: Rank,
     /// Where it stands.
     pub state: State,
     /// Its alerts, firing or resolved: all of them, or those that a delivery speaks of.
@@ -120,6 +164,13 @@ pub struct Incident {
     pub created_at: Timestamp,
     /// When it last changed (a repeat is no change).
     pub updated_at: Timestamp,
+    /// When a sender last spoke of it. Repeats are not noted one by one, so this may lag by an
+    /// eighth of the time after which silence counts as the end.
+    pub heard_at: Timestamp,
+    /// When its case was last told how it stands.
+    pub told_at: Option<Timestamp>,
+    /// What its case has not been told yet.
+    pub news: News,
     /// The place of its newest action in its order; 0 if it has none.
     pub last_seq: u32,
 }

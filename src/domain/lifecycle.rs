@@ -1,15 +1,19 @@
-//! The life of an incident: one pure function of (incident, event, policy, now).
+//! The life of an incident: one pure function of (incident, event, policy, restraint, now).
 //!
 //! | state     | firing news                          | all resolved        | timer due      | case opened | open failed | revived |
 //! |-----------|--------------------------------------|---------------------|----------------|-------------|-------------|---------|
-//! | (none)    | pending, or opening at once          | ignored; dropped if the sender orders its events |                |             |             |         |
-//! | pending   | stays                                | dropped             | opening        |             |             |         |
+//! | (none)    | pending, held, or opening at once    | ignored; dropped if the sender orders its events |                |             |             |         |
+//! | pending   | stays                                | dropped             | opening, held  |             |             |         |
+//! | held      | opening if nothing holds it any more (not from the budget) | dropped | opening, stays; dropped after silence |  |  |         |
 //! | opening   | stays                                | stays (see below)   |                | open        | failed      |         |
-//! | open      | stays; a comment if nothing known of it fired before | resolving or closed |                | see below   |             |         |
+//! | open      | stays; a comment on what is new, at once if it is worse or nothing known of it fired before | resolving or closed | tells its news; closed after silence | see below   |             |         |
 //! | resolving | open                                 | stays               | closed         | see below   |             |         |
 //! | closed    | open with a comment, or a new generation after `reopen_within` | stays |  | see below   |             |         |
-//! | dropped   | a new generation                     | stays               |                |             |             |         |
+//! | dropped   | a new generation, if it had been quiet | stays             |                |             |             |         |
 //! | failed    | opening again, looking first, if it had been quiet | stays  |                | open        |             | opening |
+//!
+//! A person can approve what is held (opening, whatever holds it) and reject what is held or pending
+//! (dropped; it comes back only after it has been quiet).
 //!
 //! What is not in the table changes nothing. An incident whose alerts have all resolved while it
 //! was `opening` is resolved as soon as its case is known: never forgotten. A truncated payload
@@ -21,65 +25,23 @@
 //! only by the outcome of that action; a person who revives it revives that very action. So at
 //! most one open action of an incident is ever unfinished.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::action::{ActionKind, NewAction, Note};
 use super::alert::{Alert, AlertStatus};
 use super::ids::{
-    CaseId, DeliveryId, Fingerprint, IncidentId, IncidentKey, InstallationId, VendorName,
+    CaseId, DeliveryId, Fingerprint, IncidentId, IncidentKey, InstallationId, RuleName, VendorName,
 };
-use super::incident::{Incident, State, Tally};
+use super::incident::{Hold, Incident, State, Tally};
 use super::member::{Observation, observe};
+use super::news::News;
+pub use super::policy::{Policy, ResolveAction};
 use super::severity::Rank;
-use crate::time::later;
-
-/// What happens at the vendor once every alert of an incident has resolved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ResolveAction {
-    /// The case gets a comment; a person closes it.
-    Comment,
-    /// The case gets a comment, and its closure is requested.
-    Close,
-    /// Nothing.
-    None,
-}
-
-/// A rule's lifecycle policy. The default is safe for someone who never read about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Policy {
-    /// How long it must fire before a case is opened; zero opens at once.
-    pub open_after: Duration,
-    /// How long it must be quiet before it counts as over; zero means at once.
-    pub resolve_after: Duration,
-    /// What then happens.
-    pub resolve_action: ResolveAction,
-    /// A re-fire within this time after the end goes on with the same case. At most 14 days: the
-    /// vendor accepts no comments later than that.
-    pub reopen_within: Duration,
-    /// The rule names contacts. They are brought up to date when a case goes on after a re-fire:
-    /// somebody else may be on call by then.
-    pub names_contacts: bool,
-}
-
-impl Policy {
-    /// The vendor accepts comments until 14 days after a case was closed.
-    pub const MAX_REOPEN_WITHIN: Duration = Duration::from_secs(14 * 24 * 60 * 60);
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            open_after: Duration::ZERO,
-            resolve_after: Duration::ZERO,
-            resolve_action: ResolveAction::Comment,
-            reopen_within: Duration::from_secs(24 * 60 * 60),
-            names_contacts: false,
-        }
-    }
-}
+use super::storm::Restraint;
+use crate::time::{between, later};
 
 /// A case that the vendor has confirmed, or that was found in its records.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,6 +80,8 @@ pub struct Birth {
     pub installation: InstallationId,
     /// What the incident is about.
     pub key: IncidentKey,
+    /// The rule that owns it.
+    pub rule: RuleName,
     /// Where its case is opened.
     pub vendor: VendorName,
     /// The delivery that brought the alerts.
@@ -134,6 +98,9 @@ pub enum Event<'a> {
         alerts: &'a [RankedAlert],
         /// The sender left some of its alerts out.
         truncated: bool,
+        /// Why some of the alerts, which come as resolved, leave the incident without having
+        /// ended.
+        leave: Option<&'a str>,
         /// For the incident that begins, if one does.
         birth: &'a Birth,
     },
@@ -145,6 +112,10 @@ pub enum Event<'a> {
     OpenFailed,
     /// A person wants the open action, a dead letter, to be tried again.
     OpenRevived,
+    /// A person wants the case of a held incident to be opened, whatever holds it.
+    Approved,
+    /// A person wants no case of an incident that is held or pending.
+    Rejected,
 }
 
 /// Why a step ended as it did, in words that are logged and stored.
@@ -156,8 +127,16 @@ pub enum Reason {
     NothingToResolve,
     /// It fires; the case is opened after a hold-down.
     WaitsToOpen(Timestamp),
+    /// It fires; something keeps its case from being opened.
+    Holds(Hold, String),
     /// It fires; a case is being opened.
     Opens,
+    /// What held it does so no longer; a case is being opened.
+    Released(Hold),
+    /// A person has approved it; a case is being opened.
+    Approved,
+    /// A person wants no case.
+    Rejected,
     /// It fires again after `reopen_within`; a new case is being opened.
     OpensAnew {
         /// The old case.
@@ -166,10 +145,27 @@ pub enum Reason {
     /// It fires again after its open action had failed; the vendor is asked first whether a case
     /// exists.
     OpensAgain,
-    /// Alerts joined, left or changed; nothing to do at the vendor.
+    /// Alerts joined, left or changed; nothing to do at the vendor now.
     Changed,
+    /// Nothing new, but the sender is still there.
+    Heard,
+    /// The case gets a comment on what has changed.
+    Tells,
+    /// It is worse than its case says; the case gets a comment at once.
+    Escalates {
+        /// What the case says or was told.
+        from: Rank,
+        /// How bad it is.
+        to: Rank,
+    },
+    /// Nothing was heard of it since then; it counts as over.
+    Silent(Timestamp, ResolveAction),
+    /// Nothing was heard of it since then, and no case was opened.
+    DroppedInSilence(Timestamp),
     /// Every alert has resolved before a case was opened.
     Dropped,
+    /// Its alerts are elsewhere, for this reason; no case was opened here.
+    Left(String),
     /// Every alert has resolved while the case is being opened; it will be resolved then.
     ResolvedWhileOpening,
     /// Every alert has resolved; a hold-down runs.
@@ -199,6 +195,12 @@ impl fmt::Display for Reason {
             Self::Nothing => f.write_str("nothing new"),
             Self::NothingToResolve => f.write_str("resolved alerts only, and no incident to resolve"),
             Self::WaitsToOpen(due) => write!(f, "fires; opens a case if it still fires at {due}"),
+            Self::Holds(hold, why) => write!(f, "held ({}): {why}", hold.name()),
+            Self::Released(hold) => {
+                write!(f, "fires, and is held no longer ({}); a case is being opened", hold.name())
+            }
+            Self::Approved => f.write_str("approved by a person; a case is being opened"),
+            Self::Rejected => f.write_str("rejected by a person; no case"),
             Self::Opens => f.write_str("fires; a case is being opened"),
             Self::OpensAnew { previous: Some(case) } => {
                 write!(f, "fires again long after case {case}; a new case is being opened")
@@ -208,16 +210,22 @@ impl fmt::Display for Reason {
                 "fires again after its case could not be opened; the vendor's records are read first",
             ),
             Self::Changed => f.write_str("alerts changed; the case goes on"),
+            Self::Heard => f.write_str("nothing new; it still fires"),
+            Self::Tells => f.write_str("the case gets a comment on what has changed"),
+            Self::Escalates { from, to } => {
+                write!(f, "worse, rank {to} after {from}; the case gets a comment at once")
+            }
+            Self::Silent(since, action) => {
+                write!(f, "not heard of since {since}; over, and {}", action.as_words())
+            }
+            Self::DroppedInSilence(since) => write!(f, "not heard of since {since}; no case"),
             Self::Dropped => f.write_str("resolved before a case was opened"),
+            Self::Left(why) => write!(f, "{why}; no case was opened here"),
             Self::ResolvedWhileOpening => {
                 f.write_str("resolved while its case is being opened; the case is resolved next")
             }
             Self::WaitsToResolve(due) => write!(f, "resolved; over if it stays so until {due}"),
-            Self::Over(ResolveAction::Comment) => f.write_str("over; the case gets a comment"),
-            Self::Over(ResolveAction::Close) => {
-                f.write_str("over; the case gets a comment and a closure request")
-            }
-            Self::Over(ResolveAction::None) => f.write_str("over; the rule leaves the case alone"),
+            Self::Over(action) => write!(f, "over; {}", action.as_words()),
             Self::Refired => f.write_str("fires again; the same case goes on"),
             Self::Opened(case) => write!(f, "case {case} is open"),
             Self::Failed => f.write_str("its case could not be opened; a person must act"),
@@ -226,6 +234,14 @@ impl fmt::Display for Reason {
                 write!(f, "the vendor has {others} more than case {case}; they get a comment")
             }
         }
+    }
+}
+
+impl Reason {
+    /// Whether it belongs into the record of decisions. Repeats and mere changes of alerts do not:
+    /// they are many, and decide nothing.
+    pub fn is_a_decision(&self) -> bool {
+        !matches!(self, Self::Nothing | Self::Changed | Self::Heard)
     }
 }
 
@@ -274,33 +290,71 @@ pub struct Step {
     pub reason: Reason,
 }
 
-/// Decides what an event changes. Total: every event is answered in every state.
+impl Step {
+    /// Whether it asks for a case to be opened.
+    pub fn opens(&self) -> bool {
+        self.actions.iter().any(|action| action.kind == ActionKind::Open)
+    }
+}
+
+/// Decides what an event changes. Total: every event is answered in every state. `restraint` is
+/// what keeps a case of the incident's rule from being opened now.
 pub fn step(
     current: Option<&Incident>,
     event: &Event<'_>,
     policy: &Policy,
+    restraint: Option<&Restraint>,
     now: Timestamp,
 ) -> Step {
+    let scene = Scene { policy, restraint, now };
     match event {
-        Event::Alerts { alerts, truncated, birth } => match current {
-            Some(incident) => hear(incident, alerts, *truncated, birth, policy, now),
-            None => begin(None, alerts, birth, policy, now),
+        Event::Alerts { alerts, truncated, leave, birth } => match current {
+            Some(incident) => {
+                // Alerts that leave are not left out.
+                let complete = !truncated || leave.is_some();
+                let heard = hear(incident, alerts, complete, birth, scene);
+                match (leave, &heard.reason) {
+                    (Some(why), Reason::Dropped) => {
+                        Step { reason: Reason::Left((*why).to_owned()), ..heard }
+                    }
+                    _ => heard,
+                }
+            }
+            None => begin(None, alerts, birth, scene),
         },
-        Event::Timer => with(current, |incident| elapse(incident, policy, now)),
-        Event::CaseOpened(case) => with(current, |incident| opened(incident, case, policy, now)),
+        Event::Timer => with(current, |incident| elapse(incident, scene)),
+        Event::CaseOpened(case) => with(current, |incident| opened(incident, case, scene)),
         Event::OpenFailed => with(current, |incident| match incident.state {
             State::Opening { seq } => {
-                Work::on(incident, now).enter(State::Failed { seq }).end(Reason::Failed)
+                Work::on(incident, scene).enter(State::Failed { seq }).end(Reason::Failed)
             }
             _ => unchanged(incident),
         }),
         Event::OpenRevived => with(current, |incident| match incident.state {
             State::Failed { seq } => {
-                Work::on(incident, now).enter(State::Opening { seq }).end(Reason::Revived)
+                Work::on(incident, scene).enter(State::Opening { seq }).end(Reason::Revived)
+            }
+            _ => unchanged(incident),
+        }),
+        Event::Approved => with(current, |incident| match incident.state {
+            State::Held { .. } => Work::on(incident, scene).open(false).end(Reason::Approved),
+            _ => unchanged(incident),
+        }),
+        Event::Rejected => with(current, |incident| match incident.state {
+            State::Held { .. } | State::Pending { .. } => {
+                Work::on(incident, scene).enter(State::Dropped { at: now }).end(Reason::Rejected)
             }
             _ => unchanged(incident),
         }),
     }
+}
+
+/// What a decision looks at besides the incident and the event.
+#[derive(Clone, Copy)]
+struct Scene<'a> {
+    policy: &'a Policy,
+    restraint: Option<&'a Restraint>,
+    now: Timestamp,
 }
 
 fn with(current: Option<&Incident>, decide: impl FnOnce(&Incident) -> Step) -> Step {
@@ -326,44 +380,50 @@ fn unchanged(incident: &Incident) -> Step {
 fn hear(
     incident: &Incident,
     alerts: &[RankedAlert],
-    truncated: bool,
+    complete: bool,
     birth: &Birth,
-    policy: &Policy,
-    now: Timestamp,
+    scene: Scene<'_>,
 ) -> Step {
+    let now = scene.now;
     let was_firing = incident.is_firing();
-    let mut work = Work::on(incident, now);
+    let mut work = Work::on(incident, scene);
     for news in alerts {
         work.hear(news);
     }
+    work.note_the_sender();
     let firing = work.incident.is_firing();
-    let quiet = !firing && !truncated;
+    let quiet = !firing && complete;
     match incident.state.clone() {
-        State::Pending { .. } if quiet => {
+        State::Pending { .. } | State::Held { .. } if quiet => {
             work.enter(State::Dropped { at: now }).end(Reason::Dropped)
         }
-        State::Pending { due } if due <= now && firing => work.open(false).end(Reason::Opens),
+        State::Pending { due } if due <= now && firing => work.open_or_hold(Reason::Opens),
+        // Whoever waits for the budget is let go in order, not by who speaks first.
+        State::Held { hold: Hold::Budget, .. } => work.go_on(),
+        State::Held { hold, .. } if firing => work.hold_on(hold),
         State::Opening { .. } if quiet && was_firing => work.end(Reason::ResolvedWhileOpening),
-        State::Open { case } if quiet => work.resolve(case, policy),
+        State::Open { case, .. } if quiet => work.resolve(case),
         // All that was known of it had resolved, in payloads that left others out.
-        State::Open { case } if firing && !was_firing => work.refire(case, policy),
+        State::Open { case, .. } if firing && !was_firing => work.refire(case),
+        State::Open { .. } => work.tell_in_time(),
         State::Resolving { case, .. } if firing => {
             // Nothing was said at the vendor yet, so there is nothing to take back.
-            work.enter(State::Open { case }).end(Reason::Refired)
+            let back = work.enter(State::Open { case, due: None });
+            if back.may_tell() { back.tell() } else { back.end(Reason::Refired) }
         }
         State::Closed { case, at } if firing => {
-            if now <= later(at, policy.reopen_within) {
-                work.refire(case, policy)
+            if now <= later(at, scene.policy.reopen_within) {
+                work.refire(case)
             } else {
-                begin(Some(incident), alerts, birth, policy, now)
+                begin(Some(incident), alerts, birth, scene)
             }
         }
-        State::Dropped { .. } if firing => begin(Some(incident), alerts, birth, policy, now),
-        State::Failed { .. } if firing && !was_firing => work.open(true).end(Reason::OpensAgain),
-        _ => {
-            let reason = if work.changed { Reason::Changed } else { Reason::Nothing };
-            work.end(reason)
+        // What a person has rejected fires on; it comes back only after it has been quiet.
+        State::Dropped { .. } if firing && !was_firing => {
+            begin(Some(incident), alerts, birth, scene)
         }
+        State::Failed { .. } if firing && !was_firing => work.open(true).end(Reason::OpensAgain),
+        _ => work.go_on(),
     }
 }
 
@@ -372,9 +432,9 @@ fn begin(
     previous: Option<&Incident>,
     alerts: &[RankedAlert],
     birth: &Birth,
-    policy: &Policy,
-    now: Timestamp,
+    scene: Scene<'_>,
 ) -> Step {
+    let Scene { policy, now, .. } = scene;
     // The worst alert speaks for the incident; the first of them if several are equally bad.
     let origin = alerts
         .iter()
@@ -392,23 +452,33 @@ fn begin(
         return nothing(None, effects, Reason::NothingToResolve);
     };
     let generation = previous.map_or(1, |incident| incident.generation.saturating_add(1));
-    let previous_case = previous.and_then(|incident| incident.state.case().cloned());
-    let mut work = Work::starting(Incident {
-        id: IncidentId::derive(&birth.installation, &birth.key, generation),
-        key: birth.key.clone(),
-        generation,
-        previous_case: previous_case.clone(),
-        vendor: birth.vendor.clone(),
-        rank: origin.rank,
-        state: State::Pending { due: later(now, policy.open_after) },
-        members: std::collections::BTreeMap::new(),
-        tally: Tally::default(),
-        origin: origin.alert.clone(),
-        delivery: birth.delivery.clone(),
-        created_at: now,
-        updated_at: now,
-        last_seq: 0,
-    });
+    let previous_case = previous
+        .and_then(|incident| incident.state.case().or(incident.previous_case.as_ref()))
+        .cloned();
+    let mut work = Work::starting(
+        Incident {
+            id: IncidentId::derive(&birth.installation, &birth.key, generation),
+            key: birth.key.clone(),
+            rule: birth.rule.clone(),
+            generation,
+            previous_case: previous_case.clone(),
+            vendor: birth.vendor.clone(),
+            rank: origin.rank,
+            worst: origin.rank,
+            state: State::Pending { due: later(now, policy.open_after) },
+            members: BTreeMap::new(),
+            tally: Tally::default(),
+            origin: origin.alert.clone(),
+            delivery: birth.delivery.clone(),
+            created_at: now,
+            updated_at: now,
+            heard_at: now,
+            told_at: None,
+            news: News::default(),
+            last_seq: 0,
+        },
+        scene,
+    );
     for news in alerts {
         work.hear(news);
     }
@@ -418,64 +488,74 @@ fn begin(
     if !policy.open_after.is_zero() {
         return work.end(Reason::WaitsToOpen(later(now, policy.open_after)));
     }
-    let reason = match previous {
+    work.open_or_hold(match previous {
         None => Reason::Opens,
         Some(_) => Reason::OpensAnew { previous: previous_case },
-    };
-    work.open(false).end(reason)
+    })
 }
 
-fn elapse(incident: &Incident, policy: &Policy, now: Timestamp) -> Step {
+fn elapse(incident: &Incident, scene: Scene<'_>) -> Step {
+    let now = scene.now;
+    let work = Work::on(incident, scene);
     match incident.state.clone() {
-        State::Pending { due } if due <= now => {
-            Work::on(incident, now).open(false).end(Reason::Opens)
+        State::Pending { due } if due <= now => work.open_or_hold(Reason::Opens),
+        State::Held { .. } if work.is_stale() => {
+            let reason = Reason::DroppedInSilence(incident.heard_at);
+            work.fall_silent().enter(State::Dropped { at: now }).end(reason)
         }
-        State::Resolving { case, due } if due <= now => {
-            Work::on(incident, now).finish(case, policy)
+        State::Held { hold, due } if hold == Hold::Budget || due.is_some_and(|due| due <= now) => {
+            work.hold_on(hold)
         }
+        State::Open { case, .. } if work.is_stale() => work.end_in_silence(case),
+        State::Open { due, .. } if due.is_some_and(|due| due <= now) => work.tell_in_time(),
+        State::Resolving { case, due } if due <= now => work.finish(case),
         _ => unchanged(incident),
     }
 }
 
-fn opened(incident: &Incident, opened: &OpenedCase, policy: &Policy, now: Timestamp) -> Step {
+fn opened(incident: &Incident, opened: &OpenedCase, scene: Scene<'_>) -> Step {
     let case = opened.case.clone();
-    let mut work = Work::on(incident, now);
+    let mut work = Work::on(incident, scene);
     let others = opened.duplicates.len();
     let state = match incident.state.clone() {
         State::Opening { .. } | State::Failed { .. } => {
             work.follow_up(opened);
+            work.has_told();
             return if incident.is_firing() {
-                work.enter(State::Open { case: case.clone() }).end(Reason::Opened(case))
+                let state = State::Open { case: case.clone(), due: None };
+                work.enter(state).end(Reason::Opened(case))
             } else {
-                work.resolve(case, policy)
+                work.resolve(case)
             };
         }
         // A second case came to light later. The older one is gone on with.
         _ if others == 0 => return unchanged(incident),
-        State::Open { .. } => State::Open { case: case.clone() },
+        State::Open { due, .. } => State::Open { case: case.clone(), due },
         State::Resolving { due, .. } => State::Resolving { case: case.clone(), due },
         State::Closed { at, .. } => State::Closed { case: case.clone(), at },
-        State::Pending { .. } | State::Dropped { .. } => return unchanged(incident),
+        State::Pending { .. } | State::Held { .. } | State::Dropped { .. } => {
+            return unchanged(incident);
+        }
     };
     work.tell_duplicates(opened);
     work.enter(state).end(Reason::Duplicates { case, others })
 }
 
 /// A step in the making.
-struct Work {
+struct Work<'a> {
     incident: Incident,
-    now: Timestamp,
+    scene: Scene<'a>,
     changed: bool,
     members: Vec<Fingerprint>,
     actions: Vec<NewAction>,
     effects: Vec<Effect>,
 }
 
-impl Work {
-    fn on(incident: &Incident, now: Timestamp) -> Self {
+impl<'a> Work<'a> {
+    fn on(incident: &Incident, scene: Scene<'a>) -> Self {
         Self {
             incident: incident.clone(),
-            now,
+            scene,
             changed: false,
             members: Vec::new(),
             actions: Vec::new(),
@@ -483,9 +563,8 @@ impl Work {
         }
     }
 
-    fn starting(incident: Incident) -> Self {
-        let now = incident.created_at;
-        let mut work = Self::on(&incident, now);
+    fn starting(incident: Incident, scene: Scene<'a>) -> Self {
+        let mut work = Self::on(&incident, scene);
         work.changed = true;
         work
     }
@@ -494,7 +573,7 @@ impl Work {
     fn hear(&mut self, news: &RankedAlert) {
         let fingerprint = &news.alert.fingerprint;
         let known = self.incident.members.get(fingerprint);
-        let (effect, member) = match observe(known, &news.alert, news.rank, self.now) {
+        let (effect, member) = match observe(known, &news.alert, news.rank, self.scene.now) {
             Observation::Fired(member) => (Effect::Fired, member),
             Observation::Resolved(member) => (Effect::Resolved, member),
             Observation::Updated(member) => (Effect::Updated, member),
@@ -502,16 +581,70 @@ impl Work {
             Observation::Ignored(why) => return self.effects.push(Effect::Ignored(why)),
         };
         self.effects.push(effect);
-        // Until the case is sent, the worst alert that fires says how bad the incident is. Later
-        // the vendor's severity cannot be changed any more.
-        if matches!(self.incident.state, State::Pending { .. } | State::Opening { .. })
-            && member.alert.status == AlertStatus::Firing
-        {
-            self.incident.rank = self.incident.rank.min(member.rank);
+        let says_more = effect == Effect::Updated
+            && known.is_some_and(|known| self.is_worth_telling(&known.alert, &member.alert));
+        if member.alert.status == AlertStatus::Firing {
+            // Until the case is sent, the worst alert that fires says how bad the incident is.
+            // Later the vendor's severity cannot be changed any more, only commented on.
+            if matches!(
+                self.incident.state,
+                State::Pending { .. } | State::Held { .. } | State::Opening { .. }
+            ) {
+                self.incident.rank = self.incident.rank.min(member.rank);
+                self.incident.worst = self.incident.rank;
+            }
+        }
+        if matches!(self.incident.state, State::Open { .. } | State::Resolving { .. }) {
+            match effect {
+                Effect::Fired => self.incident.news.fires(&member.alert),
+                Effect::Resolved => self.incident.news.resolves(&member.alert),
+                Effect::Updated if says_more => self.incident.news.changes(&member.alert),
+                _ => {}
+            }
         }
         self.incident.admit(member);
         self.members.push(fingerprint.clone());
         self.changed = true;
+    }
+
+    /// Whether an alert that changes without firing or resolving is worth a comment. That somebody
+    /// has acknowledged it (which PagerDuty tells in the label `status`) is not.
+    fn is_worth_telling(&self, before: &Alert, after: &Alert) -> bool {
+        if after.status != AlertStatus::Firing {
+            return false;
+        }
+        let plain = |alert: &Alert| {
+            let mut labels = alert.labels.clone();
+            labels.remove("status");
+            labels
+        };
+        plain(before) != plain(after)
+            || self.scene.policy.update_on_annotations && before.annotations != after.annotations
+    }
+
+    /// A sender that repeats itself shows that it is still there. That is written down only now and
+    /// then, because repeats are most of the traffic.
+    fn note_the_sender(&mut self) {
+        let now = self.scene.now;
+        let Some(patience) = self.scene.policy.patience(&self.incident.origin) else { return };
+        let unnoted = between(self.incident.heard_at, now);
+        let waits = matches!(
+            self.incident.state,
+            State::Pending { .. } | State::Held { .. } | State::Opening { .. } | State::Open { .. }
+        );
+        if self.changed || (waits && unnoted >= patience / 8) {
+            self.incident.heard_at = now;
+            self.changed = true;
+        }
+    }
+
+    fn is_stale(&self) -> bool {
+        self.stale_at().is_some_and(|stale| stale <= self.scene.now)
+    }
+
+    fn stale_at(&self) -> Option<Timestamp> {
+        let patience = self.scene.policy.patience(&self.incident.origin)?;
+        Some(later(self.incident.heard_at, patience))
     }
 
     fn enter(mut self, state: State) -> Self {
@@ -523,9 +656,13 @@ impl Work {
     fn act(&mut self, kind: ActionKind, look_first: bool) -> u32 {
         let seq = self.incident.last_seq.saturating_add(1);
         self.incident.last_seq = seq;
-        self.actions.push(NewAction { seq, kind, due: self.now, look_first });
+        self.actions.push(NewAction { seq, kind, due: self.scene.now, look_first });
         self.changed = true;
         seq
+    }
+
+    fn comment(&mut self, note: Note) {
+        self.act(ActionKind::Comment { note }, false);
     }
 
     /// What a case needs that has just been opened or found.
@@ -542,8 +679,34 @@ impl Work {
 
     fn tell_duplicates(&mut self, opened: &OpenedCase) {
         for case in &opened.duplicates {
-            let note = Note::Duplicate { case: case.clone(), of: opened.case.clone() };
-            self.act(ActionKind::Comment { note }, false);
+            self.comment(Note::Duplicate { case: case.clone(), of: opened.case.clone() });
+        }
+    }
+
+    /// Opens a case, unless something keeps it from being opened now.
+    fn open_or_hold(self, reason: Reason) -> Step {
+        match self.scene.restraint {
+            None => self.open(false).end(reason),
+            Some(restraint) => self.hold(restraint),
+        }
+    }
+
+    fn hold(self, restraint: &Restraint) -> Step {
+        let Restraint { hold, until, why } = restraint.clone();
+        self.enter(State::Held { hold, due: until }).end(Reason::Holds(hold, why))
+    }
+
+    /// Looks again at what holds it.
+    fn hold_on(self, hold: Hold) -> Step {
+        match self.scene.restraint {
+            None => self.open(false).end(Reason::Released(hold)),
+            Some(restraint) if restraint.hold != hold => self.hold(restraint),
+            Some(restraint) => {
+                let due = restraint.until;
+                let moved = self.incident.state.due() != self.due(due);
+                let held = if moved { self.enter(State::Held { hold, due }) } else { self };
+                held.go_on()
+            }
         }
     }
 
@@ -552,46 +715,182 @@ impl Work {
         self.enter(State::Opening { seq })
     }
 
-    /// Every alert has resolved: over at once, or after a hold-down.
-    fn resolve(self, case: CaseId, policy: &Policy) -> Step {
-        if policy.resolve_after.is_zero() {
-            return self.finish(case, policy);
+    /// Nothing was decided.
+    fn go_on(self) -> Step {
+        let heard = self.changed && self.members.is_empty();
+        let reason = match self.changed {
+            false => Reason::Nothing,
+            true if heard => Reason::Heard,
+            true => Reason::Changed,
+        };
+        self.end(reason)
+    }
+
+    /// The worst alert of this step, if it is worse than what the case was told.
+    fn is_worse(&self) -> bool {
+        self.escalation().is_some()
+    }
+
+    fn escalation(&self) -> Option<(Rank, Rank)> {
+        let firing = self
+            .members
+            .iter()
+            .filter_map(|fingerprint| self.incident.members.get(fingerprint))
+            .filter(|member| member.alert.status == AlertStatus::Firing);
+        let to = firing.map(|member| member.rank).min()?;
+        (to < self.incident.worst).then_some((self.incident.worst, to))
+    }
+
+    fn may_tell(&self) -> bool {
+        self.is_worse() || self.news_due().is_some_and(|due| due <= self.scene.now)
+    }
+
+    /// Tells what is new: at once if it is worse, else not before the last comment is old enough.
+    fn tell_in_time(self) -> Step {
+        if self.may_tell() {
+            return self.tell();
         }
-        let due = later(self.now, policy.resolve_after);
+        // A timer that runs out too early finds that it is too early; one too late must be set anew.
+        let sooner = match (self.due(None), self.incident.state.due()) {
+            (Some(needed), Some(set)) => needed < set,
+            (needed, _) => needed.is_some(),
+        };
+        let mut work = self;
+        work.changed |= sooner;
+        work.go_on()
+    }
+
+    /// When the news that there is may be told.
+    fn news_due(&self) -> Option<Timestamp> {
+        if self.incident.news.is_empty() {
+            return None;
+        }
+        let told = self.incident.told_at.unwrap_or(self.incident.created_at);
+        Some(later(told, self.scene.policy.update_every))
+    }
+
+    fn tell(mut self) -> Step {
+        let escalated = self.escalation();
+        let note = Note::Update {
+            at: self.scene.now,
+            news: std::mem::take(&mut self.incident.news),
+            escalated,
+            firing: self.incident.tally.firing,
+        };
+        self.comment(note);
+        self.has_told();
+        self.end(match escalated {
+            Some((from, to)) => Reason::Escalates { from, to },
+            None => Reason::Tells,
+        })
+    }
+
+    /// The case knows all that there is to know.
+    fn has_told(&mut self) {
+        if let Some((_, to)) = self.escalation() {
+            self.incident.worst = to;
+        }
+        self.incident.told_at = Some(self.scene.now);
+        self.incident.news = News::default();
+    }
+
+    /// Every alert has resolved: over at once, or after a hold-down.
+    fn resolve(self, case: CaseId) -> Step {
+        let after = self.scene.policy.resolve_after;
+        if after.is_zero() {
+            return self.finish(case);
+        }
+        let due = later(self.scene.now, after);
         self.enter(State::Resolving { case, due }).end(Reason::WaitsToResolve(due))
     }
 
-    fn finish(mut self, case: CaseId, policy: &Policy) -> Step {
-        if policy.resolve_action != ResolveAction::None {
-            let note = Note::Resolved { at: self.now, alerts: self.incident.tally.total() };
-            self.act(ActionKind::Comment { note }, false);
+    fn finish(mut self, case: CaseId) -> Step {
+        let at = self.scene.now;
+        let action = self.scene.policy.resolve_action;
+        if action != ResolveAction::None {
+            self.comment(Note::Resolved { at, alerts: self.incident.tally.total() });
         }
-        if policy.resolve_action == ResolveAction::Close {
+        if action == ResolveAction::Close {
             self.act(ActionKind::Close, false);
         }
-        let at = self.now;
-        self.enter(State::Closed { case, at }).end(Reason::Over(policy.resolve_action))
+        self.has_told();
+        self.enter(State::Closed { case, at }).end(Reason::Over(action))
     }
 
-    fn refire(mut self, case: CaseId, policy: &Policy) -> Step {
+    /// Nobody speaks of it any more: its alerts count as resolved, so that a later message is a
+    /// re-fire.
+    fn fall_silent(mut self) -> Self {
+        let now = self.scene.now;
+        let mut quiet = Vec::new();
+        for member in self.incident.members.values() {
+            if member.alert.status == AlertStatus::Firing {
+                let mut member = member.clone();
+                member.alert.status = AlertStatus::Resolved;
+                member.since = now;
+                quiet.push(member);
+            }
+        }
+        for member in quiet {
+            self.members.push(member.alert.fingerprint.clone());
+            self.incident.admit(member);
+        }
+        self.changed = true;
+        self
+    }
+
+    fn end_in_silence(self, case: CaseId) -> Step {
+        let (since, at) = (self.incident.heard_at, self.scene.now);
+        let action = self.scene.policy.stale_action;
+        let mut work = self.fall_silent();
+        if action != ResolveAction::None {
+            work.comment(Note::Silent { since });
+        }
+        if action == ResolveAction::Close {
+            work.act(ActionKind::Close, false);
+        }
+        work.has_told();
+        work.enter(State::Closed { case, at }).end(Reason::Silent(since, action))
+    }
+
+    fn refire(mut self, case: CaseId) -> Step {
         let alerts = self
             .incident
             .members
             .values()
             .filter(|member| member.alert.status == AlertStatus::Firing)
-            .map(|member| member.alert.name().to_owned())
+            .map(|member| member.alert.title())
             .collect();
-        let note = Note::Refired { at: self.now, alerts };
-        self.act(ActionKind::Comment { note }, false);
-        if policy.names_contacts {
+        let note = Note::Refired { at: self.scene.now, alerts, escalated: self.escalation() };
+        self.comment(note);
+        if self.scene.policy.names_contacts {
             self.act(ActionKind::Contacts, false);
         }
-        self.enter(State::Open { case }).end(Reason::Refired)
+        self.has_told();
+        self.enter(State::Open { case, due: None }).end(Reason::Refired)
+    }
+
+    /// When a held or open incident has to be looked at again: at `own`, when its news is due, or
+    /// when its sender has been silent for too long; whichever is earliest.
+    fn due(&self, own: Option<Timestamp>) -> Option<Timestamp> {
+        own.into_iter().chain(self.news_due()).chain(self.stale_at()).min()
     }
 
     fn end(mut self, reason: Reason) -> Step {
         if self.changed {
-            self.incident.updated_at = self.now;
+            self.incident.updated_at = self.scene.now;
+            match self.incident.state.clone() {
+                State::Open { case, .. } => {
+                    let due = self.due(None);
+                    self.incident.state = State::Open { case, due };
+                }
+                State::Held { hold, due } => {
+                    // The restraint's own time stands in the state when it has just been entered.
+                    let own = due.filter(|due| *due > self.scene.now && hold == Hold::Mute);
+                    let due = self.due(own);
+                    self.incident.state = State::Held { hold, due };
+                }
+                _ => {}
+            }
         }
         Step {
             incident: Some(self.incident),
@@ -604,5 +903,7 @@ impl Work {
     }
 }
 
+#[cfg(test)]
+mod policy_tests;
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,13 @@ pub struct Member {
     pub since: Timestamp,
 }
 
+impl Member {
+    /// Whether it fires, as far as is known.
+    pub fn is_firing(&self) -> bool {
+        self.alert.status == AlertStatus::Firing
+    }
+}
+
 /// What a message about an alert means, given what was known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Observation {

@@ -15,8 +15,13 @@ pub mod ids;
 pub mod incident;
 pub mod lifecycle;
 pub mod member;
+pub mod mute;
+pub mod news;
 pub mod pace;
+pub mod policy;
 pub mod retention;
+pub mod schedule;
 pub mod severity;
+pub mod storm;
 #[cfg(test)]
 pub(crate) mod testing;

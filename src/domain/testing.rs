@@ -26,6 +26,7 @@ pub(crate) fn alert(fingerprint: &str) -> AlertBuilder {
         starts_at: Some(T0),
         ends_at: None,
         occurred_at: None,
+        alert_key: None,
         links: Vec::new(),
         group: Labels::new(),
     })
@@ -40,7 +41,6 @@ pub(crate) fn event(fingerprint: &str, occurred: i64) -> AlertBuilder {
 }
 
 impl AlertBuilder {
-    #[expect(dead_code, reason = "for the tests of the layers above")]
     pub(crate) fn label(mut self, name: &str, value: &str) -> Self {
         self.0.labels.insert(name.to_owned(), value.to_owned());
         self
@@ -48,6 +48,16 @@ impl AlertBuilder {
 
     pub(crate) fn annotation(mut self, name: &str, value: &str) -> Self {
         self.0.annotations.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    pub(crate) fn alert_key(mut self, key: &str) -> Self {
+        self.0.alert_key = Some(key.to_owned());
+        self
+    }
+
+    pub(crate) fn group(mut self, name: &str, value: &str) -> Self {
+        self.0.group.insert(name.to_owned(), value.to_owned());
         self
     }
 

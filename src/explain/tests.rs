@@ -117,3 +117,28 @@ fn an_ignored_alert_and_a_resolved_one_that_is_not_known_give_no_case() {
     let verdict = &explanation.alerts[0].verdicts[0];
     assert!(verdict.contains("no incident"), "{verdict}");
 }
+
+#[test]
+fn a_rule_that_is_for_other_times_names_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("rules.yaml");
+    let text = "rules: [{ name: hours, match: [], ignore: true, during: { days: mon-fri, from: '08:00', to: '18:00' } },
+        { name: week, match: [], ignore: true, outside: { days: sat-sun, from: '00:00', to: '24:00' } }]";
+    std::fs::write(&path, text).expect("written");
+    let inputs = crate::config::RuleInputs { files: vec![path], ..Default::default() };
+    let (rules, _) = crate::rules::file::load(&inputs, &|_| None);
+    let (templates, _) = crate::templates::TemplateSet::builder().build();
+    let playbook = Playbook { rules: rules.expect("rules"), templates, limit: None, mute: None };
+    let alert = crate::domain::testing::alert("a").build();
+    // A Saturday.
+    let now = "2026-08-01T10:00:00Z".parse().expect("a time");
+    let answers: Vec<Answer> =
+        super::rules(&playbook, &alert, now).into_iter().map(|story| story.answer).collect();
+    let not_now = |condition: &str| Answer::NotNow {
+        condition: condition.to_owned(),
+        now: "2026-08-01T10:00:00Z".to_owned(),
+    };
+    let expected =
+        [not_now("during mon-fri 08:00-18:00 UTC"), not_now("outside sat,sun 00:00-24:00 UTC")];
+    assert_eq!(answers, expected);
+}

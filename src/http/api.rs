@@ -3,6 +3,9 @@
 //! Everything here is behind [`guard`]. What changes something runs in a task of its own, to its
 //! end, whatever the client does; it is logged with the name of the token, and counted.
 
+mod incidents;
+mod mutes;
+
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -25,7 +28,7 @@ use crate::people::{NotRetried, People};
 use crate::store::{NotRevived, Revival, StoreError};
 use crate::telemetry::metrics::{AdminCall, Metrics};
 
-/// How many actions a list shows unless it is asked for another number.
+/// How many rows a list shows unless it is asked for another number.
 const LIST: u32 = 100;
 /// How many it shows at most.
 const LIST_MAX: u32 = 1000;
@@ -94,6 +97,8 @@ pub fn router(api: Api) -> Router {
     let v1 = Router::new()
         .route("/actions", get(actions).fallback(only_read))
         .route("/actions/{incident}/{seq}/retry", post(retry).fallback(only_post))
+        .merge(incidents::routes())
+        .merge(mutes::routes())
         .route("/vendors", get(vendors).fallback(only_read))
         .route("/vendors/{name}/resume", post(resume).fallback(only_post))
         .fallback(|| async { Refusal::not_found() })

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::daemon_config::RuleInputs;
@@ -11,13 +12,14 @@ use crate::config::decode::{Decode, Field, Located, Section};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::Document;
 use crate::config::interpolate::Lookup;
+use crate::config::limit;
 use crate::config::source_file::{Holds, Place};
 use crate::config::vendor_config::WHEN_NOT_FOUND;
 use crate::domain::catalog::Category;
 use crate::domain::draft::problems::is_address;
 use crate::domain::draft::{ChoiceField, forbidden_fields, required_fields};
-use crate::domain::ids::{RuleName, VendorName};
-use crate::domain::lifecycle::{Policy, ResolveAction};
+use crate::domain::ids::{RuleName, Scope, VendorName};
+use crate::domain::policy::{OpenMode, Policy, ResolveAction};
 use crate::domain::severity::{Rank, SeverityRule};
 
 use super::RuleSet;
@@ -25,20 +27,28 @@ use super::matcher::Matcher;
 use super::rule::{CasePlan, CaseRule, ContactPlan, Rule, TextSource, Then};
 
 /// Keys that say nothing about a rule that ignores.
-const ONLY_FOR_CASES: [&str; 9] = [
+const ONLY_FOR_CASES: [&str; 12] = [
     "identity",
+    "identity_scope",
     "vendor",
     "open",
     "resolve",
     "reopen_within",
     "update",
     "limits",
+    "mute",
     "stale_after",
+    "stale_action",
     "when_not_found",
 ];
 
+const RESOLVE_ACTIONS: [(&str, ResolveAction); 3] = [
+    ("comment", ResolveAction::Comment),
+    ("close", ResolveAction::Close),
+    ("none", ResolveAction::None),
+];
+
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-const INERT: &str = "it will be, without a change to this file";
 
 /// Reads all rule files, in order. There is a rule set only if there is no error.
 pub fn load(inputs: &RuleInputs, env: Lookup<'_>) -> (Option<RuleSet>, Diagnostics) {
@@ -57,7 +67,7 @@ pub fn read_all(inputs: &RuleInputs, env: Lookup<'_>) -> (RuleSet, Diagnostics) 
         rules.extend(found);
         diagnostics.extend(wrong);
     }
-    (RuleSet { rules }, diagnostics)
+    (RuleSet::new(rules), diagnostics)
 }
 
 /// Where each name stands first.
@@ -93,12 +103,16 @@ fn read_rule(mut section: Section<'_>, inputs: &RuleInputs, names: &mut Names) -
         check_name(&section, name, names);
     }
     let matchers = read_matchers(&mut section);
+    let during = section.optional("during");
+    let outside = section.optional("outside");
     let goes_on = section.with_default("continue", false);
     let then = read_then(&mut section, inputs);
     section.finish();
     Some(Rule {
         name: name?.value,
         matchers: matchers?,
+        during,
+        outside,
         then: then?,
         goes_on,
         file: place.file.path().to_owned(),
@@ -181,20 +195,18 @@ fn read_then(section: &mut Section<'_>, inputs: &RuleInputs) -> Option<Then> {
 
 fn read_case_rule(section: &mut Section<'_>, inputs: &RuleInputs) -> Option<CaseRule> {
     let identity = read_identity(section);
+    let identity_scope = read_scope(section, identity.is_some());
     let vendor = read_vendor(section, inputs);
     let billable = vendor.as_ref().is_some_and(|vendor| {
         inputs.vendors.iter().any(|known| known.name == *vendor && known.allow_billable)
     });
     let plan = section.section("case").and_then(|case| read_plan(case, billable));
     let policy = read_policy(section);
-    for key in ["update", "limits", "stale_after"] {
-        section.accept_inert(key, format!("`{key}` is not acted on by this version"), INERT);
-    }
     let when_not_found = section.optional_one_of("when_not_found", &WHEN_NOT_FOUND);
     let plan = plan?;
     let names_contacts = !plan.also_notify.is_empty() || plan.alternate_contact.is_some();
     let policy = Policy { names_contacts, ..policy };
-    Some(CaseRule { identity, vendor: vendor?, plan, policy, when_not_found })
+    Some(CaseRule { identity, identity_scope, vendor: vendor?, plan, policy, when_not_found })
 }
 
 fn read_identity(section: &mut Section<'_>) -> Option<Vec<String>> {
@@ -212,6 +224,19 @@ fn read_identity(section: &mut Section<'_>) -> Option<Vec<String>> {
         }
     }
     Some(labels.into_iter().map(|label| label.value).collect())
+}
+
+fn read_scope(section: &mut Section<'_>, has_identity: bool) -> Option<Scope> {
+    let field = section.field("identity_scope")?;
+    let name: String = field.decode()?;
+    if name.is_empty() {
+        field.error("a scope has a name", "");
+    }
+    if !has_identity {
+        let hint = "add `identity` with the labels that the alerts of all these rules have";
+        field.error("`identity_scope` makes rules share incidents, and each source groups its alerts in its own way", hint);
+    }
+    Some(Scope::new(name))
 }
 
 fn read_vendor(section: &mut Section<'_>, inputs: &RuleInputs) -> Option<VendorName> {
@@ -338,7 +363,12 @@ fn check_email(section: &Section<'_>, text: &TextSource) {
 
 fn read_policy(section: &mut Section<'_>) -> Policy {
     let default = Policy::default();
-    let open_after = section.section("open").and_then(read_open);
+    let (open_after, open_mode) = section.section("open").map(read_open).unwrap_or_default();
+    let (update_every, update_on_annotations) =
+        section.section("update").map(read_update).unwrap_or_default();
+    let limit = section.section("limits").and_then(limit::read);
+    let stale_after = section.optional_within("stale_after", Duration::ZERO..=30 * DAY);
+    let stale_action = section.one_of_or("stale_action", &RESOLVE_ACTIONS, default.stale_action);
     let resolve = section.section("resolve").map(read_resolve).unwrap_or_default();
     let reopen_within = section.within(
         "reopen_within",
@@ -347,34 +377,39 @@ fn read_policy(section: &mut Section<'_>) -> Policy {
     );
     Policy {
         open_after: open_after.unwrap_or(default.open_after),
+        open_mode,
+        update_every: update_every.unwrap_or(default.update_every),
+        update_on_annotations: update_on_annotations.unwrap_or(default.update_on_annotations),
+        stale_after,
+        stale_action,
+        limit,
         resolve_after: resolve.0.unwrap_or(default.resolve_after),
         resolve_action: resolve.1.unwrap_or(default.resolve_action),
         reopen_within,
+        mute: section.optional("mute").map(Arc::new),
         ..default
     }
 }
 
-fn read_open(mut section: Section<'_>) -> Option<Duration> {
+fn read_open(mut section: Section<'_>) -> (Option<Duration>, OpenMode) {
     let after = section.optional_within("after", Duration::ZERO..=14 * DAY);
-    let modes = [("auto", true), ("approve", false), ("shadow", false)];
-    if !section.one_of_or("mode", &modes, true)
-        && let Some(place) = section.value_place("mode")
-    {
-        let hint = "this version opens every case by itself: remove the key, or write `mode: auto`";
-        section.error_at(place, "this mode is not supported by this version", hint);
-    }
+    let modes =
+        [("auto", OpenMode::Auto), ("approve", OpenMode::Approve), ("shadow", OpenMode::Shadow)];
+    let mode = section.one_of_or("mode", &modes, OpenMode::default());
     section.finish();
-    after
+    (after, mode)
+}
+
+fn read_update(mut section: Section<'_>) -> (Option<Duration>, Option<bool>) {
+    let every = section.optional_within("at_most_every", Duration::from_secs(60)..=14 * DAY);
+    let annotations = section.optional("annotations");
+    section.finish();
+    (every, annotations)
 }
 
 fn read_resolve(mut section: Section<'_>) -> (Option<Duration>, Option<ResolveAction>) {
     let after = section.optional_within("after", Duration::ZERO..=14 * DAY);
-    let actions = [
-        ("comment", ResolveAction::Comment),
-        ("close", ResolveAction::Close),
-        ("none", ResolveAction::None),
-    ];
-    let action = section.one_of_or("action", &actions, Policy::default().resolve_action);
+    let action = section.one_of_or("action", &RESOLVE_ACTIONS, Policy::default().resolve_action);
     section.finish();
     (after, Some(action))
 }

@@ -5,6 +5,7 @@
 //! is read as the newer Alertmanager does. What a matcher means is also Alertmanager's: a label
 //! that is absent equals the empty text, and a regular expression has to match the whole value.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 
@@ -154,6 +155,16 @@ impl Matcher {
     /// The text or pattern that it is compared with.
     pub fn value(&self) -> &str {
         &self.value
+    }
+
+    /// The values of the label with which it holds, where they can be listed: exactly these, and
+    /// with the empty one among them also a label that is absent. `None` says nothing.
+    pub fn values(&self) -> Option<BTreeSet<String>> {
+        match self.op {
+            Op::Equal => Some(BTreeSet::from([self.value.clone()])),
+            Op::Regex => regex::literals(&self.value),
+            Op::NotEqual | Op::NotRegex => None,
+        }
     }
 
     /// Whether an alert with these labels is meant. An absent label equals the empty text:

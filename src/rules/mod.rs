@@ -4,41 +4,84 @@
 //! route that works there can be copied here and means the same.
 
 pub mod file;
+mod index;
 pub mod matcher;
 pub mod regex;
 pub mod rule;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
 use crate::domain::alert::Alert;
 use crate::domain::ids::RuleName;
 
-pub use rule::{CasePlan, CaseRule, ContactPlan, Rule, TextSource, Then};
+use index::Index;
+
+pub use rule::{CasePlan, CaseRule, ContactPlan, Mismatch, Rule, TextSource, Then};
 
 /// All rules, in the order of the files and of the rules in them.
 #[derive(Debug, Clone, Default)]
 pub struct RuleSet {
-    /// The rules. Names are unique.
-    pub rules: Vec<Rule>,
+    rules: Vec<Rule>,
+    /// *Invariant:* made of these very rules, which is why nobody can change them.
+    index: Index,
+    /// The place of the first rule of each name.
+    places: HashMap<RuleName, usize>,
 }
 
 impl RuleSet {
-    /// The rules that own an alert, in order: the first that matches and, as long as the last one
+    /// A set of rules in their order. Names are to be unique; of several rules with one name,
+    /// [`Self::get`] finds the first.
+    pub fn new(rules: Vec<Rule>) -> Self {
+        let mut places = HashMap::new();
+        for (place, rule) in rules.iter().enumerate() {
+            places.entry(rule.name.clone()).or_insert(place);
+        }
+        Self { index: Index::new(&rules), rules, places }
+    }
+
+    /// The rules, in order.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The rules that own an alert that is received at `now`, in order: the first that matches and, as long as the last one
     /// found says `continue`, the next that matches. A rule that ignores is among them, so that
     /// whoever asks can tell an ignored alert from one that no rule knows.
-    pub fn route<'a>(&'a self, alert: &Alert) -> Vec<&'a Rule> {
-        let mut owners = Vec::new();
-        for rule in self.rules.iter().filter(|rule| rule.matches(alert)) {
-            owners.push(rule);
-            if !rule.goes_on {
-                break;
-            }
-        }
-        owners
+    ///
+    /// Asks only the rules that can be for the alert; see [`Self::route_by_scan`].
+    pub fn route<'a>(&'a self, alert: &Alert, now: Timestamp) -> Vec<&'a Rule> {
+        let candidates = self.index.candidates(alert);
+        owners(candidates.filter_map(|place| self.rules.get(place)), alert, now)
+    }
+
+    /// As [`Self::route`], by asking every rule. It says what `route` means, and is there for
+    /// whoever compares: tests whether the answer is the same, a benchmark what it costs.
+    pub fn route_by_scan<'a>(&'a self, alert: &Alert, now: Timestamp) -> Vec<&'a Rule> {
+        owners(self.rules.iter(), alert, now)
     }
 
     /// The rule of that name.
     pub fn get(&self, name: &RuleName) -> Option<&Rule> {
-        self.rules.iter().find(|rule| rule.name == *name)
+        self.rules.get(*self.places.get(name)?)
     }
+}
+
+/// The owners of an alert among rules that stand in order.
+fn owners<'a>(
+    rules: impl Iterator<Item = &'a Rule>,
+    alert: &Alert,
+    now: Timestamp,
+) -> Vec<&'a Rule> {
+    let mut owners = Vec::new();
+    for rule in rules.filter(|rule| rule.matches(alert, now)) {
+        owners.push(rule);
+        if !rule.goes_on {
+            break;
+        }
+    }
+    owners
 }

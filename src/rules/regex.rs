@@ -90,6 +90,109 @@ pub fn translate(pattern: &str) -> Result<String, PatternError> {
     .run()
 }
 
+/// The most texts that [`literals`] lists.
+const LITERALS_LIMIT: usize = 256;
+
+/// The texts that a pattern matches, where they are few and can be read off it: `a|b`,
+/// `edge-(eu|us)`, `^www\\.example\\.com$`. `None` says nothing: the pattern may match endlessly many
+/// texts, none, or a few in a way that is not looked into, or not be a pattern at all.
+///
+/// What it lists is exactly what [`compile`] matches, without repetitions and in no order.
+pub fn literals(pattern: &str) -> Option<BTreeSet<String>> {
+    if pattern.len() > PATTERN_LIMIT {
+        return None;
+    }
+    let mut reader = Literals { rest: pattern, depth: 0 };
+    let found = reader.alternation()?;
+    reader.rest.is_empty().then_some(found)
+}
+
+/// Reads the part of the grammar that means a list of texts, and gives up on everything else.
+struct Literals<'p> {
+    rest: &'p str,
+    /// How many groups are open.
+    depth: usize,
+}
+
+impl Literals<'_> {
+    fn eat(&mut self, text: &str) -> bool {
+        match self.rest.strip_prefix(text) {
+            Some(rest) => {
+                self.rest = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn alternation(&mut self) -> Option<BTreeSet<String>> {
+        let mut all = self.sequence()?;
+        while self.eat("|") {
+            all.append(&mut self.sequence()?);
+            if all.len() > LITERALS_LIMIT {
+                return None;
+            }
+        }
+        Some(all)
+    }
+
+    fn sequence(&mut self) -> Option<BTreeSet<String>> {
+        // Patterns are anchored anyway, so an anchor at the very edge says nothing.
+        if self.depth == 0 {
+            self.eat("^");
+        }
+        let mut heads = BTreeSet::from([String::new()]);
+        loop {
+            let mut chars = self.rest.chars();
+            let tails = match chars.next() {
+                None | Some('|' | ')') => return Some(heads),
+                Some('(') => {
+                    self.rest = chars.as_str();
+                    self.group()?
+                }
+                Some('$') if self.depth == 0 => {
+                    self.rest = chars.as_str();
+                    return (self.rest.is_empty() || self.rest.starts_with('|')).then_some(heads);
+                }
+                Some('^' | '$' | '.' | '[' | '*' | '+' | '?' | '{') => return None,
+                Some('\\') => {
+                    let literal = chars.next().filter(char::is_ascii_punctuation)?;
+                    self.rest = chars.as_str();
+                    BTreeSet::from([literal.to_string()])
+                }
+                Some(literal) => {
+                    self.rest = chars.as_str();
+                    BTreeSet::from([literal.to_string()])
+                }
+            };
+            // What follows may repeat the piece that was just read.
+            if self.rest.starts_with(['*', '+', '?', '{'])
+                || heads.len().saturating_mul(tails.len()) > LITERALS_LIMIT
+            {
+                return None;
+            }
+            heads = heads
+                .iter()
+                .flat_map(|head| tails.iter().map(move |tail| format!("{head}{tail}")))
+                .collect();
+        }
+    }
+
+    /// A group whose `(` has been read. Flags change what letters mean, so none are taken.
+    fn group(&mut self) -> Option<BTreeSet<String>> {
+        if self.rest.starts_with('?') && !self.eat("?:") {
+            return None;
+        }
+        self.depth += 1;
+        if self.depth > NESTING_LIMIT {
+            return None;
+        }
+        let found = self.alternation()?;
+        self.depth -= 1;
+        self.eat(")").then_some(found)
+    }
+}
+
 fn engine_error(pattern: &str, error: &::regex::Error) -> PatternError {
     let span = 0..pattern.len();
     match error {
@@ -664,6 +767,55 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_that_is_a_list_of_texts_is_known_as_one() {
+        for (pattern, listed) in [
+            ("a", &["a"][..]),
+            ("", &[""]),
+            ("b|a|b", &["a", "b"]),
+            ("a||é", &["", "a", "é"]),
+            ("edge-(eu|us)", &["edge-eu", "edge-us"]),
+            ("(?:a|b)(c|)", &["a", "ac", "b", "bc"]),
+            ("^a|b$", &["a", "b"]),
+            ("^(a|b)$", &["a", "b"]),
+            (r"www\.example\.com", &["www.example.com"]),
+            (r"a\|b\(\\", &[r"a|b(\"]),
+            ("a}]", &["a}]"]),
+        ] {
+            let expected = listed.iter().map(|text| (*text).to_owned()).collect();
+            assert_eq!(literals(pattern), Some(expected), "{pattern}");
+        }
+        for pattern in [
+            "a.b",
+            "a*",
+            "(a|b)+",
+            "ab?",
+            "a{2}",
+            "a{",
+            "[ab]",
+            r"\d",
+            r"\n",
+            r"\Qa\E",
+            "(?i)a",
+            "(?i:a)",
+            "(?P<n>a)",
+            "a^b",
+            "a$b",
+            "(^a)",
+            "(a$)",
+            "(a",
+            "a)",
+            r"a\",
+            "*",
+            "^*",
+            "$$",
+            "(a|b)(a|b)(a|b)(a|b)(a|b)(a|b)(a|b)(a|b)(a|b)",
+        ] {
+            assert_eq!(literals(pattern), None, "{pattern}");
+        }
+        assert_eq!(literals(&"(".repeat(1000)), None);
+    }
+
+    #[test]
     fn patterns_match_whole_texts() {
         check("a|bc", &["a", "bc"], &["abc", "ab", "xa", "a\n", "", "bcd"]);
         check("", &[""], &["a"]);
@@ -835,6 +987,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_listed_is_what_matches(
+            pattern in r"(a|b|\||\(|\)|\(\?:|\^|\$|\\\.|\.|\?){0,10}",
+            text in "[ab.]{0,4}",
+        ) {
+            if let Some(listed) = literals(&pattern) {
+                let regex = compile(&pattern).unwrap();
+                prop_assert!(listed.iter().all(|literal| regex.is_match(literal)));
+                prop_assert_eq!(regex.is_match(&text), listed.contains(&text), "{:?}", listed);
+            }
+        }
+
         #[test]
         fn arbitrary_patterns_never_panic_and_errors_point_into_them(pattern in ".{0,60}") {
             if let Err(error) = compile(&pattern) {

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+
 use crate::config::source_file::Place;
-use crate::domain::alert::Alert;
+use crate::domain::alert::{Alert, Labels};
 use crate::domain::catalog::Category;
 use crate::domain::draft::ChoiceField;
-use crate::domain::ids::{RuleName, VendorName};
+use crate::domain::ids::{RuleName, Scope, VendorName};
 use crate::domain::lifecycle::Policy;
 use crate::domain::pace::WhenNotFound;
+use crate::domain::schedule::Schedule;
 use crate::domain::severity::SeverityRule;
 
 use super::matcher::Matcher;
@@ -21,6 +24,10 @@ pub struct Rule {
     pub name: RuleName,
     /// All of them must match; none at all match every alert.
     pub matchers: Vec<Matcher>,
+    /// The alert must be received at such a time.
+    pub during: Option<Schedule>,
+    /// The alert must be received at no such time.
+    pub outside: Option<Schedule>,
     /// What becomes of a matching alert.
     pub then: Then,
     /// Whether the rules after it see a matching alert as well (`continue`).
@@ -32,15 +39,32 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Whether an alert is for this rule.
-    pub fn matches(&self, alert: &Alert) -> bool {
-        self.mismatch(alert).is_none()
+    /// Whether an alert that is received at `now` is for this rule.
+    pub fn matches(&self, alert: &Alert, now: Timestamp) -> bool {
+        self.mismatch(alert, now).is_none()
     }
 
-    /// The first matcher that keeps an alert from being for this rule.
-    pub fn mismatch(&self, alert: &Alert) -> Option<&Matcher> {
-        self.matchers.iter().find(|matcher| !matcher.matches(&alert.labels))
+    /// The first condition that keeps an alert that is received at `now` from being for this rule.
+    pub fn mismatch(&self, alert: &Alert, now: Timestamp) -> Option<Mismatch<'_>> {
+        if let Some(matcher) = self.matchers.iter().find(|matcher| !matcher.matches(&alert.labels))
+        {
+            return Some(Mismatch::Matcher(matcher));
+        }
+        let during = self.during.as_ref().filter(|times| !times.contains(now));
+        let outside = self.outside.as_ref().filter(|times| times.contains(now));
+        during.map(Mismatch::During).or(outside.map(Mismatch::Outside))
     }
+}
+
+/// What keeps an alert from being for a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mismatch<'r> {
+    /// This matcher does not hold.
+    Matcher(&'r Matcher),
+    /// The rule is only for these times.
+    During(&'r Schedule),
+    /// The rule is not for these times.
+    Outside(&'r Schedule),
 }
 
 /// What becomes of a matching alert.
@@ -57,6 +81,8 @@ pub enum Then {
 pub struct CaseRule {
     /// The labels that make alerts one incident; `None`: the source's own grouping. Never empty.
     pub identity: Option<Vec<String>>,
+    /// Within which the identity counts; `None`: within the rule.
+    pub identity_scope: Option<Scope>,
     /// Where the case is opened.
     pub vendor: VendorName,
     /// What the case says.
@@ -65,6 +91,22 @@ pub struct CaseRule {
     pub policy: Policy,
     /// What follows when what may have been sent is not found; `None`: what the vendor says.
     pub when_not_found: Option<WhenNotFound>,
+}
+
+impl CaseRule {
+    /// The labels by which an alert's incident is told from others, with their values. An alert
+    /// that has none of them is told by its source's own grouping: it must not be one with every
+    /// other alert that has none.
+    pub fn identity_of(&self, alert: &Alert) -> Labels {
+        let named: Labels = self
+            .identity
+            .iter()
+            .flatten()
+            .map(|name| (name.clone(), alert.identifying(name).to_owned()))
+            .filter(|(_, value)| !value.is_empty())
+            .collect();
+        if named.is_empty() { alert.group.clone() } else { named }
+    }
 }
 
 /// What a case says.

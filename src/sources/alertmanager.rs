@@ -17,6 +17,7 @@ use http::HeaderMap;
 use jiff::Timestamp;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use sha2::{Digest as _, Sha256};
 
 use super::credential::Auth;
 use super::{Received, Source, Unauthentic, Unusable};
@@ -108,9 +109,10 @@ impl Alertmanager {
             }
             None => return Err(not_v4("\"version\" is missing".to_owned())),
         }
-        if payload.group_key.is_none_or(|key| key.0.is_empty()) {
+        let Some(group_key) = payload.group_key.filter(|key| !key.0.is_empty()) else {
             return Err(not_v4("\"groupKey\" is missing".to_owned()));
-        }
+        };
+        let alert_key = hex::encode(Sha256::digest(group_key.0.as_bytes()));
         let Some(Items(items)) = payload.alerts else {
             return Err(not_v4("\"alerts\" is missing".to_owned()));
         };
@@ -129,11 +131,12 @@ impl Alertmanager {
             .into_iter()
             .enumerate()
             .map(|(index, item)| {
-                self.alert(item, &group, external_url.as_deref())
+                self.alert(item, &group, &alert_key, external_url.as_deref())
                     .map_err(|what| what.of_alert(index))
             })
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Received {
+            moves: Vec::new(),
             alerts,
             ids: Vec::new(),
             truncated: payload.truncated_alerts.unwrap_or(0) > 0,
@@ -165,6 +168,7 @@ impl Alertmanager {
         &self,
         item: Item<'_>,
         group: &Labels,
+        alert_key: &str,
         external_url: Option<&str>,
     ) -> Result<Alert, Unusable> {
         let status = match item.status.as_deref() {
@@ -208,6 +212,7 @@ impl Alertmanager {
                 AlertStatus::Resolved => item.ends_at.as_deref().and_then(time),
             },
             occurred_at: None,
+            alert_key: Some(alert_key.to_owned()),
             links,
             group: group.clone(),
         })

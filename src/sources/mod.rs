@@ -60,6 +60,8 @@ pub trait Source: Send + Sync {
 pub struct Received {
     /// The alerts; none if the delivery tells of nothing that Casewright acts on.
     pub alerts: Vec<Alert>,
+    /// Alerts that have not ended, and go on as others.
+    pub moves: Vec<Move>,
     /// What a redelivery of the same news carries again, each with its kind in front
     /// (`webhook:…`, `event:…`). Empty for senders of snapshots, where state is compared instead.
     pub ids: Vec<String>,
@@ -67,6 +69,15 @@ pub struct Received {
     pub truncated: bool,
     /// Why there are no alerts, or what was odd about them.
     pub note: Option<String>,
+}
+
+/// An alert that goes on as another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// The one.
+    pub from: Alert,
+    /// The other, as far as the sender tells of it.
+    pub into: Alert,
 }
 
 /// The sender could not prove who it is. Both are answered `401` with the same words.

@@ -16,7 +16,7 @@ use serde_json::Value;
 use sha2::Sha256;
 use subtle::Choice;
 
-use super::{Received, Source, Unauthentic, Unusable};
+use super::{Move, Received, Source, Unauthentic, Unusable};
 use crate::clock::whole_micros;
 use crate::domain::alert::{Alert, AlertStatus, Labels, Link};
 use crate::domain::ids::{Fingerprint, SourceName};
@@ -105,8 +105,14 @@ impl Source for PagerDuty {
                 return Ok(Received { ids, note: Some(note), ..Received::default() });
             }
             Meaning::Alert(status) => vec![self.alert(event, kind, status)?],
+            Meaning::Move { note, into } => {
+                let from = self.alert(event, kind, AlertStatus::Firing)?;
+                let into = into.map(|target| self.target(event, kind, target)).transpose()?;
+                let moves = into.map(|into| Move { from, into }).into_iter().collect();
+                return Ok(Received { moves, ids, note: Some(note), ..Received::default() });
+            }
         };
-        Ok(Received { alerts, ids, truncated: false, note: None })
+        Ok(Received { alerts, ids, ..Received::default() })
     }
 
     fn credential_hint(&self) -> &'static str {
@@ -120,15 +126,22 @@ impl Source for PagerDuty {
 }
 
 /// What an event means to us.
-enum Meaning {
+enum Meaning<'a> {
     /// The incident fires, or has ended.
     Alert(AlertStatus),
+    /// It goes on as another incident, of which a reference is told.
+    Move {
+        /// In words.
+        note: String,
+        /// The other, if it can be told which.
+        into: Option<&'a Value>,
+    },
     /// It changes nothing about the incident's state; the text says why.
     Nothing(String),
 }
 
 /// Maps an event's type, and the incident's status in it, to what it means.
-fn meaning(kind: &str, event: &Value) -> Result<Meaning, Unusable> {
+fn meaning<'a>(kind: &str, event: &'a Value) -> Result<Meaning<'a>, Unusable> {
     let data = event.get("data").unwrap_or(&Value::Null);
     let status = text(data, "status").unwrap_or_default();
     let meaning = match kind {
@@ -172,7 +185,10 @@ fn meaning(kind: &str, event: &Value) -> Result<Meaning, Unusable> {
         "incident.resolved" => match merged_into(data) {
             // A merge is not an end: the problem goes on as another incident. Looked at before
             // anything else, because the agent of a merge is the person who merged.
-            Some(target) => Meaning::Nothing(format!("merged into {target}")),
+            Some(into) => {
+                let name = into.and_then(|into| text(into, "id")).unwrap_or("another incident");
+                Meaning::Move { note: format!("merged into {name}"), into }
+            }
             None => Meaning::Alert(AlertStatus::Resolved),
         },
         "pagey.ping" => Meaning::Nothing("a ping: the subscription works".to_owned()),
@@ -250,6 +266,8 @@ impl PagerDuty {
             starts_at,
             ends_at: (status == AlertStatus::Resolved).then_some(occurred_at).flatten(),
             occurred_at,
+            // Incidents with several alerts have none; it is then in the alerts, which are not told.
+            alert_key: text(data, "incident_key").filter(|key| !key.is_empty()).map(str::to_owned),
             links: url
                 .map(|url| Link { name: "incident".to_owned(), url: url.to_owned() })
                 .into_iter()
@@ -258,6 +276,36 @@ impl PagerDuty {
                 ("source".to_owned(), self.name.as_str().to_owned()),
                 ("incident".to_owned(), id.to_owned()),
             ]),
+        })
+    }
+}
+
+impl PagerDuty {
+    /// What is known of the incident that the event's incident was merged into: who it is. The rest
+    /// is as that of the event's, because it stands for the same problem from now on.
+    fn target(&self, event: &Value, kind: &str, reference: &Value) -> Result<Alert, Unusable> {
+        let merged = self.alert(event, kind, AlertStatus::Firing)?;
+        let id = incident_id_of(reference).unwrap_or_default();
+        let (mut labels, mut annotations) = (merged.labels.clone(), merged.annotations.clone());
+        labels.remove("status");
+        annotations.remove("number");
+        let title = text(reference, "summary").unwrap_or(id);
+        annotations.insert(
+            "title".to_owned(),
+            format!("{title}, into which {} was merged", merged.name()),
+        );
+        let url = text(reference, "html_url");
+        match url {
+            Some(url) => annotations.insert("url".to_owned(), url.to_owned()),
+            None => annotations.remove("url"),
+        };
+        let links = url.map(|url| Link { name: "incident".to_owned(), url: url.to_owned() });
+        Ok(Alert {
+            fingerprint: Fingerprint::new(id),
+            labels,
+            annotations,
+            links: links.into_iter().collect(),
+            ..merged
         })
     }
 }
@@ -272,19 +320,18 @@ fn incident_id(data: &Value) -> Result<&str, Unusable> {
             )));
         }
     }
-    text(data, "id")
-        .filter(|id| !id.is_empty() && id.len() <= ID_LIMIT)
-        .ok_or_else(|| unusable("the incident has no usable \"id\"".to_owned()))
+    incident_id_of(data).ok_or_else(|| unusable("the incident has no usable \"id\"".to_owned()))
 }
 
-/// The incident that this one was merged into, if that is why it is resolved.
-fn merged_into(data: &Value) -> Option<String> {
+fn incident_id_of(data: &Value) -> Option<&str> {
+    text(data, "id").filter(|id| !id.is_empty() && id.len() <= ID_LIMIT)
+}
+
+/// The reference of the incident that this one was merged into, if that is why it is resolved.
+fn merged_into(data: &Value) -> Option<Option<&Value>> {
     let reason = data.get("resolve_reason")?;
-    if text(reason, "type") != Some("merge_resolve_reason") {
-        return None;
-    }
-    let target = reason.get("incident").and_then(|incident| text(incident, "id"));
-    Some(target.unwrap_or("another incident").to_owned())
+    (text(reason, "type") == Some("merge_resolve_reason"))
+        .then(|| reason.get("incident").filter(|incident| incident_id_of(incident).is_some()))
 }
 
 /// The incident's teams, joined with commas.

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use self::admission::Admission;
 use crate::domain::action::ActionKind;
+use crate::domain::alert::Alert;
 use crate::domain::gate::Gate;
 use crate::domain::ids::{
     ActionId, DeliveryId, Fingerprint, IncidentId, IncidentKey, InstallationId, RuleName,
@@ -25,8 +26,10 @@ use crate::domain::ids::{
 };
 use crate::domain::incident::Incident;
 use crate::domain::lifecycle::Step;
+use crate::domain::mute::Mute;
 use crate::domain::retention::Retention;
 use crate::domain::severity::Rank;
+use crate::domain::storm::Usage;
 
 /// Why the store could not do what it was asked. In every case nothing was changed, or the caller
 /// must behave as if it did not know.
@@ -141,9 +144,11 @@ pub struct Intake {
     pub delivery: Delivery,
     /// What the decision wants to see.
     pub wanted: Vec<Wanted>,
-    /// Alerts of the delivery that have ended. The incidents whose firing members they are, are
-    /// wanted as well: rules may have led there by labels that the alerts no longer have.
-    pub ended: Vec<Fingerprint>,
+    /// The incidents whose firing members these alerts are, are wanted as well: rules may have led
+    /// there by labels that the alerts no longer have.
+    pub followed: Followed,
+    /// After which time openings count for the case budgets.
+    pub budget_since: Timestamp,
     /// Decides; pure, may be called more than once, sees the newest generation of each key. If it
     /// panics, this delivery is refused and no other.
     pub decide: Arc<dyn Fn(&Known) -> Decision + Send + Sync>,
@@ -159,9 +164,62 @@ pub struct Wanted {
     pub members: Vec<Fingerprint>,
 }
 
-/// The newest generation of each incident that was asked for and exists, with at least those of
-/// its members that were asked for and exist.
-pub type Known = HashMap<IncidentKey, Incident>;
+/// Alerts whose incidents are wanted, whichever those are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Followed {
+    /// These in any case.
+    pub always: Vec<Fingerprint>,
+    /// These only if they are firing members of no incident that is [`Wanted`]. Most are, because
+    /// most of what senders say are repeats, and then there is nothing to be looked for.
+    pub strangers: Vec<Fingerprint>,
+}
+
+/// What a decision about a delivery knows.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    incidents: HashMap<IncidentKey, Incident>,
+    /// Where an alert fires, or did: the incidents tell.
+    firing: HashMap<Fingerprint, Vec<IncidentKey>>,
+    /// What was opened lately, and what waits. Empty as long as no decision asks for an opening:
+    /// most do not, so it is read, and the decision made anew, only when one does.
+    pub usage: Usage,
+}
+
+impl Known {
+    /// The newest generation of an incident that was asked for and exists, with at least those of
+    /// its members that were asked for and exist.
+    pub fn get(&self, key: &IncidentKey) -> Option<&Incident> {
+        self.incidents.get(key)
+    }
+
+    /// Notes the newest generation of an incident, as it stands now.
+    pub fn note(&mut self, incident: Incident) {
+        let firing = incident.members.values().filter(|member| member.is_firing());
+        for member in firing {
+            let homes = self.firing.entry(member.alert.fingerprint.clone()).or_default();
+            if !homes.contains(&incident.key) {
+                homes.push(incident.key.clone());
+            }
+        }
+        self.incidents.insert(incident.key.clone(), incident);
+    }
+
+    /// The incidents of which an alert is a firing member, in the order of their keys, and how bad
+    /// it is for each.
+    pub fn homes(&self, alert: &Alert) -> Vec<(&Incident, Rank)> {
+        let keys = self.firing.get(&alert.fingerprint).into_iter().flatten();
+        let mut homes: Vec<(&Incident, Rank)> = keys
+            .filter_map(|key| {
+                let incident = self.incidents.get(key)?;
+                let member = incident.members.get(&alert.fingerprint)?;
+                let fires = member.is_firing() && member.alert.source == alert.source;
+                fires.then_some((incident, member.rank))
+            })
+            .collect();
+        homes.sort_by(|(one, _), (other, _)| one.key.cmp(&other.key));
+        homes
+    }
+}
 
 /// What a decision changes.
 #[derive(Debug, Clone)]
@@ -405,6 +463,46 @@ pub struct Settlement {
 /// Decides about one incident as the store has it in that moment.
 pub type StepFn = Arc<dyn Fn(&Incident) -> Step + Send + Sync>;
 
+/// As [`StepFn`], knowing also what was opened lately.
+pub type BudgetedFn = Arc<dyn Fn(&Incident, &Usage) -> Step + Send + Sync>;
+
+/// One line of the record of what was decided about an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Decided {
+    /// When.
+    pub at: Timestamp,
+    /// What brought it about: the id of a delivery, or [`cause`].
+    pub cause: String,
+    /// The state that it led to.
+    pub state: String,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// What brings a decision about, beside deliveries.
+pub mod cause {
+    /// A time has come.
+    pub const TIMER: &str = "timer";
+    /// An action has ended.
+    pub const OUTCOME: &str = "outcome";
+    /// A person wants it so.
+    pub const PERSON: &str = "person";
+
+    /// That person, by the name of the token.
+    pub fn person(who: &str) -> String {
+        format!("{PERSON} {who}")
+    }
+}
+
+/// Which incidents a list shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sought {
+    /// Only those in this state.
+    pub state: Option<&'static str>,
+    /// Only those of this rule.
+    pub rule: Option<RuleName>,
+}
+
 /// An attempt as the store has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
@@ -452,6 +550,8 @@ pub struct DeliveryRecord {
 pub struct Census {
     /// Incidents by state.
     pub incidents: HashMap<String, u64>,
+    /// Held incidents by what holds them.
+    pub held: HashMap<String, u64>,
     /// Actions by kind and state; without dead open actions in whose place another came.
     pub actions: HashMap<(String, String), u64>,
     /// Unfinished actions by vendor.
@@ -484,6 +584,8 @@ pub struct Pruned {
     pub actions: u64,
     /// Member alerts.
     pub members: u64,
+    /// Lines of the record of decisions.
+    pub decisions: u64,
     /// Incidents of which a newer generation exists.
     pub incidents: u64,
     /// Whether another run would find more to do now.
@@ -492,13 +594,14 @@ pub struct Pruned {
 
 impl Pruned {
     /// The tables, with how many of their rows are gone.
-    pub const fn tables(&self) -> [(&'static str, u64); 6] {
+    pub const fn tables(&self) -> [(&'static str, u64); 7] {
         [
             ("deliveries", self.deliveries),
             ("delivery_ids", self.delivery_ids),
             ("attempts", self.attempts),
             ("actions", self.actions),
             ("members", self.members),
+            ("decisions", self.decisions),
             ("incidents", self.incidents),
         ]
     }
@@ -524,8 +627,32 @@ pub trait Store: Send + Sync {
         limit: u32,
     ) -> Result<Vec<IncidentId>, StoreError>;
 
-    /// Decides about one incident and keeps the result. `None` if it does not exist.
-    async fn advance(&self, id: &IncidentId, decide: StepFn) -> Result<Option<Step>, StoreError>;
+    /// Decides about one incident and keeps the result, for a [`cause`]. `None` if it does not
+    /// exist. The decision is told what was opened after `budget_since`, what waits and what is muted.
+    async fn advance(
+        &self,
+        id: &IncidentId,
+        cause: &str,
+        budget_since: Timestamp,
+        decide: BudgetedFn,
+    ) -> Result<Option<Step>, StoreError>;
+
+    /// What waits for the case budget: the worst and oldest of each rule, at most `limit` of one
+    /// rule, in the order in which they are to be let go.
+    async fn over_budget(&self, limit: u32) -> Result<Vec<IncidentId>, StoreError>;
+
+    /// Remembers that a rule, or everything, is muted.
+    async fn mute(&self, mute: &Mute) -> Result<(), StoreError>;
+
+    /// Ends a mute before its time, and has what was held looked at again. Whether there was one.
+    async fn unmute(&self, id: &str, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// The mutes that count at `now`, the one that ends first first.
+    async fn mutes(&self, now: Timestamp) -> Result<Vec<Mute>, StoreError>;
+
+    /// Has every incident that is held for another reason than the budget looked at again: other
+    /// rules count now.
+    async fn review_held(&self, now: Timestamp) -> Result<(), StoreError>;
 
     /// Leases due actions until `now + lease`.
     ///
@@ -547,6 +674,13 @@ pub trait Store: Send + Sync {
     /// Puts off every look that is waited for, and the window that it belongs to, by `step`: the
     /// clock was set forward so far.
     async fn postpone_looks(&self, step: Duration) -> Result<(), StoreError>;
+
+    /// Counts a time in which no sender could be heard (nobody listened, or the clock was set
+    /// forward) as no silence of any incident, up to `now`.
+    async fn forgive_silence(&self, deaf: Duration, now: Timestamp) -> Result<(), StoreError>;
+
+    /// When the newest delivery came in.
+    async fn last_heard(&self) -> Result<Option<Timestamp>, StoreError>;
 
     /// Records the result of working on an action, and what follows for its incident, in one
     /// transaction. Ends the lease.
@@ -587,6 +721,24 @@ pub trait Store: Send + Sync {
 
     /// The newest incidents, newest first.
     async fn incidents(&self, limit: u32) -> Result<Vec<Incident>, StoreError>;
+
+    /// The newest incidents of a kind, newest first, without their members.
+    async fn seek(&self, sought: &Sought, limit: u32) -> Result<Vec<Incident>, StoreError>;
+
+    /// The newest incidents that something is about, newest first, without their members: an
+    /// incident's id or the beginning of one, the number of a case, the delivery that began it, a
+    /// rule's name, an alert's fingerprint or name.
+    async fn about(&self, what: &str, limit: u32) -> Result<Vec<Incident>, StoreError>;
+
+    /// The newest deliveries with an id, or with an alert of a fingerprint or name; newest first.
+    async fn deliveries_about(
+        &self,
+        what: &str,
+        limit: u32,
+    ) -> Result<Vec<DeliveryRecord>, StoreError>;
+
+    /// The record of what was decided about an incident, oldest first.
+    async fn decisions(&self, incident: &IncidentId) -> Result<Vec<Decided>, StoreError>;
 
     /// An incident's actions, in order.
     async fn actions(&self, incident: &IncidentId) -> Result<Vec<Action>, StoreError>;

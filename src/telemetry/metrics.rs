@@ -90,6 +90,14 @@ pub enum AdminCall {
     Resume,
     /// That the files are read anew.
     Reload,
+    /// That the case of an incident is opened.
+    Approve,
+    /// That no case of an incident is opened.
+    Reject,
+    /// That nothing is opened for some time.
+    Mute,
+    /// That a mute ends.
+    Unmute,
 }
 
 impl AdminCall {
@@ -101,6 +109,10 @@ impl AdminCall {
             Self::RetrySend => "retry_send",
             Self::Resume => "resume",
             Self::Reload => "reload",
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+            Self::Mute => "mute",
+            Self::Unmute => "unmute",
         }
     }
 }
@@ -132,6 +144,8 @@ impl AlertResult {
 pub struct Snapshot {
     /// How many incidents are in each state.
     pub incidents: Vec<(&'static str, u64)>,
+    /// How many held incidents there are of each hold.
+    pub held: Vec<(&'static str, u64)>,
     /// How many actions of each kind are in each state: `(kind, state, count)`.
     pub actions: Vec<(&'static str, &'static str, u64)>,
     /// How many actions are waiting or under way.
@@ -186,6 +200,11 @@ struct KindState {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct State {
     state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HoldName {
+    hold: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -245,6 +264,7 @@ pub struct Metrics {
     reload_successful: Gauge,
     reloaded_at: Gauge<f64, std::sync::atomic::AtomicU64>,
     incidents: Family<State, Gauge>,
+    held: Family<HoldName, Gauge>,
     actions: Family<KindState, Gauge>,
     outbox_depth: Gauge<f64, std::sync::atomic::AtomicU64>,
     outbox_oldest: Gauge<f64, std::sync::atomic::AtomicU64>,
@@ -287,6 +307,7 @@ impl Metrics {
             reload_successful: Gauge::default(),
             reloaded_at: Gauge::default(),
             incidents: Family::default(),
+            held: Family::default(),
             actions: Family::default(),
             outbox_depth: Gauge::default(),
             outbox_oldest: Gauge::default(),
@@ -312,6 +333,11 @@ impl Metrics {
             metrics.alerts.clone(),
         );
         registry.register("incidents", "Incidents, by state", metrics.incidents.clone());
+        registry.register(
+            "incidents_held",
+            "Incidents that fire and may not have their case yet, by what holds them",
+            metrics.held.clone(),
+        );
         registry.register(
             "actions",
             "Attempts of actions at a vendor, by outcome",
@@ -475,6 +501,7 @@ impl Metrics {
         // see half a snapshot. A panic elsewhere cannot have left it half-changed for us.
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         self.incidents.clear();
+        self.held.clear();
         self.actions.clear();
         self.vendor_states.clear();
         self.vendor_skew.clear();
@@ -483,6 +510,9 @@ impl Metrics {
         if let Some(snapshot) = snapshot {
             for (state, count) in &snapshot.incidents {
                 self.incidents.get_or_create(&State { state }).set(signed(*count));
+            }
+            for (hold, count) in &snapshot.held {
+                self.held.get_or_create(&HoldName { hold }).set(signed(*count));
             }
             for (kind, state, count) in &snapshot.actions {
                 self.actions.get_or_create(&KindState { kind, state }).set(signed(*count));
@@ -541,6 +571,7 @@ mod tests {
         let text = metrics
             .encode(Some(&Snapshot {
                 incidents: vec![("open", 4)],
+                held: vec![("budget", 2)],
                 actions: vec![("open", "due", 2)],
                 outbox_depth: 2,
                 outbox_oldest: Duration::from_millis(1500),
@@ -556,6 +587,7 @@ mod tests {
             r#"casewright_deliveries_rejected_total{source="pd",reason="wrong_credential"} 1"#,
             r#"casewright_alerts_total{source="am",result="matched"} 3"#,
             r#"casewright_incidents{state="open"} 4"#,
+            r#"casewright_incidents_held{hold="budget"} 2"#,
             r#"casewright_actions_total{kind="open",outcome="created"} 1"#,
             r#"casewright_outbox_actions{kind="open",state="due"} 2"#,
             r#"casewright_attempt_duration_seconds_bucket{le="0.5",vendor="akamai",operation="open"} 1"#,

@@ -90,7 +90,7 @@ impl RenderContext {
                 "alerts_total": members.len(),
                 "alerts_left_out": members.len().saturating_sub(limits::ALERTS),
             },
-            "rule": plain(incident.key.rule.as_str()),
+            "rule": plain(incident.rule.as_str()),
             "source": plain(origin.source.as_str()),
             "now": time(Some(now)),
         })))

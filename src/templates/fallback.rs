@@ -31,7 +31,7 @@ pub fn subject(incident: &Incident) -> String {
     let count = incident.members.len();
     let more = if count > 1 { format!(" ({count} alerts)") } else { String::new() };
     let name = one_line(incident.origin.name());
-    let rule = one_line(incident.key.rule.as_str());
+    let rule = one_line(incident.rule.as_str());
     truncate(&format!("{name}{more}, rule {rule}"), SUBJECT)
 }
 
@@ -47,7 +47,7 @@ pub fn description(incident: &Incident, problem: &RenderProblem, now: Timestamp)
     );
     out.push('\n');
     let mut facts = vec![
-        ("Rule", one_line(incident.key.rule.as_str())),
+        ("Rule", one_line(incident.rule.as_str())),
         ("Source", one_line(origin.source.as_str())),
         ("Severity rank", format!("{} (1 is worst)", incident.rank)),
         ("Firing since", origin.starts_at.map_or("unknown".to_owned(), rfc3339)),

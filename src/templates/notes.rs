@@ -4,8 +4,15 @@
 //! The token that makes a comment findable again is not part of these texts; whoever sends them
 //! appends it.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
 use crate::domain::action::Note;
+use crate::domain::ids::Fingerprint;
 use crate::domain::incident::Incident;
+use crate::domain::news::News;
+use crate::domain::severity::Rank;
 
 use super::context::rfc3339;
 use super::text::{one_line, truncate};
@@ -31,21 +38,20 @@ pub fn comment(note: &Note) -> String {
                 rfc3339(*at)
             )
         }
-        Note::Refired { at, alerts } => {
+        Note::Update { at, news, escalated, firing } => update(*at, news, *escalated, *firing),
+        Note::Silent { since } => format!(
+            "Our monitoring has not reported this problem since {}, and has not reported its end \
+             either. We take it to be over. If it is still seen, we will write here or open a new case \
+             that names this one.\n\nThis comment was written automatically.",
+            rfc3339(*since)
+        ),
+        Note::Refired { at, alerts, escalated } => {
             let mut text = format!(
                 "The problem is back: our monitoring has seen it again at {}.",
                 rfc3339(*at)
             );
-            if !alerts.is_empty() {
-                text.push_str("\n\nFiring now:");
-            }
-            for name in alerts.iter().take(NAMES) {
-                text.push_str("\n- ");
-                text.push_str(&truncate(&one_line(name), NAME));
-            }
-            if alerts.len() > NAMES {
-                text.push_str(&format!("\nand {} more", alerts.len() - NAMES));
-            }
+            text.push_str(&worse(*escalated));
+            list(&mut text, "Firing now", alerts.iter().map(String::as_str));
             text.push_str(
                 "\n\nPlease go on with this case. This comment was written automatically.",
             );
@@ -55,6 +61,51 @@ pub fn comment(note: &Note) -> String {
             "This case was opened twice by mistake. Please go on with case {of}, which is about the \
              same problem, and close this one.\n\nThis comment was written automatically."
         ),
+    }
+}
+
+/// What has changed since the case was last told.
+fn update(at: Timestamp, news: &News, escalated: Option<(Rank, Rank)>, firing: u32) -> String {
+    let alerts = if firing == 1 { "alert fires" } else { "alerts fire" };
+    let mut text = format!("Update of {}: {firing} {alerts} now.{}", rfc3339(at), worse(escalated));
+    let names = |names: &'_ BTreeMap<Fingerprint, String>| -> Vec<String> {
+        names.values().cloned().collect()
+    };
+    let (fired, resolved, changed) =
+        (names(&news.fired), names(&news.resolved), names(&news.changed));
+    list(&mut text, "New", fired.iter().map(String::as_str));
+    list(&mut text, "Resolved", resolved.iter().map(String::as_str));
+    list(&mut text, "Changed", changed.iter().map(String::as_str));
+    if news.more > 0 {
+        text.push_str(&format!("\n\nNew or resolved besides: {}", news.more));
+    }
+    text.push_str("\n\nThis comment was written automatically.");
+    text
+}
+
+/// What is asked for in words, because the vendor lets nobody change the severity of a case.
+fn worse(escalated: Option<(Rank, Rank)>) -> String {
+    escalated.map_or_else(String::new, |(from, to)| {
+        format!(
+            "\n\nThe problem is more severe than this case says: on our scale, on which 1 is the \
+             worst, it has gone from {from} to {to}. Please raise the severity of this case accordingly."
+        )
+    })
+}
+
+fn list<'a>(text: &mut String, title: &str, names: impl ExactSizeIterator<Item = &'a str>) {
+    let count = names.len();
+    if count == 0 {
+        return;
+    }
+    text.push_str(&format!("\n\n{title}:"));
+    for name in names.take(NAMES) {
+        text.push_str("\n- ");
+        text.push_str(&truncate(&one_line(name), NAME));
+    }
+    let more = count.saturating_sub(NAMES);
+    if more > 0 {
+        text.push_str(&format!("\nand {more} more"));
     }
 }
 
@@ -95,7 +146,7 @@ mod tests {
     fn refired() {
         let at = "2026-08-01T10:00:00Z".parse().unwrap();
         let alerts = vec!["EdgeHigh5xxRatio".to_owned(), "bad\x1b\nname".to_owned()];
-        insta::assert_snapshot!(comment(&Note::Refired { at, alerts }), @r#"
+        insta::assert_snapshot!(comment(&Note::Refired { at, alerts, escalated: None }), @r#"
         The problem is back: our monitoring has seen it again at 2026-08-01T10:00:00Z.
 
         Firing now:
@@ -104,7 +155,9 @@ mod tests {
 
         Please go on with this case. This comment was written automatically.
         "#);
-        let many = |count| comment(&Note::Refired { at, alerts: vec!["A".to_owned(); count] });
+        let many = |count| {
+            comment(&Note::Refired { at, alerts: vec!["A".to_owned(); count], escalated: None })
+        };
         assert!(!many(NAMES).contains("more"));
         assert!(many(NAMES + 1).contains("and 1 more"));
         assert!(!many(0).contains("Firing now"));

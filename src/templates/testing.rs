@@ -8,6 +8,7 @@ use crate::domain::alert::{Alert, AlertStatus, Labels, Link};
 use crate::domain::ids::{CaseId, Identity, IncidentId, IncidentKey, InstallationId};
 use crate::domain::incident::{Incident, State, Tally};
 use crate::domain::member::Member;
+use crate::domain::news::News;
 use crate::domain::severity::Rank;
 
 pub(super) fn now() -> Timestamp {
@@ -39,6 +40,7 @@ pub(super) fn alert(fingerprint: &str, extra: &[(&str, &str)]) -> Alert {
         starts_at: Some("2026-08-01T09:50:00Z".parse().unwrap()),
         ends_at: None,
         occurred_at: None,
+        alert_key: None,
         links: vec![
             Link { name: "generator".into(), url: "http://prometheus.example/graph?g0".into() },
             Link { name: "runbook".into(), url: "http://wiki.example/edge-5xx".into() },
@@ -53,7 +55,7 @@ fn member(alert: Alert) -> Member {
 
 pub(super) fn incident() -> Incident {
     let key = IncidentKey {
-        rule: "edge-5xx".into(),
+        scope: "edge-5xx".into(),
         identity: Identity::of(&labels(&[("alertname", "EdgeHigh5xxRatio")])),
     };
     let origin = alert("00000000000000aa", &[]);
@@ -66,10 +68,12 @@ pub(super) fn incident() -> Incident {
     let mut incident = Incident {
         id: IncidentId::derive(&InstallationId::new("test"), &key, 2),
         key,
+        rule: "edge-5xx".into(),
         generation: 2,
         previous_case: Some(CaseId::new("F-CS-1234567")),
         vendor: "akamai".into(),
         rank: Rank::WORST,
+        worst: Rank::WORST,
         state: State::Opening { seq: 1 },
         members: BTreeMap::new(),
         tally: Tally::default(),
@@ -77,6 +81,9 @@ pub(super) fn incident() -> Incident {
         delivery: "d-1".into(),
         created_at: "2026-08-01T09:51:00Z".parse().unwrap(),
         updated_at: "2026-08-01T09:59:00Z".parse().unwrap(),
+        heard_at: "2026-08-01T09:59:00Z".parse().unwrap(),
+        told_at: None,
+        news: News::default(),
         last_seq: 1,
     };
     for alert in [origin, second, third] {

@@ -121,7 +121,7 @@ async fn remembers(store: &SqliteStore, acks: &[Ack]) -> Result<(), String> {
             Ack::Opened { about, case } => {
                 let Some(incident) = incident(about) else { return lost("no incident") };
                 let known = match &incident.state {
-                    State::Open { case }
+                    State::Open { case, .. }
                     | State::Resolving { case, .. }
                     | State::Closed { case, .. } => Some(case.as_str()),
                     _ => None,

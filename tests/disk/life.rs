@@ -273,7 +273,7 @@ fn settled(case: Option<&str>, now: i64) -> Settlement {
         message: "done".to_owned(),
         decide: opened.map(|opened| -> StepFn {
             Arc::new(move |incident| {
-                step(Some(incident), &Event::CaseOpened(&opened), &closing(), at(now))
+                step(Some(incident), &Event::CaseOpened(&opened), &closing(), None, at(now))
             })
         }),
     }

@@ -312,7 +312,7 @@ async fn check_store(files: &Files, cases: &[Case]) -> i64 {
         .expect("incidents")
         .into_iter()
         .map(|incident| match incident.state {
-            State::Open { case } | State::Closed { case, .. } => case.as_str().to_owned(),
+            State::Open { case, .. } | State::Closed { case, .. } => case.as_str().to_owned(),
             other => panic!("{} is {other:?}", incident.id),
         })
         .collect();

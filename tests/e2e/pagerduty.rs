@@ -79,6 +79,7 @@ async fn reopened_it_goes_on_with_its_case() {
     house.hears_event(&triggered()).await;
     house.settled().await;
     house.hears_event(&resolved()).await;
+    house.settled().await;
     house.hears_event(&Event::fixture("20-reopened.json")).await;
     let case = house.only_case().await;
     assert_eq!(case.comments.len(), 3, "the end, the request, the return: {case:#?}");
@@ -90,9 +91,54 @@ async fn a_merged_incident_has_not_resolved() {
     let house = House::open().await;
     house.hears_event(&triggered()).await;
     house.settled().await;
-    assert_eq!(house.hears_event(&merged()).await.fate, "noted");
+    assert_eq!(house.hears_event(&merged()).await.fate, "accepted");
     assert_untouched(&house.only_case().await);
-    assert_eq!(house.only_incident().await.state.name(), "open");
+    let incident = house.only_incident().await;
+    assert_eq!(incident.state.name(), "open");
+    let firing: Vec<&str> = incident
+        .members
+        .values()
+        .filter(|member| member.is_firing())
+        .map(|member| member.alert.fingerprint.as_str())
+        .collect();
+    assert_eq!(firing, ["Q1EDGE5XXMAIN1"], "the other one goes on for it");
+
+    // What is heard of the other one belongs to the same case, until it ends.
+    house.hears_event(&triggered().about("Q1EDGE5XXMAIN1").webhook_id("w-2").event_id("e-2")).await;
+    assert_untouched(&house.only_case().await);
+    house.hears_event(&resolved().about("Q1EDGE5XXMAIN1")).await;
+    assert_ended_once(&house.only_case().await);
+}
+
+#[tokio::test]
+async fn an_incident_whose_labels_lead_to_another_rule_keeps_its_case() {
+    let house = House::prepared("400ms", |files| {
+        let severe = "rules:
+  - name: severe
+    match: ['source = \"pagerduty\"', 'priority = \"P1\"']
+    case:
+      account: A-CCT7890
+      category: TECHNICAL
+      product: Ion Premier
+      problem: Alerts
+      severity: 1
+      subject: severe
+      description: severe
+";
+        std::fs::write(files.path("rules/05-severe.yaml"), severe).expect("a rule file");
+    })
+    .await;
+    house.hears_event(&triggered()).await;
+    house.settled().await;
+    let raised = Event::fixture("08-priority-updated.json").about("Q1EDGE5XXVOD01");
+    house.hears_event(&raised).await;
+    let case = house.only_case().await;
+    let [comment] = case.comments.as_slice() else { panic!("{case:#?}") };
+    assert!(comment.comment.contains("it has gone from 2 to 1"), "{comment:#?}");
+    assert_eq!(house.only_incident().await.rule.as_str(), "pagerduty-video");
+    house.hears_event(&resolved()).await;
+    assert_eq!(house.settled().await.len(), 1);
+    assert_eq!(house.only_incident().await.state.name(), "closed");
 }
 
 #[tokio::test]

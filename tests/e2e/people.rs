@@ -211,7 +211,7 @@ async fn what_cannot_be_done_is_said_with_what_to_do() {
 }
 
 /// Asks the admin listener for something.
-async fn ask(
+pub(crate) async fn ask(
     house: &House,
     method: Method,
     path: &str,

@@ -60,6 +60,24 @@ async fn firing_again_soon_it_goes_on_with_its_case() {
 }
 
 #[tokio::test]
+async fn closure_is_not_requested_any_more_of_what_fires_again() {
+    let house = House::open().await;
+    house.hears(edge("shop")).await;
+    house.settled().await;
+    house.faults([Fault::new(Kind::Down, On::Any)]);
+    house.hears(edge("shop").resolved()).await;
+    house.clock.advance(Duration::from_secs(60 * 60));
+    house.hears(edge("shop").resolved().again()).await;
+    house.no_faults();
+    house.clock.advance(Duration::from_secs(60 * 60));
+    let case = house.only_case().await;
+    assert_eq!(comments(&case, "The problem is back"), 1, "{case:#?}");
+    assert_eq!(case.closure_requests.len(), 0, "{case:#?}");
+    let said = house.action_says("its incident fires again, so closure is not requested").await;
+    assert_eq!(said.kind.name(), "close");
+}
+
+#[tokio::test]
 async fn firing_again_after_reopen_within_it_gets_a_new_case_that_names_the_old_one() {
     let house = House::open().await;
     house.hears(crate::holding_down::patient()).await;

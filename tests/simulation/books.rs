@@ -204,7 +204,7 @@ fn stands_as_it_fires(world: &World, books: &Books, group: &Group) {
     let chosen = [("alertname", group.alertname), ("property", group.property.as_str())];
     let chosen = chosen.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     let key = IncidentKey {
-        rule: group.alertname.to_lowercase().as_str().into(),
+        scope: group.alertname.to_lowercase().as_str().into(),
         identity: Identity::of(&chosen),
     };
     let newest = books
@@ -216,9 +216,10 @@ fn stands_as_it_fires(world: &World, books: &Books, group: &Group) {
     let state = newest.map_or("none", |incident| incident.state.name());
     let right =
         if fires { state == "open" } else { matches!(state, "none" | "dropped" | "closed") };
-    if !fires && state == "open" && ended_in_silence(world, group) {
+    if !fires && ended_in_silence(world, group) {
         world.ground.count("ended in silence");
-    } else if !right {
+    }
+    if !right {
         world.ground.violated(format!(
             "{} of {} {}, and its incident is {state}",
             group.alertname,

@@ -13,6 +13,7 @@ pub(crate) const WEATHER: u64 = 5;
 pub(crate) const CLOSURES: u64 = 6;
 pub(crate) const CLOCK: u64 = 7;
 pub(crate) const PERSON: u64 = 8;
+pub(crate) const ON_CALL: u64 = 9;
 
 /// A stream of chance of its own, so that one part of the world does not disturb another's draws.
 #[derive(Debug)]

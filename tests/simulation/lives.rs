@@ -51,7 +51,7 @@ pub(crate) async fn lives(world: Arc<World>, dice: Dice, stop: CancellationToken
         std::fs::create_dir_all(&life.folder).expect("a folder");
         world.ground.say(&format!("life {number} begins"));
         let store = open(&world, &life, &dice, &mut installation);
-        let daemon = begin(&world, &life, &store, &dice);
+        let daemon = begin(&world, &life, &store, &dice).await;
         let ended = end(&world, &life, daemon, &dice, &stop, healthy).await;
         world.set_running(None);
         let inner = store.inner.clone();
@@ -140,7 +140,7 @@ struct Begun {
     work: JoinHandle<()>,
 }
 
-fn begin(world: &Arc<World>, life: &Arc<Life>, store: &Arc<SimStore>, dice: &Dice) -> Begun {
+async fn begin(world: &Arc<World>, life: &Arc<Life>, store: &Arc<SimStore>, dice: &Dice) -> Begun {
     let clock: Arc<dyn Clock> = Arc::new(DaemonClock { life: life.clone() });
     let rng = Arc::new(Rng::seeded(dice.seed()));
     let config = &world.plan.config;
@@ -187,6 +187,11 @@ fn begin(world: &Arc<World>, life: &Arc<Life>, store: &Arc<SimStore>, dice: &Dic
         workspace: Workspace::new(WORKSPACE),
     });
     let keeper = Keeper { store: store.clone(), retention: config.store.retention, clock, metrics };
+    tokio::select! {
+        biased;
+        () = life.died() => {}
+        () = dispatcher.take_over() => {}
+    }
     world.set_running(Some(Running { life: life.clone(), router, store: store.clone() }));
     tokio::spawn(keeper.run(stop.clone()));
     let work = tokio::spawn(dispatcher.run(stop.clone()));

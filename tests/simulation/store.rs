@@ -12,17 +12,20 @@ use casewright::domain::gate::Gate;
 use casewright::domain::ids::{ActionId, DeliveryId, IncidentId, InstallationId, VendorName};
 use casewright::domain::incident::Incident;
 use casewright::domain::lifecycle::Step;
+use casewright::domain::mute::Mute;
 use casewright::domain::retention::Retention;
+use casewright::domain::storm::Usage;
 use casewright::store::admission::Admission;
 use casewright::store::sqlite::SqliteStore;
 use casewright::store::{
-    Action, Attempt, Census, Claim, ClaimRequest, DeliveryRecord, Intake, Lease, NewAttempt,
-    NotRevived, Phase, Progress, Pruned, Receipt, Revival, Settlement, StepFn, Store, StoreError,
-    Verdict,
+    Action, Attempt, BudgetedFn, Census, Claim, ClaimRequest, Decided, DeliveryRecord, Intake,
+    Lease, NewAttempt, NotRevived, Phase, Progress, Pruned, Receipt, Revival, Settlement, Sought,
+    StepFn, Store, StoreError, Verdict,
 };
 use jiff::Timestamp;
 use tokio::runtime::Handle;
 
+use super::ground::Ground;
 use super::life::Life;
 
 /// See the [module](self).
@@ -81,11 +84,16 @@ impl SimStore {
         let ground = self.life.ground.clone();
         Arc::new(move |incident: &Incident| {
             let step = decide(incident);
-            if let Some(after) = step.incident.as_ref().filter(|_| step.changed) {
-                ground.count(&format!("{} -> {}", incident.state.name(), after.state.name()));
-            }
+            watch(&ground, incident, &step);
             step
         })
+    }
+}
+
+/// Writes down what a decision does to an incident.
+fn watch(ground: &Ground, incident: &Incident, step: &Step) {
+    if let Some(after) = step.incident.as_ref().filter(|_| step.changed) {
+        ground.count(&format!("{} -> {}", incident.state.name(), after.state.name()));
     }
 }
 
@@ -130,9 +138,79 @@ impl Store for SimStore {
         self.call("due", |store| async move { store.due_incidents(now, limit).await }).await
     }
 
-    async fn advance(&self, id: &IncidentId, decide: StepFn) -> Result<Option<Step>, StoreError> {
-        let (id, decide) = (id.clone(), self.watched(decide));
-        self.call("advance", |store| async move { store.advance(&id, decide).await }).await
+    async fn advance(
+        &self,
+        id: &IncidentId,
+        cause: &str,
+        budget_since: Timestamp,
+        decide: BudgetedFn,
+    ) -> Result<Option<Step>, StoreError> {
+        let (id, cause) = (id.clone(), cause.to_owned());
+        let ground = self.life.ground.clone();
+        let decide = Arc::new(move |incident: &Incident, usage: &Usage| {
+            let step = decide(incident, usage);
+            watch(&ground, incident, &step);
+            step
+        });
+        self.call("advance", |store| async move {
+            store.advance(&id, &cause, budget_since, decide).await
+        })
+        .await
+    }
+
+    async fn over_budget(&self, limit: u32) -> Result<Vec<IncidentId>, StoreError> {
+        self.call("over budget", |store| async move { store.over_budget(limit).await }).await
+    }
+
+    async fn mute(&self, mute: &Mute) -> Result<(), StoreError> {
+        let mute = mute.clone();
+        self.call("mute", |store| async move { store.mute(&mute).await }).await
+    }
+
+    async fn unmute(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let id = id.to_owned();
+        self.call("unmute", |store| async move { store.unmute(&id, now).await }).await
+    }
+
+    async fn mutes(&self, now: Timestamp) -> Result<Vec<Mute>, StoreError> {
+        self.call("mutes", |store| async move { store.mutes(now).await }).await
+    }
+
+    async fn review_held(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.call("review held", |store| async move { store.review_held(now).await }).await
+    }
+
+    async fn seek(&self, sought: &Sought, limit: u32) -> Result<Vec<Incident>, StoreError> {
+        let sought = sought.clone();
+        self.call("seek", |store| async move { store.seek(&sought, limit).await }).await
+    }
+
+    async fn about(&self, what: &str, limit: u32) -> Result<Vec<Incident>, StoreError> {
+        let what = what.to_owned();
+        self.call("about", |store| async move { store.about(&what, limit).await }).await
+    }
+
+    async fn deliveries_about(
+        &self,
+        what: &str,
+        limit: u32,
+    ) -> Result<Vec<DeliveryRecord>, StoreError> {
+        let what = what.to_owned();
+        self.call("deliveries", |store| async move { store.deliveries_about(&what, limit).await })
+            .await
+    }
+
+    async fn decisions(&self, incident: &IncidentId) -> Result<Vec<Decided>, StoreError> {
+        let incident = incident.clone();
+        self.call("decisions", |store| async move { store.decisions(&incident).await }).await
+    }
+
+    async fn forgive_silence(&self, deaf: Duration, now: Timestamp) -> Result<(), StoreError> {
+        self.call("forgive", |store| async move { store.forgive_silence(deaf, now).await }).await
+    }
+
+    async fn last_heard(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.call("last heard", |store| async move { store.last_heard().await }).await
     }
 
     async fn postpone_looks(&self, step: Duration) -> Result<(), StoreError> {

@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use casewright::domain::action::ActionKind;
 use casewright::domain::alert::Labels;
+use casewright::domain::incident::Incident;
 use casewright::domain::lifecycle::{Event, step};
-use casewright::store::{Action, Revival, Store};
+use casewright::domain::storm::Usage;
+use casewright::store::{Action, Revival, Store, cause};
+use casewright::time::later;
 use jiff::SignedDuration;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -34,7 +37,7 @@ pub(crate) struct Report {
 const PATIENCE: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// What senders have to tell after the trouble is over: the last alert ends, a pair repeats itself.
-const LAST_NEWS: Duration = Duration::from_secs(30 * 60);
+const LAST_NEWS: Duration = Duration::from_secs(75 * 60);
 
 /// Lives through a seed.
 pub(crate) fn tell(seed: u64, plan: &Arc<Plan>, stores: &Handle) -> Report {
@@ -100,6 +103,7 @@ async fn live(seed: u64, plan: Arc<Plan>, stores: Handle, root: &Path) -> Arc<Gr
         tokio::spawn(clock(world.clone(), Dice::of(dice.seed(), dice::CLOCK)));
     }
     tokio::spawn(person(world.clone(), Dice::of(dice.seed(), dice::PERSON)));
+    tokio::spawn(on_call(world.clone(), Dice::of(dice.seed(), dice::ON_CALL)));
     tokio::time::sleep(trouble_lasts).await;
     ground.set_ahead(SignedDuration::ZERO);
     world.end_trouble();
@@ -121,7 +125,15 @@ async fn rest(world: &World) {
         let Some(running) = world.running() else { continue };
         let due = running.store.next_due(&vendors).await.expect("the store is well");
         let waiting = running.store.for_people(1).await.expect("the store is well");
-        if due.is_none() && waiting.is_empty() {
+        let held = running.store.over_budget(1).await.expect("the store is well");
+        let census = running.store.census().await.expect("the store is well");
+        // What fires is waited for as long as its sender may be silent.
+        let soon = later(world.ground.daemon_now(), Duration::from_secs(5 * 60));
+        // After a clock was ahead and set back, these may take hours.
+        let timed = ["pending", "resolving"].map(|state| census.incidents.get(state));
+        let timed = timed.into_iter().flatten().any(|count| *count > 0);
+        let over = waiting.is_empty() && held.is_empty() && census.unfinished() == 0 && !timed;
+        if over && due.is_none_or(|due| due > soon) {
             return;
         }
     }
@@ -236,6 +248,19 @@ async fn person(world: Arc<World>, dice: Dice) {
     }
 }
 
+/// Somebody on call, who now and then opens a case that the budget holds back.
+async fn on_call(world: Arc<World>, dice: Dice) {
+    loop {
+        tokio::time::sleep(dice.seconds(30.0, 600.0)).await;
+        let Some(running) = world.running() else { continue };
+        tokio::select! {
+            biased;
+            () = running.life.died() => {}
+            () = approve_one(&world, &*running.store) => {}
+        }
+    }
+}
+
 async fn look_after(world: &World, store: &dyn Store) {
     let Ok(waiting) = store.for_people(20).await else { return };
     for action in waiting {
@@ -250,7 +275,7 @@ async fn look_after(world: &World, store: &dyn Store) {
         let now = world.ground.daemon_now();
         let playbook = world.plan.playbook.clone();
         let decide = Arc::new(move |incident: &casewright::domain::incident::Incident| {
-            step(Some(incident), &Event::OpenRevived, &playbook.policy(&incident.key.rule), now)
+            step(Some(incident), &Event::OpenRevived, &playbook.policy(&incident.rule), None, now)
         });
         let Ok(revived) = store.revive(&action.id, how, now, decide).await else { return };
         let what = format!("a person revives {} {how:?}", action.state.name());
@@ -259,6 +284,21 @@ async fn look_after(world: &World, store: &dyn Store) {
             Ok(_) => what,
             Err(_) => "a person comes too late".to_owned(),
         });
+    }
+}
+
+/// Opens the case of one incident that waits for the budget, as a person may.
+async fn approve_one(world: &World, store: &dyn Store) {
+    let Ok(held) = store.over_budget(1).await else { return };
+    let Some(id) = held.first() else { return };
+    let (now, playbook) = (world.ground.daemon_now(), world.plan.playbook.clone());
+    let decide = Arc::new(move |incident: &Incident, _: &Usage| {
+        let policy = playbook.policy(&incident.rule);
+        step(Some(incident), &Event::Approved, &policy, None, now)
+    });
+    if let Ok(Some(step)) = store.advance(id, cause::PERSON, now, decide).await {
+        world.ground.say(&format!("a person approves {id}: {}", step.reason));
+        world.ground.count(if step.changed { "a person approves" } else { "approved too late" });
     }
 }
 

@@ -52,6 +52,10 @@ impl Item {
         self
     }
 
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ends.is_some()
+    }
+
     fn status(&self) -> &'static str {
         if self.ends.is_some() { "resolved" } else { "firing" }
     }

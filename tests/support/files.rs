@@ -106,6 +106,7 @@ fn config(layout: &Layout, templates: &Path) -> String {
 server: {{ listen: '{listen}', admin_listen: '{admin_listen}', reload_on_change: false }}
 store: {{ sqlite: casewright.db }}
 rules: [rules/*.yaml]
+limits: off
 templates: {templates}
 sources:
   - {{ name: alertmanager, kind: alertmanager, auth: {{ bearer: [demo-token] }} }}

@@ -278,7 +278,7 @@ impl House {
     pub(crate) async fn revive(&self, action: &ActionId, how: Revival) {
         let decide = Arc::new(|incident: &Incident| {
             let policy = Policy::default();
-            step(Some(incident), &Event::OpenRevived, &policy, incident.updated_at)
+            step(Some(incident), &Event::OpenRevived, &policy, None, incident.updated_at)
         });
         let revived = self.store().revive(action, how, self.clock.now(), decide).await;
         revived.expect("the store works").expect("it was held or dead");

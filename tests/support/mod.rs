@@ -14,9 +14,11 @@ use std::sync::Arc;
 
 use casewright::domain::alert::{Alert, AlertStatus, Labels};
 use casewright::domain::ids::{DeliveryId, Fingerprint, Identity, IncidentKey, InstallationId};
+use casewright::domain::incident::Hold;
 use casewright::domain::lifecycle::{Birth, Event, Policy, RankedAlert, ResolveAction, step};
 use casewright::domain::severity::Rank;
-use casewright::store::{Decision, Delivery, Fate, Intake, Known, Wanted};
+use casewright::domain::storm::Restraint;
+use casewright::store::{Decision, Delivery, Fate, Followed, Intake, Known, Wanted};
 use jiff::{SignedDuration, Timestamp};
 
 /// 2026-01-01T00:00:00Z.
@@ -38,6 +40,7 @@ pub(crate) fn firing(name: &str) -> Alert {
         starts_at: Some(T0),
         ends_at: None,
         occurred_at: None,
+        alert_key: None,
         links: Vec::new(),
         group: Labels::new(),
     }
@@ -51,7 +54,7 @@ pub(crate) fn resolved(name: &str, ends: Timestamp) -> Alert {
 /// What an incident is about: the rule, and one label.
 pub(crate) fn key(rule: &str, property: &str) -> IncidentKey {
     let labels = Labels::from([("property".to_owned(), property.to_owned())]);
-    IncidentKey { rule: rule.into(), identity: Identity::of(&labels) }
+    IncidentKey { scope: rule.into(), identity: Identity::of(&labels) }
 }
 
 /// Comments and requests closure as soon as all has resolved.
@@ -69,6 +72,7 @@ pub(crate) struct News {
     pub(crate) policy: Policy,
     pub(crate) now: Timestamp,
     pub(crate) installation: InstallationId,
+    pub(crate) restraint: Option<Restraint>,
 }
 
 impl News {
@@ -82,7 +86,14 @@ impl News {
             policy: closing(),
             now: T0,
             installation: installation.clone(),
+            restraint: None,
         }
+    }
+
+    /// Something keeps its case from being opened.
+    pub(crate) fn restrained(mut self, hold: Hold) -> Self {
+        self.restraint = Some(Restraint { hold, until: None, why: "so it is".to_owned() });
+        self
     }
 
     pub(crate) fn at(mut self, now: Timestamp) -> Self {
@@ -112,12 +123,14 @@ impl News {
         let members = alerts.iter().map(|news| news.alert.fingerprint.clone()).collect();
         let wanted = Wanted { key: self.key.clone(), members };
         let birth = Birth {
+            rule: self.key.scope.as_str().into(),
             installation: self.installation,
             key: self.key.clone(),
             vendor: "akamai".into(),
             delivery: DeliveryId::new(&self.id),
         };
         let (key, policy, now) = (self.key.clone(), self.policy, self.now);
+        let restraint = self.restraint;
         Intake {
             delivery: Delivery {
                 id: DeliveryId::new(&self.id),
@@ -126,11 +139,13 @@ impl News {
                 ids: self.ids,
                 body: b"{}".to_vec(),
             },
-            ended: Vec::new(),
+            followed: Followed::default(),
             wanted: vec![wanted],
+            budget_since: Timestamp::UNIX_EPOCH,
             decide: Arc::new(move |known: &Known| {
-                let event = Event::Alerts { alerts: &alerts, truncated: false, birth: &birth };
-                let step = step(known.get(&key), &event, &policy, now);
+                let event =
+                    Event::Alerts { alerts: &alerts, truncated: false, leave: None, birth: &birth };
+                let step = step(known.get(&key), &event, &policy, restraint.as_ref(), now);
                 let fate = if step.changed { Fate::Accepted } else { Fate::Repeat };
                 Decision { fate, note: None, verdicts: Vec::new(), steps: vec![step] }
             }),

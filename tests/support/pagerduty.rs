@@ -35,6 +35,12 @@ impl Event {
         self
     }
 
+    /// The same about another incident.
+    pub(crate) fn about(mut self, incident: &str) -> Self {
+        self.json["event"]["data"]["id"] = incident.into();
+        self
+    }
+
     pub(crate) fn body(&self) -> Vec<u8> {
         self.json.to_string().into_bytes()
     }

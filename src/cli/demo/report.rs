@@ -70,7 +70,7 @@ impl Report {
                 .iter()
                 .find(|incident| incident.state.case().is_some_and(|id| id.as_str() == case.case));
             case.incident = owner.map(|incident| incident.id.to_string());
-            case.rule = owner.map(|incident| incident.key.rule.to_string());
+            case.rule = owner.map(|incident| incident.rule.to_string());
         }
         compare(&cases, expected, &mut problems);
         let incidents: Vec<IncidentRow> = incidents
@@ -78,7 +78,7 @@ impl Report {
             .rev()
             .map(|incident| IncidentRow {
                 incident: incident.id.to_string(),
-                rule: incident.key.rule.to_string(),
+                rule: incident.rule.to_string(),
                 state: incident.state.name(),
                 alerts: incident.members.len(),
                 case: incident.state.case().map(ToString::to_string),

@@ -2,6 +2,8 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
+use std::time::Duration;
+
 use super::*;
 use crate::domain::alert::Labels;
 use crate::domain::ids::Identity;
@@ -9,8 +11,9 @@ use crate::domain::testing::{T0, alert, at, event};
 
 fn birth() -> Birth {
     Birth {
+        rule: "edge-5xx".into(),
         installation: InstallationId::new("test"),
-        key: IncidentKey { rule: "edge-5xx".into(), identity: Identity::of(&Labels::new()) },
+        key: IncidentKey { scope: "edge-5xx".into(), identity: Identity::of(&Labels::new()) },
         vendor: "akamai".into(),
         delivery: DeliveryId::new("d-1"),
     }
@@ -20,11 +23,11 @@ fn closing() -> Policy {
     Policy { resolve_action: ResolveAction::Close, ..Policy::default() }
 }
 
-fn ranked(alert: Alert) -> RankedAlert {
+pub(super) fn ranked(alert: Alert) -> RankedAlert {
     RankedAlert { alert, rank: Rank::WORST }
 }
 
-fn firing(names: &[&str]) -> Vec<RankedAlert> {
+pub(super) fn firing(names: &[&str]) -> Vec<RankedAlert> {
     names.iter().map(|name| ranked(alert(name).build())).collect()
 }
 
@@ -33,46 +36,47 @@ fn firing_since(name: &str, from: Timestamp) -> Vec<RankedAlert> {
     vec![ranked(alert(name).starts(from).build())]
 }
 
-fn resolved(names: &[&str], ends: Timestamp) -> Vec<RankedAlert> {
+pub(super) fn resolved(names: &[&str], ends: Timestamp) -> Vec<RankedAlert> {
     names.iter().map(|name| ranked(alert(name).resolved(ends).build())).collect()
 }
 
 /// One incident living through events.
-struct Life {
-    incident: Option<Incident>,
+pub(super) struct Life {
+    pub(super) incident: Option<Incident>,
     policy: Policy,
-    actions: Vec<NewAction>,
+    pub(super) restraint: Option<Restraint>,
+    pub(super) actions: Vec<NewAction>,
 }
 
 impl Life {
-    fn under(policy: Policy) -> Self {
-        Self { incident: None, policy, actions: Vec::new() }
+    pub(super) fn under(policy: Policy) -> Self {
+        Self { incident: None, policy, restraint: None, actions: Vec::new() }
     }
 
-    fn step(&mut self, event: &Event<'_>, now: Timestamp) -> Step {
-        let step = step(self.incident.as_ref(), event, &self.policy, now);
+    pub(super) fn step(&mut self, event: &Event<'_>, now: Timestamp) -> Step {
+        let step = step(self.incident.as_ref(), event, &self.policy, self.restraint.as_ref(), now);
         self.actions.extend(step.actions.clone());
         self.incident.clone_from(&step.incident);
         step
     }
 
-    fn hear(&mut self, alerts: &[RankedAlert], now: Timestamp) -> Step {
-        self.step(&Event::Alerts { alerts, truncated: false, birth: &birth() }, now)
+    pub(super) fn hear(&mut self, alerts: &[RankedAlert], now: Timestamp) -> Step {
+        self.step(&Event::Alerts { alerts, truncated: false, leave: None, birth: &birth() }, now)
     }
 
     fn hear_truncated(&mut self, alerts: &[RankedAlert], now: Timestamp) -> Step {
-        self.step(&Event::Alerts { alerts, truncated: true, birth: &birth() }, now)
+        self.step(&Event::Alerts { alerts, truncated: true, leave: None, birth: &birth() }, now)
     }
 
-    fn case_opened(&mut self, now: Timestamp) -> Step {
+    pub(super) fn case_opened(&mut self, now: Timestamp) -> Step {
         self.step(&Event::CaseOpened(&OpenedCase::only("F-CS-1".into())), now)
     }
 
-    fn state(&self) -> &'static str {
+    pub(super) fn state(&self) -> &'static str {
         self.incident.as_ref().map_or("none", |incident| incident.state.name())
     }
 
-    fn kinds(&self) -> Vec<&'static str> {
+    pub(super) fn kinds(&self) -> Vec<&'static str> {
         self.actions.iter().map(|action| action.kind.name()).collect()
     }
 }
@@ -307,6 +311,9 @@ enum Move {
     Opened,
     Failed,
     Wait(u32),
+    Restrain(Option<Hold>),
+    Approve,
+    Reject,
 }
 
 fn moves() -> impl Strategy<Value = Vec<Move>> {
@@ -316,9 +323,21 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         1 => Just(Move::Timer),
         2 => Just(Move::Opened),
         1 => Just(Move::Failed),
+        1 => prop::sample::select(
+            [None, Some(Hold::Approval), Some(Hold::Shadow), Some(Hold::Mute), Some(Hold::Budget)]
+                .as_slice()
+        )
+        .prop_map(Move::Restrain),
+        1 => Just(Move::Approve),
+        1 => prop::bool::weighted(0.3)
+            .prop_map(|rejects| if rejects { Move::Reject } else { Move::Approve }),
         2 => prop_oneof![1..600u32, 80_000..100_000u32].prop_map(Move::Wait),
     ];
     prop::collection::vec(one, 1..60)
+}
+
+fn restrained(hold: Hold) -> Restraint {
+    Restraint { hold, until: None, why: "a test wants it".to_owned() }
 }
 
 fn policies() -> impl Strategy<Value = Policy> {
@@ -351,7 +370,10 @@ fn opened_as(opened: OpenedCase) -> Life {
 fn the_oldest_of_two_cases_is_gone_on_with_and_the_other_is_told() {
     let opened = OpenedCase { duplicates: vec!["F-2".into()], ..OpenedCase::only("F-1".into()) };
     let life = opened_as(opened);
-    assert_eq!(life.incident.as_ref().unwrap().state, State::Open { case: "F-1".into() });
+    assert_eq!(
+        life.incident.as_ref().unwrap().state,
+        State::Open { case: "F-1".into(), due: Some(at(12 * 60 * 60)) }
+    );
     let note = Note::Duplicate { case: "F-2".into(), of: "F-1".into() };
     assert_eq!(life.actions[1].kind, ActionKind::Comment { note });
 }
@@ -439,6 +461,7 @@ proptest! {
         let mut life = Life::under(policy);
         let mut now = T0;
         let mut seen = BTreeSet::new();
+        let mut rejected = BTreeSet::new();
         let mut open_actions: std::collections::BTreeMap<IncidentId, Vec<u32>> = Default::default();
         let mut outcome_known: BTreeSet<(IncidentId, u32)> = BTreeSet::new();
         for next in moves {
@@ -460,8 +483,8 @@ proptest! {
                         });
                         incident
                     });
-                    let event = Event::Alerts { alerts: &alerts, truncated: *truncated, birth: &birth() };
-                    let blind = step(thin.as_ref(), &event, &life.policy, now);
+                    let event = Event::Alerts { alerts: &alerts, truncated: *truncated, leave: None, birth: &birth() };
+                    let blind = step(thin.as_ref(), &event, &life.policy, life.restraint.as_ref(), now);
                     let seeing = life.step(&event, now);
                     prop_assert_eq!(&blind.actions, &seeing.actions);
                     prop_assert_eq!(&blind.members, &seeing.members);
@@ -473,6 +496,18 @@ proptest! {
                     seeing
                 }
                 Move::Timer => life.step(&Event::Timer, now),
+                Move::Restrain(hold) => {
+                    life.restraint = hold.map(restrained);
+                    continue;
+                }
+                Move::Approve => life.step(&Event::Approved, now),
+                Move::Reject => {
+                    let step = life.step(&Event::Rejected, now);
+                    if step.reason == Reason::Rejected {
+                        rejected.extend(step.incident.as_ref().map(|incident| incident.id.clone()));
+                    }
+                    step
+                }
                 // The dispatcher reports an outcome only for an action that exists.
                 Move::Opened | Move::Failed => {
                     let Some(State::Opening { seq }) = before.as_ref().map(|i| i.state.clone()) else { continue };
@@ -503,7 +538,7 @@ proptest! {
             prop_assert!(unfinished <= 1);
             prop_assert_eq!(unfinished == 1, matches!(incident.state, State::Opening { .. }));
             // Nothing that fires is forgotten.
-            if incident.is_firing() {
+            if incident.is_firing() && !rejected.contains(&incident.id) {
                 prop_assert!(!matches!(incident.state, State::Closed { .. } | State::Dropped { .. } | State::Resolving { .. }),
                     "fires, and is {}", incident.state.name());
             }

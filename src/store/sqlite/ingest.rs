@@ -7,11 +7,12 @@ use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
 
 use super::rows::{Reader, json, micros};
-use super::steps::{Changes, add_members, guarded};
+use super::steps::{self, Changes, add_members, guarded};
 use super::writer::unavailable;
 use crate::domain::ids::{Fingerprint, IncidentId, IncidentKey};
 use crate::domain::incident::Incident;
-use crate::store::{Decision, Delivery, Fate, Intake, Known, Receipt, StoreError};
+use crate::domain::lifecycle::Step;
+use crate::store::{Decision, Delivery, Fate, Followed, Intake, Known, Receipt, StoreError};
 
 /// SQLite takes 32,766 parameters in a statement; a delivery needs seven.
 const DELIVERIES_PER_STATEMENT: usize = 1_000;
@@ -24,21 +25,37 @@ pub(super) async fn ingest(
     let mut seen = load_seen(db, intakes).await?;
     let mut changes = Changes::default();
     let mut decided = Vec::with_capacity(intakes.len());
+    let mut counted_since = None;
     for intake in intakes {
         let delivery = &intake.delivery;
         let ids = || delivery.ids.iter().map(|id| (delivery.source.as_str(), id.as_str()));
         let decision = if ids().any(|id| seen.contains(&id_key(id))) {
             redelivered()
         } else {
-            guarded(|| (intake.decide)(&known))?
+            let decision = guarded(|| (intake.decide)(&known))?;
+            if decision.steps.iter().any(Step::opens) {
+                let since = intake.budget_since;
+                if counted_since.is_none_or(|counted| counted > since) {
+                    known.usage = steps::usage(db, since).await?;
+                    // What this batch has decided is not in the database yet.
+                    decided.iter().for_each(|(_, decision): &(_, Decision)| {
+                        decision.steps.iter().for_each(|step| known.usage.follow(step));
+                    });
+                    counted_since = Some(since);
+                }
+                guarded(|| (intake.decide)(&known))?
+            } else {
+                decision
+            }
         };
         for id in ids() {
             seen.insert(id_key(id));
         }
         for step in &decision.steps {
-            changes.add(step);
+            changes.add(step, delivery.id.as_str());
+            known.usage.follow(step);
             if let Some(incident) = step.incident.as_ref().filter(|_| step.changed) {
-                known.insert(incident.key.clone(), incident.clone());
+                known.note(incident.clone());
             }
         }
         decided.push((delivery, decision));
@@ -70,17 +87,13 @@ async fn load_known(db: &mut SqliteConnection, intakes: &[&Intake]) -> Result<Kn
     for ask in intakes.iter().flat_map(|intake| &intake.wanted) {
         wanted.entry(&ask.key).or_default().extend(&ask.members);
     }
-    let followed = load_followed(db, intakes).await?;
-    if wanted.is_empty() && followed.is_empty() {
-        return Ok(Known::new());
-    }
     let keys: Vec<_> =
-        wanted.keys().map(|key| (key.rule.as_str(), key.identity.as_str())).collect();
+        wanted.keys().map(|key| (key.scope.as_str(), key.identity.as_str())).collect();
     let rows = sqlx::query(
         "SELECT i.* FROM json_each(?1) wanted
-         CROSS JOIN incidents i ON i.rule = wanted.value->>0 AND i.identity = wanted.value->>1
+         CROSS JOIN incidents i ON i.scope = wanted.value->>0 AND i.identity = wanted.value->>1
          WHERE i.generation = (SELECT max(generation) FROM incidents
-             WHERE rule = i.rule AND identity = i.identity)",
+             WHERE scope = i.scope AND identity = i.identity)",
     )
     .bind(json(&keys)?)
     .fetch_all(&mut *db)
@@ -97,10 +110,6 @@ async fn load_known(db: &mut SqliteConnection, intakes: &[&Intake]) -> Result<Kn
             members.insert((incident.id.to_string(), fingerprint.to_string()));
         }
     }
-    for (incident, fingerprint) in followed {
-        members.insert((incident.id.to_string(), fingerprint));
-        found.entry(incident.id.clone()).or_insert(incident);
-    }
     if !members.is_empty() {
         let rows = sqlx::query(
             "SELECT m.* FROM json_each(?1) wanted
@@ -108,40 +117,74 @@ async fn load_known(db: &mut SqliteConnection, intakes: &[&Intake]) -> Result<Kn
              ON m.incident = wanted.value->>0 AND m.fingerprint = wanted.value->>1",
         )
         .bind(json(&members)?)
-        .fetch_all(db)
+        .fetch_all(&mut *db)
         .await
         .map_err(unavailable)?;
         add_members(&mut found, &rows)?;
     }
-    Ok(found.into_values().map(|incident| (incident.key.clone(), incident)).collect())
+    follow(db, intakes, &mut found).await?;
+    let mut found: Vec<Incident> = found.into_values().collect();
+    // What is noted last counts.
+    found.sort_by_key(|incident| incident.generation);
+    let mut known = Known::default();
+    found.into_iter().for_each(|incident| known.note(incident));
+    Ok(known)
 }
 
-/// The incidents of which alerts that have ended are firing members, each with that alert.
-async fn load_followed(
+/// Adds the incidents of which alerts that are followed are firing members.
+async fn follow(
     db: &mut SqliteConnection,
     intakes: &[&Intake],
-) -> Result<Vec<(Incident, String)>, StoreError> {
-    let ended: Vec<(&str, &str)> = intakes
-        .iter()
-        .flat_map(|intake| {
+    found: &mut HashMap<IncidentId, Incident>,
+) -> Result<(), StoreError> {
+    let sought = {
+        let firing: HashSet<(&str, &str)> = found
+            .values()
+            .flat_map(|incident| incident.members.values())
+            .filter(|member| member.is_firing())
+            .map(|member| (member.alert.source.as_str(), member.alert.fingerprint.as_str()))
+            .collect();
+        let mut sought: Vec<(&str, &str)> = Vec::new();
+        for intake in intakes {
             let source = intake.delivery.source.as_str();
-            intake.ended.iter().map(move |fingerprint| (source, fingerprint.as_str()))
-        })
-        .collect();
-    if ended.is_empty() {
-        return Ok(Vec::new());
-    }
-    let rows = sqlx::query(
-        "SELECT i.*, m.fingerprint FROM json_each(?1) ended
-         CROSS JOIN members m ON m.fingerprint = ended.value->>1 AND m.status = 'firing'
-             AND m.alert->>'source' = ended.value->>0
-         CROSS JOIN incidents i ON i.id = m.incident",
+            let Followed { always, strangers } = &intake.followed;
+            sought.extend(always.iter().map(|alert| (source, alert.as_str())));
+            let strangers = strangers.iter().map(|alert| (source, alert.as_str()));
+            sought.extend(strangers.filter(|alert| !firing.contains(alert)));
+        }
+        if sought.is_empty() {
+            return Ok(());
+        }
+        json(&sought)?
+    };
+    let members = sqlx::query(
+        "SELECT m.* FROM json_each(?1) sought
+         CROSS JOIN members m ON m.fingerprint = sought.value->>1 AND m.status = 'firing'
+             AND m.alert->>'source' = sought.value->>0",
     )
-    .bind(json(&ended)?)
-    .fetch_all(db)
+    .bind(sought)
+    .fetch_all(&mut *db)
     .await
     .map_err(unavailable)?;
-    rows.iter().map(|row| Ok((Reader(row).incident()?, Reader(row).text("fingerprint")?))).collect()
+    let mut ids: BTreeSet<String> = BTreeSet::new();
+    for row in &members {
+        ids.insert(Reader(row).text("incident")?);
+    }
+    ids.retain(|id| !found.contains_key(&IncidentId::from_stored(id.as_str())));
+    if !ids.is_empty() {
+        let rows = sqlx::query(
+            "SELECT i.* FROM json_each(?1) wanted CROSS JOIN incidents i ON i.id = wanted.value",
+        )
+        .bind(json(&ids)?)
+        .fetch_all(db)
+        .await
+        .map_err(unavailable)?;
+        for row in &rows {
+            let incident = Reader(row).incident()?;
+            found.insert(incident.id.clone(), incident);
+        }
+    }
+    add_members(found, &members)
 }
 
 /// Those of the batch's delivery ids that are known.

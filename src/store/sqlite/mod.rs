@@ -9,6 +9,7 @@ mod backup;
 mod checks;
 mod health;
 mod ingest;
+mod mutes;
 mod open;
 mod outbox;
 mod prune;
@@ -41,13 +42,15 @@ use self::recovery::Line;
 use self::writer::Writer;
 use super::admission::Admission;
 use super::{
-    Action, Attempt, Census, Claim, ClaimRequest, DeliveryRecord, Intake, Lease, NewAttempt,
-    NotRevived, Pruned, Receipt, Revival, Settlement, StepFn, Store, StoreError,
+    Action, Attempt, BudgetedFn, Census, Claim, ClaimRequest, Decided, DeliveryRecord, Intake,
+    Lease, NewAttempt, NotRevived, Pruned, Receipt, Revival, Settlement, Sought, StepFn, Store,
+    StoreError,
 };
 use crate::domain::gate::Gate;
 use crate::domain::ids::{ActionId, IncidentId, InstallationId, VendorName};
 use crate::domain::incident::Incident;
 use crate::domain::lifecycle::Step;
+use crate::domain::mute::Mute;
 use crate::domain::retention::Retention;
 use crate::rng::Rng;
 
@@ -138,13 +141,57 @@ impl Store for SqliteStore {
         reads::due_incidents(&self.readers, now, limit).await
     }
 
-    async fn advance(&self, id: &IncidentId, decide: StepFn) -> Result<Option<Step>, StoreError> {
-        let id = id.clone();
+    async fn advance(
+        &self,
+        id: &IncidentId,
+        cause: &str,
+        budget_since: Timestamp,
+        decide: BudgetedFn,
+    ) -> Result<Option<Step>, StoreError> {
+        let (id, cause) = (id.clone(), cause.to_owned());
         self.writer
             .run(move |db| {
-                let (id, decide) = (id.clone(), decide.clone());
-                Box::pin(async move { steps::advance(db, &id, &*decide).await.map(Ok) })
+                let (id, cause, decide) = (id.clone(), cause.clone(), decide.clone());
+                Box::pin(async move {
+                    let usage = steps::usage(db, budget_since).await?;
+                    let decide = move |incident: &Incident| decide(incident, &usage);
+                    steps::advance(db, &id, &cause, &decide).await.map(Ok)
+                })
             })
+            .await
+    }
+
+    async fn over_budget(&self, limit: u32) -> Result<Vec<IncidentId>, StoreError> {
+        reads::over_budget(&self.readers, limit).await
+    }
+
+    async fn mute(&self, mute: &Mute) -> Result<(), StoreError> {
+        let mute = mute.clone();
+        self.writer
+            .run(move |db| {
+                let mute = mute.clone();
+                Box::pin(async move { mutes::add(db, &mute).await.map(Ok) })
+            })
+            .await
+    }
+
+    async fn unmute(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let id = id.to_owned();
+        self.writer
+            .run(move |db| {
+                let id = id.clone();
+                Box::pin(async move { mutes::lift(db, &id, now).await.map(Ok) })
+            })
+            .await
+    }
+
+    async fn mutes(&self, now: Timestamp) -> Result<Vec<Mute>, StoreError> {
+        mutes::list(&self.readers, now).await
+    }
+
+    async fn review_held(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.writer
+            .run(move |db| Box::pin(async move { mutes::review_held(db, now).await.map(Ok) }))
             .await
     }
 
@@ -170,6 +217,18 @@ impl Store for SqliteStore {
                 Box::pin(async move { outbox::begin_attempt(db, &lease, &attempt).await })
             })
             .await
+    }
+
+    async fn forgive_silence(&self, deaf: Duration, now: Timestamp) -> Result<(), StoreError> {
+        self.writer
+            .run(move |db| {
+                Box::pin(async move { steps::forgive_silence(db, deaf, now).await.map(Ok) })
+            })
+            .await
+    }
+
+    async fn last_heard(&self) -> Result<Option<Timestamp>, StoreError> {
+        reads::last_heard(&self.readers).await
     }
 
     async fn postpone_looks(&self, step: Duration) -> Result<(), StoreError> {
@@ -239,6 +298,26 @@ impl Store for SqliteStore {
 
     async fn incidents(&self, limit: u32) -> Result<Vec<Incident>, StoreError> {
         reads::incidents(&self.readers, limit).await
+    }
+
+    async fn seek(&self, sought: &Sought, limit: u32) -> Result<Vec<Incident>, StoreError> {
+        reads::seek(&self.readers, sought, limit).await
+    }
+
+    async fn about(&self, what: &str, limit: u32) -> Result<Vec<Incident>, StoreError> {
+        reads::about(&self.readers, what, limit).await
+    }
+
+    async fn deliveries_about(
+        &self,
+        what: &str,
+        limit: u32,
+    ) -> Result<Vec<DeliveryRecord>, StoreError> {
+        reads::deliveries_about(&self.readers, what, limit).await
+    }
+
+    async fn decisions(&self, incident: &IncidentId) -> Result<Vec<Decided>, StoreError> {
+        reads::decisions(&self.readers, incident).await
     }
 
     async fn actions(&self, incident: &IncidentId) -> Result<Vec<Action>, StoreError> {

@@ -17,7 +17,7 @@ use crate::domain::ids::{ActionId, IncidentId};
 use crate::domain::incident::{Incident, State};
 use crate::store::{
     Action, ActionState, AttemptEnd, Claim, ClaimRequest, Lease, NewAttempt, NotRevived, Phase,
-    Progress, Revival, Settlement, StepFn, StoreError, Turn,
+    Progress, Revival, Settlement, StepFn, StoreError, Turn, cause,
 };
 use crate::time::later;
 
@@ -265,7 +265,7 @@ pub(super) async fn settle(
     }
     if let Some(decide) = &settlement.decide {
         let id: &IncidentId = &lease.action.incident;
-        steps::advance(db, id, &**decide).await?;
+        steps::advance(db, id, cause::OUTCOME, &**decide).await?;
     }
     Ok(Ok(()))
 }
@@ -291,7 +291,7 @@ pub(super) async fn revive(
         match incident.map(|incident| incident.state) {
             Some(State::Opening { seq }) if seq == id.seq => {}
             Some(State::Failed { seq }) if seq == id.seq => {
-                steps::advance(db, &id.incident, &**decide).await?;
+                steps::advance(db, &id.incident, cause::PERSON, &**decide).await?;
             }
             _ => return Ok(Err(NotRevived::Superseded)),
         }

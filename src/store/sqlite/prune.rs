@@ -183,10 +183,12 @@ async fn incidents(
         let attempts = remove(db, STRIP_ATTEMPTS, &over, limit).await?;
         let actions = remove(db, STRIP_ACTIONS, &over, limit).await?;
         let members = remove(db, STRIP_MEMBERS, &over, limit).await?;
-        cut_short = full(attempts) || full(actions) || full(members);
+        let decisions = remove(db, STRIP_DECISIONS, &over, limit).await?;
+        cut_short = [attempts, actions, members, decisions].into_iter().any(full);
         pruned.attempts += attempts;
         pruned.actions += actions;
         pruned.members += members;
+        pruned.decisions += decisions;
         pruned.incidents = remove(db, DELETE_INCIDENTS, &over, limit).await?;
         sqlx::query(MARK_STRIPPED).bind(&over).execute(&mut *db).await.map_err(unavailable)?;
     }
@@ -274,14 +276,21 @@ const STRIP_MEMBERS: &str = "
         (SELECT m.incident, m.fingerprint FROM json_each(?1) chosen
          CROSS JOIN members m ON m.incident = chosen.value LIMIT ?2)";
 
+const STRIP_DECISIONS: &str = "
+    DELETE FROM decisions WHERE (incident, number) IN
+        (SELECT d.incident, d.number FROM json_each(?1) chosen
+         CROSS JOIN decisions d ON d.incident = chosen.value LIMIT ?2)";
+
 const DELETE_INCIDENTS: &str = "
     DELETE FROM incidents WHERE id IN (SELECT value FROM json_each(?1) LIMIT ?2)
         AND superseded = 1
         AND NOT EXISTS (SELECT 1 FROM members m WHERE m.incident = incidents.id)
-        AND NOT EXISTS (SELECT 1 FROM actions a WHERE a.incident = incidents.id)";
+        AND NOT EXISTS (SELECT 1 FROM actions a WHERE a.incident = incidents.id)
+        AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.incident = incidents.id)";
 
 const MARK_STRIPPED: &str = "
     UPDATE incidents SET stripped = 1, firing = 0, resolved = 0
     WHERE id IN (SELECT value FROM json_each(?1)) AND stripped = 0
         AND NOT EXISTS (SELECT 1 FROM members m WHERE m.incident = incidents.id)
-        AND NOT EXISTS (SELECT 1 FROM actions a WHERE a.incident = incidents.id)";
+        AND NOT EXISTS (SELECT 1 FROM actions a WHERE a.incident = incidents.id)
+        AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.incident = incidents.id)";

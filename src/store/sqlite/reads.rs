@@ -5,15 +5,15 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use sqlx::SqlitePool;
 use sqlx::pool::PoolConnection;
-use sqlx::sqlite::Sqlite;
+use sqlx::sqlite::{Sqlite, SqliteRow};
 
 use super::rows::{Reader, micros};
 use super::steps;
 use super::writer::unavailable;
 use crate::domain::gate::Gate;
-use crate::domain::ids::{IncidentId, VendorName};
+use crate::domain::ids::{IncidentId, RuleName, VendorName};
 use crate::domain::incident::Incident;
-use crate::store::{Action, Attempt, Census, DeliveryRecord, StoreError};
+use crate::store::{Action, Attempt, Census, Decided, DeliveryRecord, Sought, StoreError};
 
 async fn connection(readers: &SqlitePool) -> Result<PoolConnection<Sqlite>, StoreError> {
     readers.acquire().await.map_err(unavailable)
@@ -34,6 +34,43 @@ pub(super) async fn due_incidents(
     .await
     .map_err(unavailable)?;
     rows.iter().map(|row| Reader(row).text("id").map(IncidentId::from_stored)).collect()
+}
+
+pub(super) async fn over_budget(
+    readers: &SqlitePool,
+    limit: u32,
+) -> Result<Vec<IncidentId>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id FROM (SELECT id, rank, created_at,
+                 row_number() OVER (PARTITION BY rule ORDER BY rank, created_at, id) AS place
+             FROM incidents INDEXED BY incidents_over_budget WHERE hold = 'budget')
+         WHERE place <= ?1 ORDER BY rank, created_at, id",
+    )
+    .bind(i64::from(limit))
+    .fetch_all(readers)
+    .await
+    .map_err(unavailable)?;
+    rows.iter().map(|row| Reader(row).text("id").map(IncidentId::from_stored)).collect()
+}
+
+pub(super) async fn last_heard(readers: &SqlitePool) -> Result<Option<Timestamp>, StoreError> {
+    let row = sqlx::query("SELECT max(received_at) AS at FROM deliveries")
+        .fetch_one(readers)
+        .await
+        .map_err(unavailable)?;
+    Reader(&row).maybe_time("at")
+}
+
+pub(super) async fn decisions(
+    readers: &SqlitePool,
+    incident: &IncidentId,
+) -> Result<Vec<Decided>, StoreError> {
+    let rows = sqlx::query("SELECT * FROM decisions WHERE incident = ?1 ORDER BY number")
+        .bind(incident.as_str())
+        .fetch_all(readers)
+        .await
+        .map_err(unavailable)?;
+    rows.iter().map(|row| Reader(row).decided()).collect()
 }
 
 pub(super) async fn next_due(
@@ -92,6 +129,74 @@ pub(super) async fn incidents(
     }
     steps::fill_members(&mut db, &mut found).await?;
     Ok(order.iter().filter_map(|id| found.remove(id)).collect())
+}
+
+/// Without members.
+fn heads(rows: &[SqliteRow]) -> Result<Vec<Incident>, StoreError> {
+    rows.iter().map(|row| Reader(row).incident()).collect()
+}
+
+pub(super) async fn seek(
+    readers: &SqlitePool,
+    sought: &Sought,
+    limit: u32,
+) -> Result<Vec<Incident>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT * FROM incidents WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR rule = ?2)
+         ORDER BY created_at DESC, id LIMIT ?3",
+    )
+    .bind(sought.state)
+    .bind(sought.rule.as_ref().map(RuleName::as_str))
+    .bind(i64::from(limit))
+    .fetch_all(readers)
+    .await
+    .map_err(unavailable)?;
+    heads(&rows)
+}
+
+pub(super) async fn about(
+    readers: &SqlitePool,
+    what: &str,
+    limit: u32,
+) -> Result<Vec<Incident>, StoreError> {
+    // Ids are hexadecimal; a token in a subject shows how one begins. `g` comes after all of them.
+    let begins = what.len() >= 8 && what.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let beginning = begins.then(|| what.to_ascii_lowercase());
+    let rows = sqlx::query(
+        "SELECT * FROM incidents WHERE id IN (
+             SELECT id FROM incidents WHERE id >= ?2 AND id < ?2 || 'g'
+             UNION SELECT id FROM incidents
+                 WHERE case_id = ?1 OR delivery = ?1 OR rule = ?1
+                     OR origin->'labels'->>'alertname' = ?1
+             UNION SELECT incident FROM members WHERE fingerprint = ?1)
+         ORDER BY created_at DESC, id LIMIT ?3",
+    )
+    .bind(what)
+    .bind(beginning)
+    .bind(i64::from(limit))
+    .fetch_all(readers)
+    .await
+    .map_err(unavailable)?;
+    heads(&rows)
+}
+
+pub(super) async fn deliveries_about(
+    readers: &SqlitePool,
+    what: &str,
+    limit: u32,
+) -> Result<Vec<DeliveryRecord>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id, source, received_at, fate, note, verdicts FROM deliveries d
+         WHERE id = ?1 OR EXISTS (SELECT 1 FROM json_each(d.verdicts) v
+             WHERE v.value->>'fingerprint' = ?1 OR v.value->>'alert' = ?1)
+         ORDER BY received_at DESC, id DESC LIMIT ?2",
+    )
+    .bind(what)
+    .bind(i64::from(limit))
+    .fetch_all(readers)
+    .await
+    .map_err(unavailable)?;
+    rows.iter().map(|row| Reader(row).delivery()).collect()
 }
 
 pub(super) async fn actions(
@@ -171,6 +276,14 @@ pub(super) async fn census(readers: &SqlitePool) -> Result<Census, StoreError> {
         .map_err(unavailable)?;
     for row in &rows {
         census.incidents.insert(Reader(row).text("state")?, count(row)?);
+    }
+    let rows =
+        sqlx::query("SELECT hold, count(*) AS n FROM incidents WHERE state = 'held' GROUP BY hold")
+            .fetch_all(readers)
+            .await
+            .map_err(unavailable)?;
+    for row in &rows {
+        census.held.insert(Reader(row).text("hold")?, count(row)?);
     }
     let rows = sqlx::query(
         "SELECT kind, state, count(*) AS n FROM actions a

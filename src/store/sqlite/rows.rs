@@ -11,13 +11,16 @@ use sqlx::sqlite::SqliteRow;
 use super::writer::unavailable;
 use crate::domain::alert::Alert;
 use crate::domain::ids::{
-    ActionId, CaseId, DeliveryId, Fingerprint, Identity, IncidentId, IncidentKey, RuleName,
+    ActionId, CaseId, DeliveryId, Fingerprint, Identity, IncidentId, IncidentKey, RuleName, Scope,
     SourceName, VendorName,
 };
-use crate::domain::incident::{Incident, State, Tally};
+use crate::domain::incident::{Hold, Incident, State, Tally};
 use crate::domain::member::Member;
+use crate::domain::news::News;
 use crate::domain::severity::Rank;
-use crate::store::{Action, ActionState, Attempt, DeliveryRecord, Fate, Phase, StoreError};
+use crate::store::{
+    Action, ActionState, Attempt, Decided, DeliveryRecord, Fate, Phase, StoreError,
+};
 
 /// Microseconds since 1970, as all times are stored.
 pub(super) fn micros(time: Timestamp) -> i64 {
@@ -48,7 +51,7 @@ impl Reader<'_> {
         u32::try_from(self.int(column)?).map_err(|_| odd(column, "a negative or huge number"))
     }
 
-    fn time(&self, column: &str) -> Result<Timestamp, StoreError> {
+    pub(super) fn time(&self, column: &str) -> Result<Timestamp, StoreError> {
         instant(column, self.int(column)?)
     }
 
@@ -60,8 +63,8 @@ impl Reader<'_> {
         serde_json::from_str(&self.text(column)?).map_err(|error| odd(column, &error.to_string()))
     }
 
-    fn rank(&self) -> Result<Rank, StoreError> {
-        Rank::new(u64::from(self.small("rank")?)).ok_or_else(|| odd("rank", "out of range"))
+    fn rank(&self, column: &str) -> Result<Rank, StoreError> {
+        Rank::new(u64::from(self.small(column)?)).ok_or_else(|| odd(column, "out of range"))
     }
 
     /// A column that the schema demands in this state.
@@ -87,7 +90,13 @@ impl Reader<'_> {
         Ok(match self.text("state")?.as_str() {
             "pending" => State::Pending { due: due()? },
             "opening" => State::Opening { seq: seq()? },
-            "open" => State::Open { case: case()? },
+            "held" => {
+                let hold = self.demanded("hold", self.maybe_text("hold")?)?;
+                let hold = Hold::ALL.into_iter().find(|known| known.name() == hold);
+                let hold = hold.ok_or_else(|| odd("hold", "unknown"))?;
+                State::Held { hold, due: self.maybe_time("due_at")? }
+            }
+            "open" => State::Open { case: case()?, due: self.maybe_time("due_at")? },
             "resolving" => State::Resolving { case: case()?, due: due()? },
             "closed" => State::Closed { case: case()?, at: ended()? },
             "dropped" => State::Dropped { at: ended()? },
@@ -100,14 +109,16 @@ impl Reader<'_> {
     pub(super) fn incident(&self) -> Result<Incident, StoreError> {
         Ok(Incident {
             id: IncidentId::from_stored(self.text("id")?),
+            rule: RuleName::new(self.text("rule")?),
             key: IncidentKey {
-                rule: RuleName::new(self.text("rule")?),
+                scope: Scope::new(self.text("scope")?),
                 identity: Identity::from_stored(self.text("identity")?),
             },
             generation: self.small("generation")?,
             previous_case: self.maybe_text("previous_case")?.map(CaseId::new),
             vendor: VendorName::new(self.text("vendor")?),
-            rank: self.rank()?,
+            rank: self.rank("rank")?,
+            worst: self.rank("worst")?,
             state: self.state()?,
             members: BTreeMap::new(),
             tally: Tally { firing: self.small("firing")?, resolved: self.small("resolved")? },
@@ -115,6 +126,12 @@ impl Reader<'_> {
             delivery: DeliveryId::new(self.text("delivery")?),
             created_at: self.time("created_at")?,
             updated_at: self.time("updated_at")?,
+            heard_at: self.time("heard_at")?,
+            told_at: self.maybe_time("told_at")?,
+            news: match self.maybe_text("news")? {
+                Some(_) => self.json("news")?,
+                None => News::default(),
+            },
             last_seq: self.small("last_seq")?,
         })
     }
@@ -124,7 +141,7 @@ impl Reader<'_> {
         Ok((
             IncidentId::from_stored(self.text("incident")?),
             Fingerprint::new(self.text("fingerprint")?),
-            Member { alert, rank: self.rank()?, since: self.time("since")? },
+            Member { alert, rank: self.rank("rank")?, since: self.time("since")? },
         ))
     }
 
@@ -141,7 +158,7 @@ impl Reader<'_> {
             id: self.action_id()?,
             vendor: VendorName::new(self.text("vendor")?),
             kind: self.json("payload")?,
-            rank: self.rank()?,
+            rank: self.rank("rank")?,
             state: ActionState::ALL
                 .into_iter()
                 .find(|known| known.name() == state)
@@ -153,6 +170,15 @@ impl Reader<'_> {
             created_at: self.time("created_at")?,
             revived_at: self.maybe_time("revived_at")?,
             message: self.maybe_text("message")?,
+        })
+    }
+
+    pub(super) fn decided(&self) -> Result<Decided, StoreError> {
+        Ok(Decided {
+            at: self.time("at")?,
+            cause: self.text("cause")?,
+            state: self.text("state")?,
+            reason: self.text("reason")?,
         })
     }
 

@@ -3,19 +3,23 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
+use super::mutes;
 use super::rows::{Reader, json, micros};
 use super::writer::unavailable;
 use crate::domain::action::NewAction;
 use crate::domain::gate::Gate;
-use crate::domain::ids::{Fingerprint, IncidentId, VendorName};
+use crate::domain::ids::{Fingerprint, IncidentId, RuleName, VendorName};
 use crate::domain::incident::{Incident, State};
 use crate::domain::lifecycle::Step;
 use crate::domain::member::Member;
-use crate::store::{Phase, StoreError};
+use crate::domain::storm::Usage;
+use crate::store::{Decided, Phase, StoreError};
 
 /// What several steps change, the later ones over the earlier.
 #[derive(Default)]
@@ -23,10 +27,11 @@ pub(super) struct Changes {
     incidents: BTreeMap<IncidentId, Incident>,
     members: BTreeMap<(IncidentId, Fingerprint), Member>,
     actions: Vec<(Incident, NewAction)>,
+    decisions: Vec<(IncidentId, Decided)>,
 }
 
 impl Changes {
-    pub(super) fn add(&mut self, step: &Step) {
+    pub(super) fn add(&mut self, step: &Step, cause: &str) {
         let Some(incident) = step.incident.as_ref().filter(|_| step.changed) else { return };
         for fingerprint in &step.members {
             if let Some(member) = incident.members.get(fingerprint) {
@@ -35,6 +40,15 @@ impl Changes {
         }
         for action in &step.actions {
             self.actions.push((incident.clone(), action.clone()));
+        }
+        if step.reason.is_a_decision() {
+            let decided = Decided {
+                at: incident.updated_at,
+                cause: cause.to_owned(),
+                state: incident.state.name().to_owned(),
+                reason: step.reason.to_string(),
+            };
+            self.decisions.push((incident.id.clone(), decided));
         }
         self.incidents.insert(incident.id.clone(), incident.clone());
     }
@@ -73,6 +87,17 @@ impl Changes {
                 .collect::<Result<Vec<_>, StoreError>>()?;
             execute(db, INSERT_ACTIONS, json(&rows)?).await?;
         }
+        if !self.decisions.is_empty() {
+            let rows: Vec<_> = self
+                .decisions
+                .iter()
+                .map(|(incident, decided)| {
+                    let Decided { at, cause, state, reason } = decided;
+                    (incident.as_str(), micros(*at), cause, state, reason)
+                })
+                .collect();
+            execute(db, INSERT_DECISIONS, json(&rows)?).await?;
+        }
         Ok(())
     }
 }
@@ -87,19 +112,31 @@ async fn execute(
 }
 
 const UPSERT_INCIDENTS: &str = "
-    INSERT INTO incidents (id, rule, identity, generation, previous_case, vendor, rank, state,
-        case_id, due_at, ended_at, open_seq, origin, delivery, created_at, updated_at, last_seq,
-        firing, resolved)
-    SELECT value->>'id', value->>'rule', value->>'identity', value->>'generation',
-        value->>'previous_case', value->>'vendor', value->>'rank', value->>'state',
-        value->>'case_id', value->>'due_at', value->>'ended_at', value->>'open_seq',
-        value->>'origin', value->>'delivery', value->>'created_at', value->>'updated_at',
+    INSERT INTO incidents (id, scope, rule, identity, generation, previous_case, vendor, rank, worst,
+        state, hold, case_id, due_at, ended_at, open_seq, origin, delivery, created_at, updated_at,
+        heard_at, told_at, news, last_seq, firing, resolved)
+    SELECT value->>'id', value->>'scope', value->>'rule', value->>'identity', value->>'generation',
+        value->>'previous_case', value->>'vendor', value->>'rank', value->>'worst',
+        value->>'state', value->>'hold', value->>'case_id', value->>'due_at', value->>'ended_at',
+        value->>'open_seq', value->>'origin', value->>'delivery', value->>'created_at',
+        value->>'updated_at', value->>'heard_at', value->>'told_at', value->>'news',
         value->>'last_seq', value->>'firing', value->>'resolved'
     FROM json_each(?1) WHERE true
-    ON CONFLICT (id) DO UPDATE SET stripped = 0, rank = excluded.rank, state = excluded.state,
-        case_id = excluded.case_id, due_at = excluded.due_at, ended_at = excluded.ended_at,
-        open_seq = excluded.open_seq, updated_at = excluded.updated_at,
-        last_seq = excluded.last_seq, firing = excluded.firing, resolved = excluded.resolved";
+    ON CONFLICT (id) DO UPDATE SET stripped = 0, rank = excluded.rank, worst = excluded.worst,
+        state = excluded.state, hold = excluded.hold, case_id = excluded.case_id,
+        due_at = excluded.due_at, ended_at = excluded.ended_at, open_seq = excluded.open_seq,
+        updated_at = excluded.updated_at, heard_at = excluded.heard_at,
+        told_at = excluded.told_at, news = excluded.news, last_seq = excluded.last_seq,
+        firing = excluded.firing, resolved = excluded.resolved";
+
+/// Decisions of one incident in one go get the next numbers, in their order.
+const INSERT_DECISIONS: &str = "
+    INSERT INTO decisions (incident, number, at, cause, state, reason)
+    SELECT value->>0,
+        coalesce((SELECT max(number) FROM decisions WHERE incident = value->>0), 0)
+            + row_number() OVER (PARTITION BY value->>0 ORDER BY key),
+        value->>1, value->>2, value->>3, value->>4
+    FROM json_each(?1)";
 
 const UPSERT_MEMBERS: &str = "
     INSERT INTO members (incident, fingerprint, status, rank, since, alert)
@@ -120,13 +157,16 @@ const INSERT_ACTIONS: &str = "
 #[derive(Serialize)]
 struct IncidentRow<'a> {
     id: &'a str,
+    scope: &'a str,
     rule: &'a str,
     identity: &'a str,
     generation: u32,
     previous_case: Option<&'a str>,
     vendor: &'a str,
     rank: u8,
+    worst: u8,
     state: &'static str,
+    hold: Option<&'static str>,
     case_id: Option<&'a str>,
     due_at: Option<i64>,
     ended_at: Option<i64>,
@@ -135,6 +175,9 @@ struct IncidentRow<'a> {
     delivery: &'a str,
     created_at: i64,
     updated_at: i64,
+    heard_at: i64,
+    told_at: Option<i64>,
+    news: Option<String>,
     last_seq: u32,
     firing: u32,
     resolved: u32,
@@ -152,13 +195,19 @@ impl<'a> IncidentRow<'a> {
         };
         Ok(Self {
             id: incident.id.as_str(),
-            rule: incident.key.rule.as_str(),
+            scope: incident.key.scope.as_str(),
+            rule: incident.rule.as_str(),
             identity: incident.key.identity.as_str(),
             generation: incident.generation,
             previous_case: incident.previous_case.as_ref().map(|case| case.as_str()),
             vendor: incident.vendor.as_str(),
             rank: incident.rank.get(),
+            worst: incident.worst.get(),
             state: incident.state.name(),
+            hold: match &incident.state {
+                State::Held { hold, .. } => Some(hold.name()),
+                _ => None,
+            },
             case_id: incident.state.case().map(|case| case.as_str()),
             due_at: incident.state.due().map(micros),
             ended_at,
@@ -167,6 +216,9 @@ impl<'a> IncidentRow<'a> {
             delivery: incident.delivery.as_str(),
             created_at: micros(incident.created_at),
             updated_at: micros(incident.updated_at),
+            heard_at: micros(incident.heard_at),
+            told_at: incident.told_at.map(micros),
+            news: (!incident.news.is_empty()).then(|| json(&incident.news)).transpose()?,
             last_seq: incident.last_seq,
             firing: incident.tally.firing,
             resolved: incident.tally.resolved,
@@ -283,14 +335,70 @@ pub(super) fn guarded<T>(decide: impl FnOnce() -> T) -> Result<T, StoreError> {
 pub(super) async fn advance(
     db: &mut SqliteConnection,
     id: &IncidentId,
+    cause: &str,
     decide: &(dyn Fn(&Incident) -> Step + Send + Sync),
 ) -> Result<Option<Step>, StoreError> {
     let Some(incident) = load(db, id).await? else { return Ok(None) };
     let step = guarded(|| decide(&incident))?;
     let mut changes = Changes::default();
-    changes.add(&step);
+    changes.add(&step, cause);
     changes.write(db).await?;
     Ok(Some(step))
+}
+
+/// What was opened after `since`, what waits for the budget, and what is muted.
+pub(super) async fn usage(
+    db: &mut SqliteConnection,
+    since: Timestamp,
+) -> Result<Usage, StoreError> {
+    let mut usage = Usage::default();
+    usage.muted_by(mutes::load(db).await?);
+    let opened = sqlx::query(
+        "SELECT i.rule, a.created_at FROM actions a INDEXED BY actions_opening
+         JOIN incidents i ON i.id = a.incident
+         WHERE a.kind = 'open' AND a.created_at > ?1 ORDER BY a.created_at DESC LIMIT ?2",
+    )
+    .bind(micros(since))
+    .bind(Usage::COUNTED)
+    .fetch_all(&mut *db)
+    .await
+    .map_err(unavailable)?;
+    for row in &opened {
+        let row = Reader(row);
+        usage.opens(RuleName::new(row.text("rule")?), row.time("created_at")?);
+    }
+    let waiting = sqlx::query(
+        "SELECT rule, count(*) AS n FROM incidents INDEXED BY incidents_over_budget
+         WHERE hold = 'budget' GROUP BY rule",
+    )
+    .fetch_all(db)
+    .await
+    .map_err(unavailable)?;
+    for row in &waiting {
+        let row = Reader(row);
+        let count = u32::try_from(row.int("n")?).unwrap_or(u32::MAX);
+        usage.wait(RuleName::new(row.text("rule")?), count);
+    }
+    Ok(usage)
+}
+
+/// Silence is counted from later on.
+pub(super) async fn forgive_silence(
+    db: &mut SqliteConnection,
+    deaf: Duration,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    // A timer that runs out too early finds that it is too early.
+    sqlx::query(
+        "UPDATE incidents SET heard_at = max(heard_at, min(heard_at + ?1, ?2))
+         WHERE state IN ('pending', 'held', 'opening', 'open')",
+    )
+    .bind(i64::try_from(deaf.as_micros()).unwrap_or(i64::MAX / 4))
+    .bind(micros(now))
+    .execute(db)
+    .await
+    .map_err(unavailable)?;
+    Ok(())
 }
 
 /// A write that changes nothing that matters, to find out whether writing works.

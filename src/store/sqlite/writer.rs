@@ -43,7 +43,7 @@ trait Work: Send {
 }
 
 enum Command {
-    Ingest { intake: Intake, reply: oneshot::Sender<Result<Receipt, StoreError>> },
+    Ingest { intake: Box<Intake>, reply: oneshot::Sender<Result<Receipt, StoreError>> },
     Other(Box<dyn Work>),
 }
 
@@ -67,7 +67,8 @@ impl Writer {
 
     pub(super) async fn ingest(&self, intake: Intake) -> Result<Receipt, StoreError> {
         let (reply, answer) = oneshot::channel();
-        match self.sender()?.try_send(Command::Ingest { intake, reply }) {
+        let command = Command::Ingest { intake: Box::new(intake), reply };
+        match self.sender()?.try_send(command) {
             Ok(()) => answer.await.unwrap_or_else(|_| Err(stopped())),
             Err(mpsc::error::TrySendError::Full(_)) => Err(StoreError::Overloaded),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(stopped()),
@@ -244,7 +245,7 @@ async fn apply_all(
     let intakes: Vec<&Intake> = commands
         .iter()
         .filter_map(|command| match command {
-            Command::Ingest { intake, .. } => Some(intake),
+            Command::Ingest { intake, .. } => Some(intake.as_ref()),
             Command::Other(_) => None,
         })
         .collect();

@@ -1,0 +1,128 @@
+//! `casewright mutes`: no cases for some time.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use serde_json::Value;
+
+use super::remote::{Form, Reach, Remote, field, table, time};
+use super::say;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Show the mutes that count now; those that files make are not among them.
+    List {
+        #[command(flatten)]
+        reach: Reach,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Open no cases for some time. What still fires then gets its case.
+    Add {
+        /// For how long, such as 2h.
+        #[arg(long = "for", value_name = "DURATION")]
+        lasts: String,
+        /// Why, for whoever wonders later.
+        #[arg(long)]
+        reason: String,
+        /// Only cases of this rule; without it, of all rules.
+        #[arg(long)]
+        rule: Option<String>,
+        #[command(flatten)]
+        reach: Reach,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// End one before its time.
+    Lift {
+        /// The mute, as `list` shows it.
+        id: String,
+        #[command(flatten)]
+        reach: Reach,
+        #[command(flatten)]
+        form: Form,
+    },
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let (form, answer, text): (_, _, fn(&Value) -> String) = match args.command {
+        What::List { reach, form } => {
+            (form, Remote::of(&reach)?.get(&["api", "v1", "mutes"]).await?, list)
+        }
+        What::Add { lasts, reason, rule, reach, form } => {
+            let mut query = vec![("for", lasts.as_str()), ("reason", reason.as_str())];
+            query.extend(rule.as_deref().map(|rule| ("rule", rule)));
+            (form, Remote::of(&reach)?.post(&["api", "v1", "mutes"], &query).await?, added)
+        }
+        What::Lift { id, reach, form } => {
+            let path = ["api", "v1", "mutes", &id, "lift"];
+            (form, Remote::of(&reach)?.post(&path, &[]).await?, |answer| {
+                format!("lifted {}: what still fires gets its case now", field(answer, "lifted"))
+            })
+        }
+    };
+    say(&if form.is_json() { serde_json::to_string_pretty(&answer)? } else { text(&answer) });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn what(mute: &Value) -> String {
+    match field(mute, "rule").as_str() {
+        "-" => "everything".to_owned(),
+        rule => format!("rule {rule}"),
+    }
+}
+
+fn list(answer: &Value) -> String {
+    let mutes = answer.get("mutes").and_then(Value::as_array).into_iter().flatten();
+    let row = |mute: &Value| {
+        vec![
+            field(mute, "id"),
+            what(mute),
+            time(mute, "until"),
+            field(mute, "made_by"),
+            field(mute, "reason"),
+        ]
+    };
+    let rows: Vec<_> = mutes.map(row).collect();
+    if rows.is_empty() {
+        return "nothing is muted but by the files".to_owned();
+    }
+    table(&["MUTE", "OF", "UNTIL", "BY", "REASON"], &rows).join("\n")
+}
+
+fn added(mute: &Value) -> String {
+    format!(
+        "muted: {} until {} (`casewright mutes lift {}` ends it earlier)",
+        what(mute),
+        time(mute, "until"),
+        field(mute, "id")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn mutes_are_told_with_their_ends_and_reasons() {
+        let one = json!({ "id": "m-1", "rule": null, "until": "2026-08-01T10:00:00.5Z",
+            "made_by": "ops", "reason": "the origin moves" });
+        let other = json!({ "id": "m-2", "rule": "edge-5xx", "until": "2026-08-01T12:00:00Z",
+            "made_by": "local", "reason": "known" });
+        insta::assert_snapshot!(list(&json!({ "mutes": [one, other] })), @r#"
+        MUTE  OF             UNTIL                 BY     REASON
+        m-1   everything     2026-08-01T10:00:00Z  ops    the origin moves
+        m-2   rule edge-5xx  2026-08-01T12:00:00Z  local  known
+        "#);
+        insta::assert_snapshot!(added(&other), @"muted: rule edge-5xx until 2026-08-01T12:00:00Z (`casewright mutes lift m-2` ends it earlier)");
+        assert_eq!(list(&json!({ "mutes": [] })), "nothing is muted but by the files");
+    }
+}

@@ -1,0 +1,421 @@
+//! What a delivery means: which incidents its alerts belong to, and what each of them is told.
+//!
+//! Rules lead an alert to incidents by its labels. But an alert that fires already stays with the
+//! incident that it is a member of, once a case is asked for: PagerDuty changes urgency and priority
+//! as it goes, people change rules, and neither may open a second case for one problem.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::domain::alert::{Alert, AlertStatus};
+use crate::domain::ids::{
+    DeliveryId, Fingerprint, Identity, IncidentKey, InstallationId, RuleName, Scope,
+};
+use crate::domain::incident::{Incident, State};
+use crate::domain::lifecycle::{Birth, Event, RankedAlert, Step, step};
+use crate::domain::policy::Policy;
+use crate::domain::severity::Rank;
+use crate::domain::storm::{Turn, Usage};
+use crate::playbook::Playbook;
+use crate::rules::{CaseRule, Then};
+use crate::sources::{Move, Received};
+use crate::store::{Decision, Fate, Followed, Known, Verdict, Wanted};
+use crate::time::later;
+
+/// What an alert is told of that a rule ignores.
+pub(crate) const IGNORED: &str = "a rule ignores it";
+const UNMATCHED: &str = "no rule matches";
+
+/// What the rules make of a delivery, before anything is known of the incidents.
+pub(crate) struct Plan {
+    ids: Vec<String>,
+    note: Option<String>,
+    truncated: bool,
+    leads: Vec<Lead>,
+    moves: Vec<Move>,
+    /// The incidents that rules lead to.
+    shares: BTreeMap<IncidentKey, Share>,
+    playbook: Arc<Playbook>,
+    installation: InstallationId,
+    delivery: DeliveryId,
+    now: Timestamp,
+}
+
+/// Where the rules lead an alert.
+struct Lead {
+    alert: Alert,
+    /// To these incidents, and how bad it is by the rule that leads there.
+    to: Vec<(IncidentKey, Rank)>,
+    /// The rule that ignores it.
+    ignored_by: Option<RuleName>,
+}
+
+/// How an incident is treated.
+#[derive(Clone)]
+struct Share {
+    policy: Policy,
+    birth: Birth,
+}
+
+/// What a delivery tells one incident.
+#[derive(Default)]
+struct Hearing {
+    alerts: Vec<RankedAlert>,
+    /// Why some of them leave the incident, although they have not ended.
+    leave: Option<String>,
+}
+
+/// Everything that a delivery tells, by incident; and what is told of the alerts that come to none.
+#[derive(Default)]
+struct Heard {
+    by_key: BTreeMap<IncidentKey, Hearing>,
+    unowned: Vec<Verdict>,
+}
+
+impl Heard {
+    fn tell(&mut self, key: &IncidentKey, alert: Alert, rank: Rank) {
+        let hearing = self.by_key.entry(key.clone()).or_default();
+        hearing.alerts.push(RankedAlert { alert, rank });
+    }
+
+    /// An alert leaves an incident.
+    fn take_away(&mut self, key: &IncidentKey, alert: &Alert, rank: Rank, why: String) {
+        self.tell(key, left(alert), rank);
+        if let Some(hearing) = self.by_key.get_mut(key) {
+            hearing.leave = Some(why);
+        }
+    }
+}
+
+/// An alert as the incident sees it that it leaves. It has no end, so that it can come back at once.
+fn left(alert: &Alert) -> Alert {
+    Alert { status: AlertStatus::Resolved, ends_at: None, ..alert.clone() }
+}
+
+/// Whether an incident has a case or will have one, and is not over.
+fn is_begun(incident: &Incident) -> bool {
+    matches!(
+        incident.state,
+        State::Opening { .. } | State::Open { .. } | State::Resolving { .. } | State::Failed { .. }
+    )
+}
+
+/// Whether nothing was asked of the vendor yet, and may still be.
+fn waits(incident: &Incident) -> bool {
+    matches!(incident.state, State::Pending { .. } | State::Held { .. })
+}
+
+impl Plan {
+    /// Asks the rules about every alert of a delivery.
+    pub(crate) fn make(
+        playbook: Arc<Playbook>,
+        installation: &InstallationId,
+        delivery: &DeliveryId,
+        received: Received,
+        now: Timestamp,
+    ) -> Self {
+        let mut shares: BTreeMap<IncidentKey, Share> = BTreeMap::new();
+        let mut leads = Vec::with_capacity(received.alerts.len());
+        for alert in received.alerts {
+            let (mut to, mut ignored_by) = (Vec::new(), None);
+            for rule in playbook.rules.route(&alert, now) {
+                let case_rule = match &rule.then {
+                    Then::Ignore => {
+                        ignored_by = Some(rule.name.clone());
+                        continue;
+                    }
+                    Then::Case(case_rule) => case_rule,
+                };
+                let key = key_of(&rule.name, case_rule, &alert);
+                // Of several rules with one scope the first counts.
+                if to.iter().any(|(known, _)| *known == key) {
+                    continue;
+                }
+                shares.entry(key.clone()).or_insert_with(|| Share {
+                    policy: case_rule.policy.clone(),
+                    birth: Birth {
+                        installation: installation.clone(),
+                        key: key.clone(),
+                        rule: rule.name.clone(),
+                        vendor: case_rule.vendor.clone(),
+                        delivery: delivery.clone(),
+                    },
+                });
+                to.push((key, case_rule.plan.severity.rank(&alert)));
+            }
+            leads.push(Lead { alert, to, ignored_by });
+        }
+        Self {
+            ids: received.ids,
+            note: received.note,
+            truncated: received.truncated,
+            leads,
+            moves: received.moves,
+            shares,
+            playbook,
+            installation: installation.clone(),
+            delivery: delivery.clone(),
+            now,
+        }
+    }
+
+    /// The sender's ids of the delivery.
+    pub(super) fn ids(&self) -> &[String] {
+        &self.ids
+    }
+
+    /// After which time openings count for the case budgets.
+    pub(super) fn budget_since(&self) -> Timestamp {
+        self.playbook.budget_since(self.now)
+    }
+
+    /// The incidents that it has to know, each with the members that it speaks of.
+    pub(crate) fn wanted(&self) -> Vec<Wanted> {
+        let mut wanted: BTreeMap<&IncidentKey, Vec<Fingerprint>> = BTreeMap::new();
+        for lead in &self.leads {
+            for (key, _) in &lead.to {
+                wanted.entry(key).or_default().push(lead.alert.fingerprint.clone());
+            }
+        }
+        wanted.into_iter().map(|(key, members)| Wanted { key: key.clone(), members }).collect()
+    }
+
+    /// The alerts of which it has to know the incidents whose firing members they are.
+    pub(crate) fn followed(&self) -> Followed {
+        let mut followed = Followed::default();
+        for Lead { alert, .. } in &self.leads {
+            let list = match alert.status {
+                AlertStatus::Resolved => &mut followed.always,
+                AlertStatus::Firing => &mut followed.strangers,
+            };
+            list.push(alert.fingerprint.clone());
+        }
+        for alert in self.moves.iter().flat_map(|moved| [&moved.from, &moved.into]) {
+            followed.always.push(alert.fingerprint.clone());
+        }
+        followed
+    }
+
+    /// Decides, knowing the incidents. Pure; the store may ask more than once.
+    pub(crate) fn decide(&self, known: &Known) -> Decision {
+        let Heard { by_key, unowned } = self.hear(known);
+        let mut verdicts = Vec::new();
+        let mut steps: Vec<Step> = Vec::with_capacity(by_key.len());
+        // What one incident of the delivery opens counts for the next.
+        let mut usage = known.usage.clone();
+        for (key, hearing) in &by_key {
+            let Some((share, current)) = self.share(key, known) else { continue };
+            let step = self.decide_one(&share, current, hearing, &usage);
+            usage.follow(&step);
+            let incident = step.incident.as_ref();
+            for (news, effect) in hearing.alerts.iter().zip(&step.effects) {
+                let rule = incident.map_or(&share.birth.rule, |incident| &incident.rule);
+                verdicts.push(Verdict {
+                    incident: incident.map(|incident| incident.id.clone()),
+                    ..verdict(&news.alert, Some(rule), &format!("{effect}; {}", step.reason))
+                });
+            }
+            steps.push(step);
+        }
+        let fate = fate(&steps, &unowned);
+        verdicts.extend(unowned);
+        Decision { fate, note: self.note.clone(), verdicts, steps }
+    }
+
+    /// What each incident is told.
+    fn hear(&self, known: &Known) -> Heard {
+        let mut heard = Heard::default();
+        for lead in &self.leads {
+            let homes = known.homes(&lead.alert);
+            match lead.alert.status {
+                AlertStatus::Resolved => hear_end(lead, &homes, &mut heard),
+                AlertStatus::Firing => self.hear_fire(lead, &homes, &mut heard),
+            }
+        }
+        for moved in &self.moves {
+            hear_move(moved, known, &mut heard);
+        }
+        heard
+    }
+
+    /// An alert fires.
+    fn hear_fire(&self, lead: &Lead, homes: &[(&Incident, Rank)], heard: &mut Heard) {
+        let is_led = |home: &Incident| lead.to.iter().any(|(key, _)| *key == home.key);
+        let at_home = homes.iter().any(|(home, _)| is_led(home));
+        let lasting = |home: &Incident| is_begun(home) || (lead.to.is_empty() && waits(home));
+        let mut stays = false;
+        if !at_home {
+            for (home, _) in homes.iter().filter(|(home, _)| lasting(home)) {
+                heard.tell(&home.key, lead.alert.clone(), self.rank_at_home(home, lead));
+                stays = true;
+            }
+        }
+        if stays {
+            return;
+        }
+        for (home, rank) in homes.iter().filter(|(home, _)| !at_home && waits(home)) {
+            let rules: Vec<&str> = lead.to.iter().map(|(key, _)| key.scope.as_str()).collect();
+            let why = format!("its alert belongs to {} now", rules.join(" and "));
+            heard.take_away(&home.key, &lead.alert, *rank, why);
+        }
+        for (key, rank) in &lead.to {
+            heard.tell(key, lead.alert.clone(), *rank);
+        }
+        lead.tell_unowned(heard);
+    }
+
+    /// How bad an alert is for the incident with which it stays: what either rule says, whichever
+    /// is worse.
+    fn rank_at_home(&self, home: &Incident, lead: &Lead) -> Rank {
+        let own = self.playbook.case_rule(&home.rule);
+        let own = own.map_or(home.rank, |rule| rule.plan.severity.rank(&lead.alert));
+        lead.to.iter().map(|(_, rank)| *rank).fold(own, Rank::min)
+    }
+
+    fn decide_one(
+        &self,
+        share: &Share,
+        current: Option<&Incident>,
+        hearing: &Hearing,
+        usage: &Usage,
+    ) -> Step {
+        let event = Event::Alerts {
+            alerts: &hearing.alerts,
+            truncated: self.truncated,
+            leave: hearing.leave.as_deref(),
+            birth: &share.birth,
+        };
+        let rule = current
+            .filter(|incident| !self.is_over_for_good(incident))
+            .map_or(&share.birth.rule, |incident| &incident.rule);
+        let restraint = self.playbook.restraint(rule, usage, Turn::Newcomer, self.now);
+        step(current, &event, &share.policy, restraint.as_ref(), self.now)
+    }
+
+    /// How an incident is treated: by the rule that began it, as long as it lasts and there is that
+    /// rule; else by the one that leads there.
+    fn share<'k>(
+        &self,
+        key: &IncidentKey,
+        known: &'k Known,
+    ) -> Option<(Share, Option<&'k Incident>)> {
+        let led = self.shares.get(key);
+        let Some(incident) = known.get(key) else { return Some((led?.clone(), None)) };
+        let own = self.playbook.case_rule(&incident.rule).map(|rule| rule.policy.clone());
+        let share = match led {
+            Some(led) if own.is_none() || self.is_over_for_good(incident) => led.clone(),
+            Some(led) => Share { policy: own.unwrap_or_default(), birth: led.birth.clone() },
+            None => Share {
+                policy: own.unwrap_or_default(),
+                birth: Birth {
+                    installation: self.installation.clone(),
+                    key: key.clone(),
+                    rule: incident.rule.clone(),
+                    vendor: incident.vendor.clone(),
+                    delivery: self.delivery.clone(),
+                },
+            },
+        };
+        Some((share, Some(incident)))
+    }
+
+    /// Whether what fires now would begin a new generation.
+    fn is_over_for_good(&self, incident: &Incident) -> bool {
+        match &incident.state {
+            State::Dropped { .. } => true,
+            State::Closed { at, .. } => {
+                self.now > later(*at, self.playbook.policy(&incident.rule).reopen_within)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Lead {
+    /// Tells of the alert if it comes to no incident, or if a rule ignores it besides.
+    fn tell_unowned(&self, heard: &mut Heard) {
+        match &self.ignored_by {
+            Some(rule) => heard.unowned.push(verdict(&self.alert, Some(rule), IGNORED)),
+            None if self.to.is_empty() => {
+                heard.unowned.push(verdict(&self.alert, None, UNMATCHED));
+            }
+            None => {}
+        }
+    }
+}
+
+/// An alert has ended: for whomever rules lead to, and for every incident of which it was a
+/// firing member. Rules may have led there by labels that it no longer has.
+fn hear_end(lead: &Lead, homes: &[(&Incident, Rank)], heard: &mut Heard) {
+    for (key, rank) in &lead.to {
+        heard.tell(key, lead.alert.clone(), *rank);
+    }
+    let strays = homes.iter().filter(|(home, _)| lead.to.iter().all(|(key, _)| *key != home.key));
+    let mut followed = false;
+    for (home, rank) in strays {
+        heard.tell(&home.key, lead.alert.clone(), *rank);
+        followed = true;
+    }
+    if !followed {
+        lead.tell_unowned(heard);
+    }
+}
+
+/// An alert goes on as another one (PagerDuty merges incidents): wherever it fires, the other takes
+/// its place. Where no case was asked for yet and the other has an incident of its own, that one
+/// does for both.
+fn hear_move(moved: &Move, known: &Known, heard: &mut Heard) {
+    let elsewhere = known.homes(&moved.into);
+    for (home, rank) in &known.homes(&moved.from) {
+        let other = elsewhere.iter().find(|(other, _)| other.id != home.id && !is_over(other));
+        match other {
+            Some((other, _)) if waits(home) => {
+                let why =
+                    format!("its alert goes on as {}, in incident {}", moved.into.name(), other.id);
+                heard.take_away(&home.key, &moved.from, *rank, why);
+            }
+            _ => {
+                heard.tell(&home.key, left(&moved.from), *rank);
+                heard.tell(&home.key, moved.into.clone(), *rank);
+            }
+        }
+    }
+}
+
+fn is_over(incident: &Incident) -> bool {
+    !is_begun(incident) && !waits(incident)
+}
+
+fn fate(steps: &[Step], unowned: &[Verdict]) -> Fate {
+    if steps.iter().any(|step| step.changed) {
+        Fate::Accepted
+    } else if !steps.is_empty() {
+        Fate::Repeat
+    } else if unowned.is_empty() {
+        Fate::Noted
+    } else if unowned.iter().any(|verdict| verdict.rule.is_some()) {
+        Fate::Ignored
+    } else {
+        Fate::Unmatched
+    }
+}
+
+/// Which incident of a rule an alert belongs to.
+fn key_of(name: &RuleName, rule: &CaseRule, alert: &Alert) -> IncidentKey {
+    let identity = Identity::of(&rule.identity_of(alert));
+    let scope = rule.identity_scope.clone().unwrap_or_else(|| Scope::new(name.as_str()));
+    IncidentKey { scope, identity }
+}
+
+fn verdict(alert: &Alert, rule: Option<&RuleName>, effect: &str) -> Verdict {
+    Verdict {
+        fingerprint: alert.fingerprint.to_string(),
+        alert: alert.name().to_owned(),
+        status: alert.status.as_str().to_owned(),
+        rule: rule.cloned(),
+        incident: None,
+        effect: effect.to_owned(),
+    }
+}

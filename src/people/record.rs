@@ -1,0 +1,378 @@
+//! The record of an incident: why there was a case, or none. Everything that was known, decided,
+//! sent and answered, put together from what the store keeps.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Exchange, People};
+use crate::domain::action::ActionKind;
+use crate::domain::alert::Labels;
+use crate::domain::ids::{IncidentId, RuleName};
+use crate::domain::incident::{Incident, State};
+use crate::domain::lifecycle::{Event, Reason, step};
+use crate::domain::storm::Usage;
+use crate::explain::{CaseStory, case_of};
+use crate::playbook::Playbook;
+use crate::store::{Action, Attempt, Decided, DeliveryRecord, Sought, StoreError, cause};
+
+/// So many members are shown.
+const MEMBERS: usize = 100;
+
+/// So many incidents and verdicts are told of one question.
+const ANSWERS: u32 = 20;
+
+/// An incident, in a line.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// Its id.
+    pub id: String,
+    /// The rule that owns it.
+    pub rule: String,
+    /// What a person calls the alert that began it.
+    pub title: String,
+    /// How it stands.
+    pub state: &'static str,
+    /// What keeps its case from being opened, if it is held.
+    pub hold: Option<&'static str>,
+    /// The rank of its case, 1 is worst.
+    pub rank: u8,
+    /// The case.
+    pub case: Option<String>,
+    /// The case of the generation before.
+    pub previous_case: Option<String>,
+    /// Where its case is, or will be.
+    pub vendor: String,
+    /// The token in the subject of its case.
+    pub token: String,
+    /// The labels that tell it from others of its rule; empty if the rule is gone.
+    pub identity: Labels,
+    /// Alerts that fire.
+    pub firing: u32,
+    /// Alerts that have resolved.
+    pub resolved: u32,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// When it is looked at again.
+    pub due_at: Option<Timestamp>,
+}
+
+/// All that there is to tell of an incident.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Record {
+    /// In a line.
+    #[serde(flatten)]
+    pub summary: Summary,
+    /// How many times its problem has come back long after its end, and 1.
+    pub generation: u32,
+    /// Where the rule stands; `None` if it is gone.
+    pub rule_place: Option<String>,
+    /// The delivery that began it.
+    pub delivery: String,
+    /// The labels of the alert that began it.
+    pub labels: Labels,
+    /// Its alerts, those that fire first; not all of very many.
+    pub members: Vec<MemberLine>,
+    /// What was decided, in order.
+    pub decisions: Vec<Decided>,
+    /// What was done, in order.
+    pub actions: Vec<ActionLine>,
+    /// What its case says, or would say if it were sent now.
+    pub draft: Option<CaseStory>,
+    /// What was sent to open the case.
+    pub sent: Option<Value>,
+}
+
+/// An alert of an incident.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MemberLine {
+    /// Its fingerprint.
+    pub fingerprint: String,
+    /// What a person calls it.
+    pub title: String,
+    /// Firing or resolved.
+    pub status: &'static str,
+    /// How bad.
+    pub rank: u8,
+    /// Since when it is as it is.
+    pub since: Timestamp,
+}
+
+/// Something that is done at the vendor.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ActionLine {
+    /// Its id.
+    pub id: String,
+    /// What it is.
+    pub kind: &'static str,
+    /// How far it has come.
+    pub state: &'static str,
+    /// When it was decided.
+    pub created_at: Timestamp,
+    /// When it is tried next, if it is not over.
+    pub due_at: Timestamp,
+    /// What the last attempt said.
+    pub message: Option<String>,
+    /// Each exchange with the vendor about it.
+    pub attempts: Vec<Exchange>,
+}
+
+/// An answer to: why was there a case, or none?
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Answer {
+    /// The incidents that it is about, newest first.
+    pub incidents: Vec<Record>,
+    /// What became of alerts that no incident has, newest first.
+    pub verdicts: Vec<VerdictLine>,
+}
+
+/// What became of an alert of a delivery.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct VerdictLine {
+    /// The delivery.
+    pub delivery: String,
+    /// The source that it came through.
+    pub source: String,
+    /// When.
+    pub received_at: Timestamp,
+    /// What became of the delivery.
+    pub fate: &'static str,
+    /// The alert's fingerprint and name; empty if the delivery had no alerts.
+    pub fingerprint: String,
+    /// Its name.
+    pub alert: String,
+    /// Firing or resolved.
+    pub status: String,
+    /// The rule that took it.
+    pub rule: Option<String>,
+    /// What it changed, or why nothing.
+    pub effect: String,
+}
+
+/// Why an incident is neither approved nor rejected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotJudged {
+    /// There is none.
+    #[error("there is no such incident")]
+    Unknown,
+    /// It is not waiting.
+    #[error("it is {0}, and only what is held or pending has no case yet")]
+    NotWaiting(&'static str),
+}
+
+/// What a person says about an incident that has no case yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judgement {
+    /// Open the case, whatever holds it.
+    Approve,
+    /// No case.
+    Reject,
+}
+
+impl People {
+    /// The newest incidents of a kind, at most `limit`, and whether there are more.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn incidents(
+        &self,
+        sought: &Sought,
+        limit: u32,
+    ) -> Result<(Vec<Summary>, bool), StoreError> {
+        let mut found = self.store.seek(sought, limit.saturating_add(1)).await?;
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = found.len() > most;
+        found.truncate(most);
+        let playbook = self.playbook.get();
+        Ok((found.iter().map(|incident| Summary::of(incident, &playbook)).collect(), more))
+    }
+
+    /// All that there is to tell of an incident.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn record(&self, id: &IncidentId) -> Result<Option<Record>, StoreError> {
+        let Some(incident) = self.store.incident(id).await? else { return Ok(None) };
+        let decisions = self.store.decisions(id).await?;
+        let actions = self.store.actions(id).await?;
+        let attempts = self.store.attempts(id).await?;
+        let playbook = self.playbook.get();
+        let draft = case_of(&playbook, &incident, self.clock.now());
+        let sent = attempts.iter().rev().find_map(|attempt| {
+            let opens =
+                |action: &&Action| action.id == attempt.action && action.kind == ActionKind::Open;
+            actions.iter().find(opens)?;
+            serde_json::from_str(attempt.request.as_deref()?).ok()
+        });
+        let place = playbook
+            .rules
+            .get(&incident.rule)
+            .map(|rule| format!("{}:{}", rule.file.display(), rule.line));
+        Ok(Some(Record {
+            summary: Summary::of(&incident, &playbook),
+            generation: incident.generation,
+            rule_place: place,
+            delivery: incident.delivery.to_string(),
+            labels: incident.origin.labels.clone(),
+            members: members(&incident),
+            decisions,
+            actions: actions.iter().map(|action| ActionLine::of(action, &attempts)).collect(),
+            draft,
+            sent,
+        }))
+    }
+
+    /// Why there was a case, or none, of whatever `about` names: an incident's id or token, a case,
+    /// a delivery, a rule, an alert's fingerprint or name.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn why(&self, about: &str) -> Result<Answer, StoreError> {
+        let about = about.trim().trim_matches(['[', ']']);
+        let what = about.strip_prefix("cw-").unwrap_or(about);
+        let mut incidents = Vec::new();
+        for incident in self.store.about(what, ANSWERS).await? {
+            incidents.extend(self.record(&incident.id).await?);
+        }
+        let mut verdicts = Vec::new();
+        for delivery in self.store.deliveries_about(what, ANSWERS).await? {
+            verdicts.extend(VerdictLine::all(&delivery, what));
+        }
+        verdicts.truncate(usize::try_from(ANSWERS).unwrap_or(usize::MAX));
+        Ok(Answer { incidents, verdicts })
+    }
+
+    /// A person approves or rejects an incident that has no case yet.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn judge(
+        &self,
+        id: &IncidentId,
+        judgement: Judgement,
+        who: &str,
+    ) -> Result<Result<Summary, NotJudged>, StoreError> {
+        let (playbook, now) = (self.playbook.get(), self.clock.now());
+        let rules = playbook.clone();
+        let decide = Arc::new(move |incident: &Incident, _: &Usage| {
+            let policy = rules.policy(&incident.rule);
+            let event = match judgement {
+                Judgement::Approve => Event::Approved,
+                Judgement::Reject => Event::Rejected,
+            };
+            step(Some(incident), &event, &policy, None, now)
+        });
+        let cause = cause::person(who);
+        // A person's word needs no room in a budget.
+        let Some(step) = self.store.advance(id, &cause, now, decide).await? else {
+            return Ok(Err(NotJudged::Unknown));
+        };
+        let Some(incident) = step.incident else { return Ok(Err(NotJudged::Unknown)) };
+        if !matches!(step.reason, Reason::Approved | Reason::Rejected) {
+            return Ok(Err(NotJudged::NotWaiting(incident.state.name())));
+        }
+        self.wake.notify_one();
+        Ok(Ok(Summary::of(&incident, &playbook)))
+    }
+}
+
+impl Summary {
+    fn of(incident: &Incident, playbook: &Playbook) -> Self {
+        let hold = match incident.state {
+            State::Held { hold, .. } => Some(hold.name()),
+            _ => None,
+        };
+        let rule = playbook.case_rule(&incident.rule);
+        Self {
+            id: incident.id.to_string(),
+            rule: incident.rule.to_string(),
+            title: incident.origin.title(),
+            state: incident.state.name(),
+            hold,
+            rank: incident.rank.get(),
+            case: incident.state.case().map(ToString::to_string),
+            previous_case: incident.previous_case.as_ref().map(ToString::to_string),
+            vendor: incident.vendor.to_string(),
+            token: incident.id.marker().token(),
+            identity: rule.map(|rule| rule.identity_of(&incident.origin)).unwrap_or_default(),
+            firing: incident.tally.firing,
+            resolved: incident.tally.resolved,
+            created_at: incident.created_at,
+            updated_at: incident.updated_at,
+            due_at: incident.state.due(),
+        }
+    }
+}
+
+fn members(incident: &Incident) -> Vec<MemberLine> {
+    let line = |member: &crate::domain::member::Member| MemberLine {
+        fingerprint: member.alert.fingerprint.to_string(),
+        title: member.alert.title(),
+        status: member.alert.status.as_str(),
+        rank: member.rank.get(),
+        since: member.since,
+    };
+    let mut members: Vec<_> = incident.members.values().map(line).collect();
+    members.sort_by_key(|member| (member.status != "firing", member.rank, member.since));
+    members.truncate(MEMBERS);
+    members
+}
+
+impl ActionLine {
+    fn of(action: &Action, attempts: &[Attempt]) -> Self {
+        let own = attempts.iter().filter(|attempt| attempt.action == action.id);
+        Self {
+            id: action.id.to_string(),
+            kind: action.kind.name(),
+            state: action.state.name(),
+            created_at: action.created_at,
+            due_at: action.due_at,
+            message: action.message.clone(),
+            attempts: own.cloned().map(Exchange::of).collect(),
+        }
+    }
+}
+
+impl VerdictLine {
+    /// Those of a delivery that speak of what was asked for, and that no incident tells.
+    fn all(delivery: &DeliveryRecord, what: &str) -> Vec<Self> {
+        let line = |fingerprint: &str,
+                    alert: &str,
+                    status: &str,
+                    rule: Option<&RuleName>,
+                    effect: &str| Self {
+            delivery: delivery.id.to_string(),
+            source: delivery.source.to_string(),
+            received_at: delivery.received_at,
+            fate: delivery.fate.name(),
+            fingerprint: fingerprint.to_owned(),
+            alert: alert.to_owned(),
+            status: status.to_owned(),
+            rule: rule.map(ToString::to_string),
+            effect: effect.to_owned(),
+        };
+        let whole = delivery.id.as_str() == what;
+        let mut lines: Vec<Self> = delivery
+            .verdicts
+            .iter()
+            .filter(|verdict| whole || verdict.fingerprint == what || verdict.alert == what)
+            .filter(|verdict| whole || verdict.incident.is_none())
+            .map(|verdict| {
+                let rule = verdict.rule.as_ref();
+                line(&verdict.fingerprint, &verdict.alert, &verdict.status, rule, &verdict.effect)
+            })
+            .collect();
+        if whole && lines.is_empty() {
+            lines.push(line("", "", "", None, delivery.note.as_deref().unwrap_or_default()));
+        }
+        lines
+    }
+}
