@@ -750,13 +750,16 @@ impl<'a> Work<'a> {
         if self.may_tell() {
             return self.tell();
         }
-        // A timer that runs out too early finds that it is too early; one too late must be set anew.
-        let sooner = match (self.due(None), self.incident.state.due()) {
+        // A timer that was set too early is set anew when it has run out: what has only moved by the
+        // time that nobody listened is no news.
+        let (set, needed) = (self.incident.state.due(), self.due(None));
+        let has_run_out = set.is_some_and(|set| set <= self.scene.now);
+        let sooner = match (needed, set) {
             (Some(needed), Some(set)) => needed < set,
             (needed, _) => needed.is_some(),
         };
         let mut work = self;
-        work.changed |= sooner;
+        work.changed |= sooner || has_run_out;
         work.go_on()
     }
 

@@ -163,6 +163,16 @@ fn a_sender_that_speaks_only_when_something_happens_may_be_silent_for_ever() {
 }
 
 #[test]
+fn silence_that_is_forgiven_is_no_news_and_the_timer_is_set_anew_when_it_runs_out() {
+    let mut life = open_under(Policy::default());
+    life.incident.as_mut().expect("there").heard_at = at(10 * MINUTE);
+    assert!(!life.hear(&firing(&["a"]), at(11 * MINUTE)).changed);
+    assert_eq!(due(&life), Some(at(12 * HOUR)));
+    assert!(life.step(&Event::Timer, at(12 * HOUR)).changed);
+    assert_eq!((life.state(), due(&life)), ("open", Some(at(12 * HOUR + 10 * MINUTE))));
+}
+
+#[test]
 fn silence_closes_the_case_only_where_the_rule_says_so_and_never_at_zero() {
     let mut closes = open_under(Policy { stale_action: ResolveAction::Close, ..Policy::default() });
     closes.step(&Event::Timer, at(12 * HOUR));
