@@ -4,6 +4,7 @@
 //! *Promise:* [`Intake::accept`] returns a receipt only after the delivery and everything that
 //! follows from it is durable.
 
+mod displaced;
 mod plan;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::store::admission::Ticket;
 use crate::store::{self, Decision, Delivery, Fate, Followed, Known, Receipt, Store, StoreError};
 use crate::telemetry::metrics::{AlertResult, Metrics};
 
+pub use displaced::{Displaced, displaced};
 pub(crate) use plan::{IGNORED, Plan};
 
 /// See the [module](self).

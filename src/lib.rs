@@ -19,6 +19,7 @@ pub mod people;
 pub mod playbook;
 pub mod preflight;
 pub mod rehearsal;
+pub mod replay;
 pub mod retention;
 pub mod rng;
 pub mod rule_tests;

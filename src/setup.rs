@@ -26,17 +26,37 @@ pub struct Setup {
 
 /// Reads and checks everything. There is a setup only if there is no error.
 pub fn load(path: &Path, env: Lookup<'_>) -> (Option<Setup>, Diagnostics) {
-    read(path, env, true)
+    read(path, env, Needs { credentials: true, rules: None })
 }
 
 /// As [`load`], without the vendors' credentials: for whoever sends nothing, such as a machine
 /// that tests rules.
 pub fn load_for_rehearsal(path: &Path, env: Lookup<'_>) -> (Option<Setup>, Diagnostics) {
-    read(path, env, false)
+    read(path, env, Needs { credentials: false, rules: None })
 }
 
-fn read(path: &Path, env: Lookup<'_>, credentials: bool) -> (Option<Setup>, Diagnostics) {
-    let checked = Config::check(path, env);
+/// As [`load_for_rehearsal`], with the rules of other files than those that the config names.
+pub fn load_with_rules(
+    path: &Path,
+    rules: Vec<PathBuf>,
+    env: Lookup<'_>,
+) -> (Option<Setup>, Diagnostics) {
+    read(path, env, Needs { credentials: false, rules: Some(rules) })
+}
+
+/// What is to be read.
+struct Needs {
+    credentials: bool,
+    /// In place of the files that the config names.
+    rules: Option<Vec<PathBuf>>,
+}
+
+fn read(path: &Path, env: Lookup<'_>, needs: Needs) -> (Option<Setup>, Diagnostics) {
+    let Needs { credentials, rules } = needs;
+    let mut checked = Config::check(path, env);
+    if let Some(rules) = rules {
+        checked.rules.files = rules;
+    }
     let mut diagnostics = checked.diagnostics;
     // A rule that cannot be read must not hide what is wrong in the texts of its neighbours.
     let (rules, wrong) = crate::rules::file::read_all(&checked.rules, env);

@@ -2,24 +2,47 @@
 
 use std::process::ExitCode;
 
+use serde_json::json;
+
+use super::remote::shown;
 use super::{ConfigArg, Output, colorful, say, tell};
 use crate::config::process_env;
-use crate::setup;
+use crate::domain::incident::State;
+use crate::intake::{Displaced, displaced};
+use crate::setup::{self, Setup};
+use crate::store::Sought;
+use crate::store::sqlite::Archive;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArg,
 
+    /// Tell as well which incidents of the store go on that these rules lead elsewhere. Reads the
+    /// database, also while the daemon runs.
+    #[arg(long)]
+    against_store: bool,
+
     /// For people or for scripts.
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (setup, diagnostics) = setup::load(&args.config.config, &process_env);
+    let led_elsewhere = match &setup {
+        Some(setup) if args.against_store => Some(led_elsewhere(setup).await?),
+        _ => None,
+    };
     match args.output {
-        Output::Json => say(&serde_json::to_string_pretty(&diagnostics.to_json())?),
+        Output::Json => {
+            let diagnostics = diagnostics.to_json();
+            let told = match &led_elsewhere {
+                Some(displaced) => json!({ "diagnostics": diagnostics, "displaced": displaced }),
+                None => diagnostics,
+            };
+            say(&serde_json::to_string_pretty(&told)?);
+        }
         Output::Text => {
             if !diagnostics.is_empty() {
                 tell(&diagnostics.render(colorful()));
@@ -35,7 +58,31 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 )),
                 None => say(&diagnostics.summary()),
             }
+            if let Some(displaced) = &led_elsewhere {
+                say_where(displaced);
+            }
         }
     }
     Ok(if setup.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The incidents of the store that go on and that the rules lead their alerts to no longer.
+async fn led_elsewhere(setup: &Setup) -> anyhow::Result<Vec<Displaced>> {
+    let archive = Archive::open(&setup.config.store.sqlite).await?;
+    let mut found = Vec::new();
+    for state in State::GOING_ON {
+        let sought = Sought { state: Some(state), rule: None };
+        let incidents = archive.incidents(&sought, u32::MAX).await?;
+        found.extend(incidents.iter().filter_map(|one| displaced(&setup.playbook, one)));
+    }
+    Ok(found)
+}
+
+fn say_where(displaced: &[Displaced]) {
+    if displaced.is_empty() {
+        return say("every incident that goes on stays where it is");
+    }
+    for one in displaced {
+        say(&format!("led elsewhere: {}", shown(&one.to_string())));
+    }
 }

@@ -1,30 +1,52 @@
 //! `casewright explain`: what a payload would do, and why, without doing it.
 
+mod compared;
+
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use http::HeaderMap;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use jiff::Timestamp;
 
 use super::remote::shown;
 use super::{ConfigArg, Output, colorful, say, tell};
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::process_env;
+use crate::config::{is_rule_test, process_env};
 use crate::daemon;
 use crate::domain::alert::Labels;
+use crate::domain::ids::DeliveryId;
 use crate::explain::{
     Answer, CaseStory, Explanation, IncidentStory, RuleStory, SeverityStory, explain,
 };
-use crate::setup;
-use crate::sources::{Received, Source};
+use crate::replay::Replay;
+use crate::setup::{self, Setup};
+use crate::sources::{Received, Source, Sources, read_back};
+use crate::store::DeliveryRecord;
+use crate::store::sqlite::{Archive, KeptDelivery};
+use crate::time::{duration, earlier};
 
 #[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("what").required(true))]
 pub(super) struct Args {
     /// A payload as a sender posts it; `-` reads it from standard input.
-    payload: PathBuf,
+    #[arg(group = "what")]
+    payload: Option<PathBuf>,
+
+    /// A delivery that the store has kept, by its id, instead of a file.
+    #[arg(long, value_name = "ID", group = "what", conflicts_with = "source")]
+    delivery: Option<String>,
+
+    /// What other rules, of a file or of a folder, would have made of all deliveries that the store
+    /// has kept.
+    #[arg(long, value_name = "RULES", group = "what", conflicts_with_all = ["source", "changes"])]
+    against: Option<PathBuf>,
+
+    /// With `--against`: only the deliveries of this last time, such as `7d`.
+    #[arg(long, value_name = "DURATION", value_parser = span, requires = "against")]
+    last: Option<Duration>,
 
     #[command(flatten)]
     config: ConfigArg,
@@ -42,14 +64,27 @@ pub(super) struct Args {
     output: Output,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let (setup, diagnostics) = setup::load(&args.config.config, &process_env);
+pub(super) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let (setup, diagnostics) = setup::load_for_rehearsal(&args.config.config, &process_env);
     if !diagnostics.is_empty() {
         tell(&diagnostics.render(colorful()));
     }
     let Some(setup) = setup else { bail!("nothing is explained by files with mistakes") };
     let sources = daemon::sources(&setup.config.sources)?;
-    let sources: Vec<&dyn Source> = match &args.source {
+    if let Some(rules) = &args.against {
+        return against(args, rules, setup, &sources).await;
+    }
+    let (mut named, mut now) = (args.source.clone(), SystemClock.now());
+    let body = match &args.delivery {
+        Some(id) => {
+            let (record, body) = stored(&setup, id).await?;
+            named = Some(record.source.to_string());
+            now = record.received_at;
+            body
+        }
+        None => read(args.payload.as_deref().unwrap_or(Path::new("-")))?,
+    };
+    let sources: Vec<&dyn Source> = match &named {
         None => sources.values().map(AsRef::as_ref).collect(),
         Some(name) => match sources.get(&name.as_str().into()) {
             Some(source) => vec![source.as_ref()],
@@ -59,17 +94,101 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             }
         },
     };
-    let body = read(&args.payload)?;
     let (name, mut received) = parse(&sources, &body)?;
     for change in &args.changes {
         change_labels(&mut received, change)?;
     }
-    let explanation = explain(&Arc::new(setup.playbook), received, SystemClock.now());
+    let explanation = explain(&Arc::new(setup.playbook), received, now);
     say(&match args.output {
         Output::Json => serde_json::to_string_pretty(&explanation)?,
         Output::Text => text(&name, &explanation),
     });
     Ok(ExitCode::SUCCESS)
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    duration::parse(text).map_err(|error| error.to_string())
+}
+
+/// A delivery that the store has kept, as it was posted.
+async fn stored(setup: &Setup, id: &str) -> anyhow::Result<(DeliveryRecord, Vec<u8>)> {
+    let path = &setup.config.store.sqlite;
+    let kept = Archive::open(path).await?.delivery(&DeliveryId::new(id)).await?;
+    let Some(KeptDelivery { record, body }) = kept else {
+        bail!(
+            "{} has no delivery `{}`: it was never there, or was forgotten after \
+             `store.retention.deliveries`",
+            path.display(),
+            shown(id)
+        );
+    };
+    let Some(body) = body else {
+        bail!(
+            "delivery {} told nothing new ({}), and bodies of those are not kept; `casewright why \
+             {}` tells what it was about",
+            shown(id),
+            record.fate.name(),
+            shown(id)
+        );
+    };
+    Ok((record, body))
+}
+
+/// So many deliveries are read at once.
+const PAGE: u32 = 200;
+
+/// Compares what other rules would have made of the deliveries that the store has kept.
+async fn against(
+    args: &Args,
+    rules: &Path,
+    setup: Setup,
+    sources: &Sources,
+) -> anyhow::Result<ExitCode> {
+    let files = rule_files(rules)?;
+    let (other, diagnostics) = setup::load_with_rules(&args.config.config, files, &process_env);
+    if !diagnostics.is_empty() {
+        tell(&diagnostics.render(colorful()));
+    }
+    let Some(other) = other else { bail!("nothing is compared with rules that have mistakes") };
+    let archive = Archive::open(&setup.config.store.sqlite).await?;
+    let (now, mut last) = (SystemClock.now(), None);
+    let since = args.last.map_or(Timestamp::UNIX_EPOCH, |last| earlier(now, last));
+    let mut replay = Replay::new(sources, Arc::new(setup.playbook), Arc::new(other.playbook));
+    loop {
+        let page = archive.history(since, last.as_ref(), PAGE).await?;
+        let Some(KeptDelivery { record, .. }) = page.last() else { break };
+        last = Some(record.clone());
+        for KeptDelivery { record, body } in &page {
+            replay.hear(record, body.as_deref());
+        }
+    }
+    let difference = replay.compare(now);
+    say(&match args.output {
+        Output::Json => serde_json::to_string_pretty(&difference)?,
+        Output::Text => compared::text(&difference),
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The rule files of a folder, or one file.
+fn rule_files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let entries = std::fs::read_dir(path)
+        .with_context(|| format!("cannot read the folder {}", path.display()))?;
+    let is_yaml =
+        |path: &PathBuf| path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
+    let mut files: Vec<PathBuf> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_file() && is_yaml(path) && !is_rule_test(path))
+        .collect();
+    files.sort();
+    if files.is_empty() {
+        bail!("{} has no rule files: names that end in .yaml or .yml", path.display());
+    }
+    Ok(files)
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
@@ -85,11 +204,9 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 /// What the first source that can read it makes of a payload. Nobody is authenticated: the file
 /// is the user's own.
 fn parse(sources: &[&dyn Source], body: &[u8]) -> anyhow::Result<(String, Received)> {
-    let headers =
-        HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
     let mut refused = Vec::new();
     for source in sources {
-        match source.parse(&headers, body) {
+        match read_back(*source, body) {
             Ok(received) => return Ok((source.name().to_string(), received)),
             Err(why) => {
                 let mut line = format!("  {} ({}): {why}", source.name(), source.kind());

@@ -287,8 +287,12 @@ fn reasons(about: &str, answer: &Value) -> String {
                 "-" => String::new(),
                 alert => format!("{alert} ({}): ", field(verdict, "status")),
             };
+            let incident = match verdict.get("incident").and_then(Value::as_str) {
+                Some(incident) => format!("incident {}: ", shown(incident)),
+                None => String::new(),
+            };
             format!(
-                "{}  delivery {} of {}, {}: {alert}{}",
+                "{}  delivery {} of {}, {}: {alert}{incident}{}",
                 time(verdict, "received_at"),
                 field(verdict, "delivery"),
                 field(verdict, "source"),
@@ -298,7 +302,7 @@ fn reasons(about: &str, answer: &Value) -> String {
         })
         .collect();
     if !verdicts.is_empty() {
-        parts.push(format!("alerts without an incident\n  {}", verdicts.join("\n  ")));
+        parts.push(format!("what was heard\n  {}", verdicts.join("\n  ")));
     }
     if parts.is_empty() {
         return format!(
@@ -381,7 +385,7 @@ mod tests {
             "effect": "no rule matches" });
         let found = json!({ "incidents": [], "verdicts": [verdict] });
         insta::assert_snapshot!(reasons("High", &found), @r#"
-        alerts without an incident
+        what was heard
           2026-08-01T10:00:00Z  delivery d-1 of alertmanager, unmatched: High (firing): no rule matches
         "#);
         let nothing = json!({ "incidents": [], "verdicts": [] });

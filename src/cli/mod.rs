@@ -109,9 +109,9 @@ pub fn main() -> ExitCode {
     let result = runtime.block_on(async {
         match cli.command {
             Command::Serve(args) => serve::run(&args, world()).await,
-            Command::Check(args) => check::run(&args),
+            Command::Check(args) => check::run(&args).await,
             Command::Test(args) => test::run(&args),
-            Command::Explain(args) => explain::run(&args),
+            Command::Explain(args) => explain::run(&args).await,
             Command::Demo(args) => demo::run(&args, world()).await,
             Command::Sandbox(args) => sandbox::run(args, world()).await,
             Command::Store(args) => store::run(args).await,

@@ -47,6 +47,20 @@ fn in_words(answer: &Value) -> String {
             "\nvendor {vendor}, which did not accept who we were, is probed now"
         ));
     }
+    let displaced = answer.get("displaced").and_then(Value::as_array);
+    for displaced in displaced.into_iter().flatten() {
+        let case = displaced.get("case").and_then(Value::as_str);
+        text.push_str(&format!(
+            "\nled elsewhere: incident {} of rule {} ({}{}), {}: {}; {}",
+            field(displaced, "incident"),
+            field(displaced, "rule"),
+            field(displaced, "state"),
+            case.map(|case| format!(", case {}", shown(case))).unwrap_or_default(),
+            field(displaced, "alert"),
+            field(displaced, "now"),
+            field(displaced, "then"),
+        ));
+    }
     for change in texts("restart") {
         text.push_str(&format!("\nneeds a restart: {change}"));
     }

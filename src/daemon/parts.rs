@@ -6,10 +6,9 @@ use std::sync::Arc;
 use crate::config::{self, SourceConfig, SourceKind, VendorConfig, VendorKind};
 use crate::dispatch::LaneSettings;
 use crate::domain::pace::ListScope;
-use crate::http::webhooks::Sources;
 use crate::sandbox::Sandbox;
 use crate::sources::credential::{Auth, Basic, SecretHeader};
-use crate::sources::{Source, alertmanager::Alertmanager, pagerduty::PagerDuty};
+use crate::sources::{Source, Sources, alertmanager::Alertmanager, pagerduty::PagerDuty};
 use crate::vendors::akamai::{Settings, edgerc::Access};
 
 /// How many actions of one vendor are worked on at once.

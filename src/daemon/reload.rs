@@ -22,13 +22,15 @@ use crate::config::{Config, Diagnostic, Diagnostics, LOCAL_TOKEN, Lookup, Vendor
 use crate::current::Current;
 use crate::dispatch::{Lane, Lanes};
 use crate::domain::ids::VendorName;
+use crate::domain::incident::State;
 use crate::http::access::Keys;
 use crate::http::api::{NotReloaded, Reload, Reloaded};
-use crate::http::webhooks::Sources;
+use crate::intake::{Displaced, displaced};
 use crate::playbook::Playbook;
 use crate::rules::Then;
 use crate::setup::{self, Digest, Setup, akamai_access};
-use crate::store::Store;
+use crate::sources::Sources;
+use crate::store::{Sought, Store};
 use crate::telemetry::metrics::Metrics;
 use crate::vendors::akamai::{Client, edgerc::Access};
 
@@ -61,6 +63,9 @@ pub(super) struct Running {
     pub(super) clients: Vec<(VendorName, Arc<Client>)>,
     pub(super) preflight: JoinHandle<()>,
 }
+
+/// So many incidents of each state are compared with new rules.
+const LOOKED_AT: u32 = 1000;
 
 /// Everything that is to be swapped in, made and checked.
 struct Next {
@@ -229,18 +234,34 @@ impl Reloader {
             warn!(%error, "held incidents were not looked at again: {error}");
         }
         self.wake.notify_one();
+        let displaced = self.displaced(&next.playbook).await;
         Reloaded {
             rules: next.playbook.rules.rules().len(),
             sources: next.sources.len(),
             vendors: next.lanes.len(),
             restart: next.restart,
             resumed,
+            displaced,
             report,
         }
     }
 
+    /// The incidents that the new rules lead their alerts to no longer. That they cannot be listed
+    /// is no reason not to use the rules.
+    async fn displaced(&self, playbook: &Playbook) -> Vec<Displaced> {
+        let mut found = Vec::new();
+        for state in State::GOING_ON {
+            let sought = Sought { state: Some(state), rule: None };
+            match self.store.seek(&sought, LOOKED_AT).await {
+                Ok(some) => found.extend(some.iter().filter_map(|one| displaced(playbook, one))),
+                Err(error) => warn!(%error, "incidents could not be compared: {error}"),
+            }
+        }
+        found
+    }
+
     fn tell(&self, who: &str, reloaded: &Reloaded) {
-        let Reloaded { rules, sources, vendors, restart, resumed, report } = reloaded;
+        let Reloaded { rules, sources, vendors, restart, resumed, displaced, report } = reloaded;
         info!(
             who,
             rules,
@@ -250,6 +271,9 @@ impl Reloader {
         );
         for vendor in resumed {
             info!(%vendor, "vendor {vendor}, which did not accept who we were, is probed again");
+        }
+        for displaced in displaced {
+            warn!(incident = %displaced.incident, "{displaced}");
         }
         for change in restart {
             warn!("a restart is needed for a part of what the files say: {change}");

@@ -97,6 +97,10 @@ impl State {
     pub const NAMES: [&'static str; 8] =
         ["pending", "held", "opening", "open", "resolving", "closed", "dropped", "failed"];
 
+    /// The names of those that are not over.
+    pub const GOING_ON: [&'static str; 6] =
+        ["pending", "held", "opening", "open", "resolving", "failed"];
+
     /// The name in the store, in logs and in metrics.
     pub fn name(&self) -> &'static str {
         match self {

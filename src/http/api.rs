@@ -24,6 +24,7 @@ use super::access::{Guard, Keys, Who, guard};
 use super::answer::{self, Refusal};
 use crate::current::Current;
 use crate::domain::ids::{ActionId, IncidentId, VendorName};
+use crate::intake::Displaced;
 use crate::people::{NotRetried, People};
 use crate::store::{NotRevived, Revival, StoreError};
 use crate::telemetry::metrics::{AdminCall, Metrics};
@@ -55,6 +56,8 @@ pub struct Reloaded {
     pub restart: Vec<String>,
     /// Vendors that did not accept who we were, and are probed now.
     pub resumed: Vec<VendorName>,
+    /// Incidents that go on and that the rules lead their alerts to no longer.
+    pub displaced: Vec<Displaced>,
     /// Warnings, for people; empty if there are none.
     pub report: String,
 }

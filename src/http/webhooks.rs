@@ -6,7 +6,6 @@
 //!
 //! *Invariant*: a 2xx is sent only after [`Accept`] has said that the delivery is durable.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,13 +26,10 @@ use super::body::{self, BodyError, Budget, RawBody, Workspace};
 use crate::clock::Clock;
 use crate::current::Current;
 use crate::domain::ids::{DeliveryId, SourceName};
-use crate::sources::{Received, Source, Unauthentic, Unusable};
+use crate::sources::{Received, Source, Sources, Unauthentic, Unusable};
 use crate::store::Fate;
 use crate::store::admission::Ticket;
 use crate::telemetry::metrics::{Metrics, Rejection};
-
-/// The configured sources, by name.
-pub type Sources = BTreeMap<SourceName, Arc<dyn Source>>;
 
 /// The engine behind the endpoint.
 #[async_trait]

@@ -403,7 +403,7 @@ fn fate(steps: &[Step], unowned: &[Verdict]) -> Fate {
 }
 
 /// Which incident of a rule an alert belongs to.
-fn key_of(name: &RuleName, rule: &CaseRule, alert: &Alert) -> IncidentKey {
+pub(super) fn key_of(name: &RuleName, rule: &CaseRule, alert: &Alert) -> IncidentKey {
     let identity = Identity::of(&rule.identity_of(alert));
     let scope = rule.identity_scope.clone().unwrap_or_else(|| Scope::new(name.as_str()));
     IncidentKey { scope, identity }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Exchange, People};
 use crate::domain::action::ActionKind;
 use crate::domain::alert::Labels;
-use crate::domain::ids::{IncidentId, RuleName};
+use crate::domain::ids::IncidentId;
 use crate::domain::incident::{Incident, State};
 use crate::domain::lifecycle::{Event, Reason, step};
 use crate::domain::storm::Usage;
@@ -126,7 +126,8 @@ pub struct ActionLine {
 pub struct Answer {
     /// The incidents that it is about, newest first.
     pub incidents: Vec<Record>,
-    /// What became of alerts that no incident has, newest first.
+    /// What became of alerts that no incident has, and of every alert of a delivery that is asked
+    /// about, newest first.
     pub verdicts: Vec<VerdictLine>,
 }
 
@@ -149,6 +150,8 @@ pub struct VerdictLine {
     pub status: String,
     /// The rule that took it.
     pub rule: Option<String>,
+    /// The incident that it belongs to.
+    pub incident: Option<String>,
     /// What it changed, or why nothing.
     pub effect: String,
 }
@@ -237,15 +240,27 @@ impl People {
     pub async fn why(&self, about: &str) -> Result<Answer, StoreError> {
         let about = about.trim().trim_matches(['[', ']']);
         let what = about.strip_prefix("cw-").unwrap_or(about);
-        let mut incidents = Vec::new();
+        let most = usize::try_from(ANSWERS).unwrap_or(usize::MAX);
+        let mut incidents: Vec<Record> = Vec::new();
         for incident in self.store.about(what, ANSWERS).await? {
             incidents.extend(self.record(&incident.id).await?);
         }
         let mut verdicts = Vec::new();
         for delivery in self.store.deliveries_about(what, ANSWERS).await? {
             verdicts.extend(VerdictLine::all(&delivery, what));
+            if delivery.id.as_str() != what {
+                continue;
+            }
+            let told = |id: &IncidentId, known: &[Record]| {
+                known.iter().any(|record| record.summary.id == id.as_str())
+            };
+            for id in delivery.verdicts.iter().filter_map(|verdict| verdict.incident.as_ref()) {
+                if incidents.len() < most && !told(id, &incidents) {
+                    incidents.extend(self.record(id).await?);
+                }
+            }
         }
-        verdicts.truncate(usize::try_from(ANSWERS).unwrap_or(usize::MAX));
+        verdicts.truncate(most);
         Ok(Answer { incidents, verdicts })
     }
 
@@ -344,20 +359,17 @@ impl ActionLine {
 impl VerdictLine {
     /// Those of a delivery that speak of what was asked for, and that no incident tells.
     fn all(delivery: &DeliveryRecord, what: &str) -> Vec<Self> {
-        let line = |fingerprint: &str,
-                    alert: &str,
-                    status: &str,
-                    rule: Option<&RuleName>,
-                    effect: &str| Self {
+        let none = Self {
             delivery: delivery.id.to_string(),
             source: delivery.source.to_string(),
             received_at: delivery.received_at,
             fate: delivery.fate.name(),
-            fingerprint: fingerprint.to_owned(),
-            alert: alert.to_owned(),
-            status: status.to_owned(),
-            rule: rule.map(ToString::to_string),
-            effect: effect.to_owned(),
+            fingerprint: String::new(),
+            alert: String::new(),
+            status: String::new(),
+            rule: None,
+            incident: None,
+            effect: delivery.note.clone().unwrap_or_default(),
         };
         let whole = delivery.id.as_str() == what;
         let mut lines: Vec<Self> = delivery
@@ -365,13 +377,18 @@ impl VerdictLine {
             .iter()
             .filter(|verdict| whole || verdict.fingerprint == what || verdict.alert == what)
             .filter(|verdict| whole || verdict.incident.is_none())
-            .map(|verdict| {
-                let rule = verdict.rule.as_ref();
-                line(&verdict.fingerprint, &verdict.alert, &verdict.status, rule, &verdict.effect)
+            .map(|verdict| Self {
+                fingerprint: verdict.fingerprint.clone(),
+                alert: verdict.alert.clone(),
+                status: verdict.status.clone(),
+                rule: verdict.rule.as_ref().map(ToString::to_string),
+                incident: verdict.incident.as_ref().map(ToString::to_string),
+                effect: verdict.effect.clone(),
+                ..none.clone()
             })
             .collect();
         if whole && lines.is_empty() {
-            lines.push(line("", "", "", None, delivery.note.as_deref().unwrap_or_default()));
+            lines.push(none);
         }
         lines
     }

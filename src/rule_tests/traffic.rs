@@ -7,8 +7,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
-use http::header::{CONTENT_TYPE, HeaderValue};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -16,7 +14,7 @@ use crate::config::decode::{Located, Section};
 use crate::config::suggest::nearest;
 use crate::domain::alert::{AlertStatus, Labels};
 use crate::domain::ids::SourceName;
-use crate::sources::{Received, Source};
+use crate::sources::{Received, Source, read_back};
 use crate::time::later;
 
 /// How the Alertmanager of a test is set up. A delivery says it for itself, a test for its
@@ -129,9 +127,7 @@ impl<'a> Traffic<'a> {
                 }
             }
         };
-        let headers =
-            HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-        match source.parse(&headers, &body) {
+        match read_back(source.as_ref(), &body) {
             Ok(received) => Some((source.name().clone(), received)),
             Err(why) => {
                 let key = if section.has("payload") { "payload" } else { "source" };

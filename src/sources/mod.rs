@@ -9,7 +9,11 @@ pub mod alertmanager;
 pub mod credential;
 pub mod pagerduty;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use http::HeaderMap;
+use http::header::{CONTENT_TYPE, HeaderValue};
 
 use crate::domain::alert::Alert;
 use crate::domain::ids::SourceName;
@@ -53,6 +57,21 @@ pub trait Source: Send + Sync {
     fn never_refuses(&self) -> bool {
         false
     }
+}
+
+/// The configured sources, by name.
+pub type Sources = BTreeMap<SourceName, Arc<dyn Source>>;
+
+/// What a source makes of a body that was not posted to it: of a file, or of one that was kept.
+/// Nobody is authenticated.
+///
+/// # Errors
+///
+/// The source cannot read it.
+pub fn read_back(source: &dyn Source, body: &[u8]) -> Result<Received, Unusable> {
+    let headers =
+        HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    source.parse(&headers, body)
 }
 
 /// What a delivery said.

@@ -8,6 +8,7 @@ mod contacts;
 mod drafts;
 mod firing;
 mod held;
+mod hindsight;
 mod holding_down;
 mod kill;
 mod outages;

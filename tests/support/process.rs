@@ -74,9 +74,14 @@ impl Said {
         files: &Files,
         admin: impl std::fmt::Display,
     ) -> Self {
+        let admin = admin.to_string();
+        Self::about(&[arguments, &["--address", &admin]].concat(), files).await
+    }
+
+    /// Runs the binary on these files.
+    pub(crate) async fn about(arguments: &[&str], files: &Files) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_casewright"));
         command.args(arguments).arg("--config").arg(files.config());
-        command.arg("--address").arg(admin.to_string());
         command.stdin(Stdio::null()).env_remove("CASEWRIGHT_TOKEN");
         // The daemon may run on the thread that waits.
         let ran = tokio::task::spawn_blocking(move || command.output()).await;

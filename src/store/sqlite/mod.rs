@@ -5,6 +5,7 @@
 //! file keeps a second process out, which is why leases of an earlier process can be taken over
 //! at once when the store is opened.
 
+mod archive;
 mod backup;
 mod checks;
 mod health;
@@ -32,6 +33,7 @@ use jiff::Timestamp;
 use sqlx::SqlitePool;
 use tokio::sync::watch;
 
+pub use archive::{Archive, ArchiveError, KeptDelivery};
 pub use backup::BackupError;
 pub use open::OpenError;
 pub use verify::{Finding, Report, VerifyError, back_up, verify};

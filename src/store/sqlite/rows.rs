@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
+use super::archive::KeptDelivery;
 use super::writer::unavailable;
 use crate::domain::alert::Alert;
 use crate::domain::ids::{
@@ -36,6 +37,10 @@ impl Reader<'_> {
     }
 
     pub(super) fn maybe_text(&self, column: &str) -> Result<Option<String>, StoreError> {
+        self.0.try_get(column).map_err(unavailable)
+    }
+
+    fn maybe_bytes(&self, column: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.0.try_get(column).map_err(unavailable)
     }
 
@@ -210,6 +215,10 @@ impl Reader<'_> {
             note: self.maybe_text("note")?,
             verdicts: self.json("verdicts")?,
         })
+    }
+
+    pub(super) fn kept_delivery(&self) -> Result<KeptDelivery, StoreError> {
+        Ok(KeptDelivery { record: self.delivery()?, body: self.maybe_bytes("body")? })
     }
 }
 
