@@ -303,3 +303,59 @@ tests:
         }
     }
 }
+
+// ---- the example of this repository
+
+fn of_the_example(command: &str, arguments: &[&str]) -> Run {
+    let output = Command::new(env!("CARGO_BIN_EXE_casewright"))
+        .args([command, "--config", "config/casewright.yaml"])
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap();
+    Run {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[test]
+fn the_tests_of_the_example_pass_and_leave_nothing_unreached() {
+    let run = of_the_example("test", &["--coverage", "--output", "json"]);
+    assert_eq!(run.code, 0, "{}{}", run.out, run.err);
+    let report: Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(report["failed"], 0, "{}", run.out);
+    let rules = report["coverage"]["rules"].as_array().unwrap();
+    assert!(rules.len() > 10, "{}", rules.len());
+    for rule in rules {
+        assert_eq!(rule["reached"], true, "{rule}");
+        for kind in ["matchers", "severities"] {
+            for part in rule[kind].as_array().unwrap() {
+                assert_eq!(part["reached"], true, "{} of {}", part["part"], rule["rule"]);
+            }
+        }
+    }
+}
+
+#[test]
+fn each_rule_file_of_the_example_has_its_tests_beside_it() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/rules");
+    let names: BTreeSet<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    let (tests, rules): (BTreeSet<_>, BTreeSet<_>) =
+        names.into_iter().partition(|name| name.ends_with(".test.yaml"));
+    let wanted: BTreeSet<_> =
+        rules.iter().map(|name| name.replace(".yaml", ".test.yaml")).collect();
+    assert_eq!(tests, wanted);
+}
+
+#[test]
+fn the_example_is_checked_without_an_error_and_without_a_warning() {
+    let run = of_the_example("check", &[]);
+    assert_eq!((run.code, run.err.as_str()), (0, ""), "{}", run.out);
+    assert!(run.out.ends_with("0 errors, 0 warnings\n"), "{}", run.out);
+}
