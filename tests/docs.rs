@@ -336,6 +336,14 @@ fn every_template_of_the_example_renders_for_an_alert_that_says_nothing() {
     assert!(found > 5);
 }
 
+#[test]
+fn the_table_of_the_starter_set_has_every_rule() {
+    let path = root().join("config/casewright.yaml");
+    let setup = clean(setup::load(&path, &|_| None), "config/casewright.yaml");
+    let real = names(setup.playbook.rules.rules().iter().map(|rule| rule.name.as_str()));
+    assert_eq!(first_column("### The starter set", "rule"), real);
+}
+
 /// The values that a list of the catalog offers, or those below one of its entries.
 fn offered<'a>(list: &'a Value, name: &str, value: &str, below: &str) -> Vec<&'a Value> {
     let entries = list.as_array().unwrap().iter().filter(|entry| entry[name] == value);
@@ -466,8 +474,12 @@ fn missing<'a>(text: &str, lines: &'a str) -> Option<&'a str> {
 fn the_tutorial_does_what_it_says() {
     let house = TempDir::new().unwrap();
     let folder = house.path().join("first-rule");
-    let listeners = [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
-    let [port, admin] = listeners.map(|listener| listener.local_addr().unwrap().port());
+    // Below those that are given to whoever asks for any: another test could be given one of them
+    // before the daemon has it.
+    let begin = 12_000 + std::process::id() % 8_000;
+    let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let ports = (begin..begin + 8_000).filter_map(|port| u16::try_from(port).ok());
+    let [port, admin] = ports.filter(free).take(2).collect::<Vec<_>>().try_into().unwrap();
     let binary = Path::new(env!("CARGO_BIN_EXE_casewright"));
     let path = format!(
         "{}:{}",
