@@ -359,3 +359,35 @@ fn the_example_is_checked_without_an_error_and_without_a_warning() {
     assert_eq!((run.code, run.err.as_str()), (0, ""), "{}", run.out);
     assert!(run.out.ends_with("0 errors, 0 warnings\n"), "{}", run.out);
 }
+
+/// Their tests cannot see them: an incident that is held has no case.
+#[test]
+fn the_cases_of_the_example_that_are_held_can_be_drafted() {
+    let payload = r#"{ "version": "4", "groupKey": "{}:{}", "receiver": "casewright", "alerts": [{
+        "status": "firing", "startsAt": "2026-08-01T09:50:00Z",
+        "labels": { "alertname": "BilledUsageAnomaly", "contract": "C-0N7RAC7", "severity": "critical" },
+        "annotations": { "summary": "three times last week's", "value": "930 TB" } }] }"#;
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("payload.json");
+    std::fs::write(&file, payload).unwrap();
+    let file = file.to_string_lossy();
+    let run = of_the_example("explain", &[&file]);
+    assert_eq!(run.code, 0, "{}", run.err);
+    for expected in [
+        "category     BILLING",
+        "area         Usage",
+        "subject      Usage of contract C-0N7RAC7: three times last week's [cw-",
+        "Measured: 930 TB; expected: not said",
+        "<- billing.md.hbs",
+    ] {
+        assert!(run.out.contains(expected), "{expected} is not in\n{}", run.out);
+    }
+    let run = of_the_example("explain", &[&file, "--set", "alertname=EgressForecastHigh"]);
+    for expected in [
+        "held (shadow)",
+        "subject      Forecast for contract C-0N7RAC7 is above the commitment [cw-",
+        "<- billing.md.hbs",
+    ] {
+        assert!(run.out.contains(expected), "{expected} is not in\n{}", run.out);
+    }
+}
