@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use casewright::clock::SystemClock;
 use casewright::config::source_file::{Holds, SourceFile};
@@ -300,6 +300,276 @@ fn the_alert_that_one_is_told_to_post_belongs_to_a_rule() {
         .map(|rule| &rule.name)
         .collect();
     assert_eq!(owners, [&"edge-5xx".into()]);
+}
+
+// ---- the rules and templates that are shipped
+
+/// Whatever the alerts of a sender lack, a case has the text that its rule asks for.
+#[test]
+fn every_template_of_the_example_renders_for_an_alert_that_says_nothing() {
+    let path = root().join("config/casewright.yaml");
+    let setup = clean(setup::load(&path, &|_| None), "config/casewright.yaml");
+    let mut bare = incident();
+    let strip = |alert: &mut Alert| {
+        alert.labels = Labels::new();
+        alert.annotations = Labels::new();
+        alert.starts_at = None;
+    };
+    strip(&mut bare.origin);
+    bare.members.values_mut().for_each(|member| strip(&mut member.alert));
+    let context = RenderContext::new(&bare, "2026-08-01T10:00:00Z".parse().unwrap());
+    let mut found = 0;
+    for entry in std::fs::read_dir(root().join("templates")).unwrap() {
+        let name = entry.unwrap().file_name().to_string_lossy().into_owned();
+        let text = setup
+            .playbook
+            .templates
+            .render(&name, &context, 32_000)
+            .unwrap_or_else(|problem| panic!("{name}: {problem}"));
+        assert!(!text.trim().is_empty(), "{name}");
+        assert!(!text.contains("\n\n\n"), "{name}: blank lines in a row\n{text}");
+        for line in text.lines() {
+            assert!(!line.contains("  ,") && !line.ends_with(": "), "{name}: {line:?}");
+        }
+        found += 1;
+    }
+    assert!(found > 5);
+}
+
+#[test]
+fn the_table_of_the_starter_set_has_every_rule() {
+    let path = root().join("config/casewright.yaml");
+    let setup = clean(setup::load(&path, &|_| None), "config/casewright.yaml");
+    let real = names(setup.playbook.rules.rules().iter().map(|rule| rule.name.as_str()));
+    assert_eq!(first_column("### The starter set", "rule"), real);
+}
+
+/// The values that a list of the catalog offers, or those below one of its entries.
+fn offered<'a>(list: &'a Value, name: &str, value: &str, below: &str) -> Vec<&'a Value> {
+    let entries = list.as_array().unwrap().iter().filter(|entry| entry[name] == value);
+    entries.flat_map(|entry| entry[below].as_array().unwrap()).collect()
+}
+
+/// Nothing else compares names before a case is sent: `check` does not ask the vendor.
+#[test]
+fn the_simulation_knows_every_name_that_the_shipped_rules_send() {
+    let catalog: Value = serde_json::from_str(include_str!("../src/sandbox/catalog.json")).unwrap();
+    let accounts = catalog["accounts"].as_array().unwrap();
+    let mut texts: Vec<String> = std::fs::read_dir(root().join("config/rules"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| !casewright::config::is_rule_test(path))
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+    texts.push(tutorial_block("rules/login.yaml"));
+    let mut found = 0;
+    for rule in texts.iter().flat_map(|text| tree(text)["rules"].as_array().unwrap().clone()) {
+        let Some(case) = rule.get("case") else { continue };
+        let said = |key: &str| case[key].as_str().unwrap_or_default();
+        let categories = offered(&json!(accounts), "accountId", said("account"), "categories")
+            .into_iter()
+            .filter(|category| category["categoryId"] == said("category"))
+            .cloned()
+            .collect::<Vec<_>>();
+        let category = categories.first().unwrap_or_else(|| panic!("{rule}"));
+        let (values, value) = match said("category") {
+            "BILLING" | "BUSINESS_SUPPORT" => {
+                let areas = &category["areas"];
+                (offered(areas, "areaName", said("area"), "serviceNames"), "service")
+            }
+            // A policy domain may come from a label; the rest must be there in one at least.
+            "SECURITY" => {
+                let domains = category["policyDomains"].as_array().unwrap().iter();
+                let values = domains.flat_map(|domain| {
+                    offered(&domain["products"], "productName", said("product"), "problemNames")
+                });
+                (values.collect(), "problem")
+            }
+            _ => {
+                let products = &category["products"];
+                (offered(products, "productName", said("product"), "problemNames"), "problem")
+            }
+        };
+        assert!(values.contains(&&case[value]), "{}: {}", rule["name"], case[value]);
+        found += 1;
+    }
+    assert!(found > 10);
+}
+
+// ---- the tutorial
+
+/// A block of the tutorial: its language, what else its fence says, and its body. Nothing in it
+/// stands without a tag.
+fn tutorial() -> Vec<(String, String, String)> {
+    let from = README.find("\n## Your first rule in ten minutes\n").unwrap();
+    let body = &README[from + 4..];
+    let body = &body[..body.find("\n## ").unwrap()];
+    let fence = Regex::new(r"(?ms)^```(\w+)([^\n]*)\n(.*?)^```$").unwrap();
+    let found: Vec<_> = fence
+        .captures_iter(body)
+        .map(|block| {
+            let rest = block[2].trim();
+            assert!(rest.starts_with("first-rule"), "{}", &block[0]);
+            (block[1].to_owned(), rest.replacen("first-rule", "", 1), block[3].to_owned())
+        })
+        .map(|(language, rest, body)| (language, rest.trim().to_owned(), body))
+        .collect();
+    assert_eq!(found.len() * 2, body.lines().filter(|line| line.starts_with("```")).count());
+    found
+}
+
+fn tutorial_block(file: &str) -> String {
+    let block = tutorial().into_iter().find(|(_, name, _)| name == file);
+    block.unwrap_or_else(|| panic!("no {file}")).2
+}
+
+/// A daemon that ends with the test.
+struct Running(std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Posts as the command `curl` of the page does, without needing it.
+fn post(command: &str, port: u16, folder: &Path) -> String {
+    use std::io::{Read as _, Write as _};
+    let part =
+        |pattern: &str| Regex::new(pattern).unwrap().captures(command).unwrap()[1].to_owned();
+    assert_eq!(part(r"http://(\S+?)/"), "127.0.0.1:8080");
+    let body = std::fs::read(folder.join(part(r"--data @(\S+)"))).unwrap();
+    let mut request = format!(
+        "POST {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n",
+        part(r"http://[^/]+(/\S+)"),
+        body.len()
+    );
+    for header in Regex::new("-H '([^']*)'").unwrap().captures_iter(command) {
+        request += &format!("{}\r\n", &header[1]);
+    }
+    let mut connection = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    connection.write_all(format!("{request}\r\n").as_bytes()).unwrap();
+    connection.write_all(&body).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
+    answer
+}
+
+/// The first line that a text lacks, of lines that it must have in this order.
+fn missing<'a>(text: &str, lines: &'a str) -> Option<&'a str> {
+    let mut rest = text;
+    for line in lines.lines().map(str::trim) {
+        let Some(at) = rest.find(line) else { return Some(line) };
+        rest = &rest[at + line.len()..];
+    }
+    None
+}
+
+/// Word for word, but for the ports and for `curl`. A fence with the name of a file is that file;
+/// `first-rule-line` is a line of the rule in place of the one with the same key; `text` is what
+/// the commands before it have said, in this order.
+#[test]
+fn the_tutorial_does_what_it_says() {
+    let house = TempDir::new().unwrap();
+    let folder = house.path().join("first-rule");
+    // Below those that are given to whoever asks for any: another test could be given one of them
+    // before the daemon has it.
+    let begin = 12_000 + std::process::id() % 8_000;
+    let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let ports = (begin..begin + 8_000).filter_map(|port| u16::try_from(port).ok());
+    let [port, admin] = ports.filter(free).take(2).collect::<Vec<_>>().try_into().unwrap();
+    let binary = Path::new(env!("CARGO_BIN_EXE_casewright"));
+    let path = format!(
+        "{}:{}",
+        binary.parent().unwrap().display(),
+        std::env::var("PATH").unwrap_or_default()
+    );
+    let casewright = |line: &str| {
+        let mut words = line.split_whitespace();
+        assert_eq!(words.next(), Some("casewright"), "{line}");
+        let mut command = Command::new(binary);
+        command
+            .args(words)
+            .current_dir(&folder)
+            .env("CASEWRIGHT_CONFIG", "casewright.yaml")
+            .env("NO_COLOR", "1");
+        command
+    };
+    let run = |line: &str| {
+        let told = casewright(line).output().unwrap();
+        assert!(told.status.success(), "{line}: {}", String::from_utf8_lossy(&told.stderr));
+        String::from_utf8(told.stdout).unwrap()
+    };
+    let mut daemon: Option<Running> = None;
+    // What the commands since the last fence have said, and those that can be given again.
+    let mut said = String::new();
+    let mut again: Vec<String> = Vec::new();
+    let mut compared = 0;
+    for (language, what, body) in tutorial() {
+        match (language.as_str(), what.as_str()) {
+            ("sh", "") if body.contains("mkdir") => {
+                let done = Command::new("sh")
+                    .args(["-euc", &body])
+                    .current_dir(house.path())
+                    .env("PATH", &path)
+                    .status()
+                    .unwrap();
+                assert!(done.success() && folder.is_dir());
+            }
+            ("sh", "") => {
+                said.clear();
+                again.clear();
+                for line in body.replace("\\\n", " ").lines() {
+                    if line.starts_with("export ") {
+                        assert_eq!(line, "export CASEWRIGHT_CONFIG=casewright.yaml");
+                    } else if line == "casewright serve" {
+                        let log = std::fs::File::create(house.path().join("log")).unwrap();
+                        let child = casewright(line).stderr(log).spawn().unwrap();
+                        daemon = Some(Running(child));
+                        let deadline = Instant::now() + Duration::from_secs(30);
+                        let listens =
+                            |port| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
+                        while !(listens(port) && listens(admin)) {
+                            assert!(Instant::now() < deadline, "the daemon does not start");
+                            std::thread::yield_now();
+                        }
+                    } else if line.starts_with("curl ") {
+                        said += &post(line, port, &folder);
+                    } else {
+                        said += &run(line);
+                        again.push(line.to_owned());
+                    }
+                }
+            }
+            ("text", "") => {
+                // What the daemon does by itself takes a moment.
+                let deadline = Instant::now() + Duration::from_secs(30);
+                while let Some(line) = missing(&said, &body) {
+                    assert!(Instant::now() < deadline, "{line:?} is not in:\n{said}");
+                    said = again.iter().map(|line| run(line)).collect();
+                }
+                compared += body.lines().count();
+            }
+            ("yaml", "-line") => {
+                let file = folder.join("rules/login.yaml");
+                let key = body.split_inclusive(':').next().unwrap();
+                let rule = std::fs::read_to_string(&file).unwrap();
+                let mut lines: Vec<&str> =
+                    rule.lines().filter(|line| !line.starts_with(key)).collect();
+                lines.push(body.trim_end());
+                std::fs::write(file, lines.join("\n") + "\n").unwrap();
+            }
+            (_, file) => {
+                let text = body
+                    .replace("127.0.0.1:8080", &format!("127.0.0.1:{port}"))
+                    .replace("127.0.0.1:8081", &format!("127.0.0.1:{admin}"));
+                std::fs::write(folder.join(file), text).unwrap();
+            }
+        }
+    }
+    assert!(daemon.is_some() && compared > 8);
 }
 
 // ---- tables

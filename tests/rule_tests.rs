@@ -303,3 +303,91 @@ tests:
         }
     }
 }
+
+// ---- the example of this repository
+
+fn of_the_example(command: &str, arguments: &[&str]) -> Run {
+    let output = Command::new(env!("CARGO_BIN_EXE_casewright"))
+        .args([command, "--config", "config/casewright.yaml"])
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap();
+    Run {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[test]
+fn the_tests_of_the_example_pass_and_leave_nothing_unreached() {
+    let run = of_the_example("test", &["--coverage", "--output", "json"]);
+    assert_eq!(run.code, 0, "{}{}", run.out, run.err);
+    let report: Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(report["failed"], 0, "{}", run.out);
+    let rules = report["coverage"]["rules"].as_array().unwrap();
+    assert!(rules.len() > 10, "{}", rules.len());
+    for rule in rules {
+        assert_eq!(rule["reached"], true, "{rule}");
+        for kind in ["matchers", "severities"] {
+            for part in rule[kind].as_array().unwrap() {
+                assert_eq!(part["reached"], true, "{} of {}", part["part"], rule["rule"]);
+            }
+        }
+    }
+}
+
+#[test]
+fn each_rule_file_of_the_example_has_its_tests_beside_it() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/rules");
+    let names: BTreeSet<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    let (tests, rules): (BTreeSet<_>, BTreeSet<_>) =
+        names.into_iter().partition(|name| name.ends_with(".test.yaml"));
+    let wanted: BTreeSet<_> =
+        rules.iter().map(|name| name.replace(".yaml", ".test.yaml")).collect();
+    assert_eq!(tests, wanted);
+}
+
+#[test]
+fn the_example_is_checked_without_an_error_and_without_a_warning() {
+    let run = of_the_example("check", &[]);
+    assert_eq!((run.code, run.err.as_str()), (0, ""), "{}", run.out);
+    assert!(run.out.ends_with("0 errors, 0 warnings\n"), "{}", run.out);
+}
+
+/// Their tests cannot see them: an incident that is held has no case.
+#[test]
+fn the_cases_of_the_example_that_are_held_can_be_drafted() {
+    let payload = r#"{ "version": "4", "groupKey": "{}:{}", "receiver": "casewright", "alerts": [{
+        "status": "firing", "startsAt": "2026-08-01T09:50:00Z",
+        "labels": { "alertname": "BilledUsageAnomaly", "contract": "C-0N7RAC7", "severity": "critical" },
+        "annotations": { "summary": "three times last week's", "value": "930 TB" } }] }"#;
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("payload.json");
+    std::fs::write(&file, payload).unwrap();
+    let file = file.to_string_lossy();
+    let run = of_the_example("explain", &[&file]);
+    assert_eq!(run.code, 0, "{}", run.err);
+    for expected in [
+        "category     BILLING",
+        "area         Usage",
+        "subject      Usage of contract C-0N7RAC7: three times last week's [cw-",
+        "Measured: 930 TB; expected: not said",
+        "<- billing.md.hbs",
+    ] {
+        assert!(run.out.contains(expected), "{expected} is not in\n{}", run.out);
+    }
+    let run = of_the_example("explain", &[&file, "--set", "alertname=EgressForecastHigh"]);
+    for expected in [
+        "held (shadow)",
+        "subject      Forecast for contract C-0N7RAC7 is above the commitment [cw-",
+        "<- billing.md.hbs",
+    ] {
+        assert!(run.out.contains(expected), "{expected} is not in\n{}", run.out);
+    }
+}

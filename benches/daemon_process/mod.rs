@@ -129,13 +129,13 @@ impl Home {
 
 const FILL: [&str; 3] = [
     "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1)
-     INSERT INTO incidents (id, rule, identity, generation, vendor, rank, state, open_seq, origin,
-         delivery, created_at, updated_at, last_seq, firing, resolved)
-     SELECT printf('%024d', n), 'bench', printf('%064d', n), 1, 'akamai', 1, 'opening', 1,
+     INSERT INTO incidents (id, rule, scope, identity, generation, vendor, rank, worst, state, open_seq,
+         origin, delivery, created_at, updated_at, heard_at, last_seq, firing, resolved)
+     SELECT printf('%024d', n), 'bench', 'bench', printf('%064d', n), 1, 'akamai', 1, 1, 'opening', 1,
          json_object('source', 'alertmanager', 'fingerprint', printf('%016d', n),
              'status', 'firing', 'labels', json_object('alertname', 'Bench', 'property', n),
              'annotations', json('{}'), 'links', json('[]'), 'group', json('{}')),
-         'd', 0, 0, 1, 1, 0 FROM n",
+         'd', 0, 0, 0, 1, 1, 0 FROM n",
     "INSERT INTO members (incident, fingerprint, status, rank, since, alert)
      SELECT id, origin->>'fingerprint', 'firing', 1, 0, origin FROM incidents
      WHERE delivery = 'd' LIMIT ?1",

@@ -51,7 +51,7 @@ async fn other_rules_are_tried_on_all_that_was_heard() {
         "identity: [alertname, property]",
         "identity: [pop]",
     );
-    house.files.edit("other/10-delivery.yaml", "map: { critical: 1,", "map: { critical: 3,");
+    house.files.edit("other/10-delivery.yaml", "map: { critical: 1 }", "map: { critical: 3 }");
     let other = other.display().to_string();
 
     let told = Said::about(&["explain", "--against", &other, "--output", "json"], &house.files)
