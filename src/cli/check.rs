@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use super::{ConfigArg, Output, colorful, say, tell};
+use super::{ConfigArg, colorful, say, tell};
 use crate::config::process_env;
+use crate::config::sarif::to_sarif;
 use crate::setup;
 
 #[derive(Debug, clap::Args)]
@@ -11,15 +12,27 @@ pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArg,
 
-    /// For people or for scripts.
+    /// For people, for scripts, or for code-scanning services and editors.
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
+}
+
+/// For whom to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    /// For people.
+    Text,
+    /// For scripts.
+    Json,
+    /// For code-scanning services and editors: SARIF 2.1.0.
+    Sarif,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (setup, diagnostics) = setup::load(&args.config.config, &process_env);
     match args.output {
         Output::Json => say(&serde_json::to_string_pretty(&diagnostics.to_json())?),
+        Output::Sarif => say(&serde_json::to_string_pretty(&to_sarif(&diagnostics))?),
         Output::Text => {
             if !diagnostics.is_empty() {
                 tell(&diagnostics.render(colorful()));

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::config::code::Code;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::source_file::Place;
 
@@ -69,6 +70,7 @@ fn never_matches(written: &Written, contradiction: &Contradiction) -> Diagnostic
     let Some((earlier, stands)) = earlier else {
         let label = later.map_or("this label", Matcher::name);
         return Diagnostic::warning(place, message)
+            .code(Code::Contradiction)
             .label(format!("no value of `{label}` is left"))
             .hint("all matchers of a rule must hold: make rules of their own of alternatives");
     };
@@ -87,6 +89,7 @@ fn never_matches(written: &Written, contradiction: &Contradiction) -> Diagnostic
         _ => "all matchers of a rule must hold: remove one of them".to_owned(),
     };
     Diagnostic::warning(place, message)
+        .code(Code::Contradiction)
         .label(format!("never holds together with `{earlier}` in line {line}"))
         .hint(hint)
 }
@@ -108,10 +111,13 @@ fn never_reached(written: &Written, first: &Rule) -> Diagnostic {
         written.rule.name, first.name
     );
     let (file, line) = (first.file.display(), first.line);
-    Diagnostic::warning(written.name.clone(), message).label("never reached").hint(format!(
-        "`{}` stands in {file}:{line}: put this rule before it, or let it say `continue: true`",
-        first.name
-    ))
+    Diagnostic::warning(written.name.clone(), message)
+        .code(Code::Unreachable)
+        .label("never reached")
+        .hint(format!(
+            "`{}` stands in {file}:{line}: put this rule before it, or let it say `continue: true`",
+            first.name
+        ))
 }
 
 /// Matchers of one label that no value satisfies, by their places among the rule's.

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::code::Code;
 use crate::config::daemon_config::RuleInputs;
 use crate::config::decode::{Decode, Field, Located, Section};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
@@ -163,7 +164,9 @@ fn read_matcher(field: &Field<'_>) -> Option<Located<Matcher>> {
         Ok(value) => Some(Located { value, place: field.place() }),
         Err(error) => {
             let place = field.place().within(&text, error.span);
-            let diagnostic = Diagnostic::error(place, "this is not a matcher").label(error.message);
+            let diagnostic = Diagnostic::error(place, "this is not a matcher")
+                .code(Code::Matcher)
+                .label(error.message);
             field.report(match error.hint {
                 Some(hint) => diagnostic.hint(hint),
                 None => diagnostic,
