@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use crate::config::source_file::{Holds, Place, Position, SourceFile, Span};
-use crate::config::{Config, Diagnostic, Diagnostics, Lookup, VendorConfig, VendorKind};
+use crate::config::{Code, Config, Diagnostic, Diagnostics, Lookup, VendorConfig, VendorKind};
 use crate::domain::ids::RuleName;
 use crate::playbook::{Playbook, template_id};
 use crate::rules::{RuleSet, TextSource, Then};
@@ -205,7 +205,7 @@ fn report_in_file(files: &[TemplateFile], problem: &TemplateProblem, into: &mut 
 }
 
 fn told(place: Place, problem: &TemplateProblem) -> Diagnostic {
-    let diagnostic = Diagnostic::error(place, problem.message.clone());
+    let diagnostic = Diagnostic::error(place, problem.message.clone()).code(Code::Template);
     match &problem.hint {
         Some(hint) => diagnostic.hint(hint.clone()),
         None => diagnostic,
@@ -253,6 +253,6 @@ fn refuse_missing_files(rules: &RuleSet, files: &[TemplateFile], into: &mut Diag
             Some(name) => format!("did you mean `{name}`?"),
             None => format!("the folder of templates has: {}", names.join(", ")),
         };
-        into.push(Diagnostic::error(text.place.clone(), message).hint(hint));
+        into.push(Diagnostic::error(text.place.clone(), message).code(Code::Template).hint(hint));
     }
 }

@@ -2,11 +2,13 @@
 
 use std::process::ExitCode;
 
+use anyhow::bail;
 use serde_json::json;
 
 use super::remote::shown;
-use super::{ConfigArg, Output, colorful, say, tell};
+use super::{ConfigArg, colorful, say, tell};
 use crate::config::process_env;
+use crate::config::sarif::to_sarif;
 use crate::domain::incident::State;
 use crate::intake::{Displaced, displaced};
 use crate::setup::{self, Setup};
@@ -23,12 +25,26 @@ pub(super) struct Args {
     #[arg(long)]
     against_store: bool,
 
-    /// For people or for scripts.
+    /// For people, for scripts, or for code-scanning services and editors.
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
 }
 
+/// For whom to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    /// For people.
+    Text,
+    /// For scripts.
+    Json,
+    /// For code-scanning services and editors: SARIF 2.1.0.
+    Sarif,
+}
+
 pub(super) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if args.against_store && args.output == Output::Sarif {
+        bail!("SARIF tells of lines in files, not of incidents: ask with `--output json`");
+    }
     let (setup, diagnostics) = setup::load(&args.config.config, &process_env);
     let led_elsewhere = match &setup {
         Some(setup) if args.against_store => Some(led_elsewhere(setup).await?),
@@ -43,6 +59,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
             };
             say(&serde_json::to_string_pretty(&told)?);
         }
+        Output::Sarif => say(&serde_json::to_string_pretty(&to_sarif(&diagnostics))?),
         Output::Text => {
             if !diagnostics.is_empty() {
                 tell(&diagnostics.render(colorful()));

@@ -7,6 +7,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::code::Code;
 use super::diagnostic::Diagnostic;
 use super::document::Reader;
 use super::source_file::{Place, Span};
@@ -78,7 +79,9 @@ impl<'a> Field<'a> {
             Value::Map(_) => "a map",
         };
         let message = format!("`{}` must be {what}, not {found}", self.path);
-        let diagnostic = Diagnostic::error(self.place(), message).label(format!("this is {found}"));
+        let diagnostic = Diagnostic::error(self.place(), message)
+            .code(Code::WrongType)
+            .label(format!("this is {found}"));
         self.reader.report(with_hint(diagnostic, hint.into()));
     }
 
@@ -206,7 +209,9 @@ impl<'a> Section<'a> {
             _ => {
                 let at = Span { start: field.node.span.start, end: field.node.span.start };
                 let message = "this file must be a map of `key: value` lines";
-                field.reader.report(Diagnostic::error(field.reader.place(at), message));
+                field.reader.report(
+                    Diagnostic::error(field.reader.place(at), message).code(Code::WrongType),
+                );
                 None
             }
         }
@@ -412,7 +417,12 @@ impl<'a> Section<'a> {
                 format!("there is no such key in {}", self.name())
             };
             let place = self.reader().place(key.span);
-            self.reader().report(Diagnostic::error(place, message).label("unknown key").hint(hint));
+            self.reader().report(
+                Diagnostic::error(place, message)
+                    .code(Code::UnknownKey)
+                    .label("unknown key")
+                    .hint(hint),
+            );
         }
     }
 
@@ -428,7 +438,7 @@ impl<'a> Section<'a> {
         } else {
             format!("`{key}` is missing")
         };
-        self.reader().report(Diagnostic::error(place, message).label(label));
+        self.reader().report(Diagnostic::error(place, message).code(Code::MissingKey).label(label));
     }
 
     fn has_key(&self, key: &str) -> bool {

@@ -6,6 +6,7 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde_json::{Value, json};
 
+use super::code::Code;
 use super::source_file::{Place, Position};
 
 /// How bad it is.
@@ -32,6 +33,8 @@ impl Severity {
 pub struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,
+    /// Its kind.
+    pub code: Code,
     /// What is wrong, in one sentence.
     pub message: String,
     /// The file that it is about.
@@ -49,6 +52,7 @@ impl Diagnostic {
     pub fn error(place: Place, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
+            code: Code::Value,
             message: message.into(),
             file: place.file.path().to_owned(),
             place: Some(place),
@@ -66,12 +70,20 @@ impl Diagnostic {
     pub fn about_file(path: &Path, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
+            code: Code::File,
             message: message.into(),
             file: path.to_owned(),
             place: None,
             label: String::new(),
             hint: None,
         }
+    }
+
+    /// Says what kind of mistake it is.
+    #[must_use]
+    pub fn code(mut self, code: Code) -> Self {
+        self.code = code;
+        self
     }
 
     /// Adds what to do about it.
@@ -123,6 +135,7 @@ impl Diagnostic {
         let end = self.place.as_ref().map(Place::end);
         json!({
             "severity": self.severity.as_str(),
+            "code": self.code.as_str(),
             "message": self.message,
             "file": self.file.display().to_string(),
             "line": self.position().map(|at| at.line),
@@ -217,7 +230,7 @@ impl Diagnostics {
         texts.join("\n\n")
     }
 
-    /// For scripts: a list of objects with `severity`, `message`, `file`, `line`, `column`,
+    /// For scripts: a list of objects with `severity`, `code`, `message`, `file`, `line`, `column`,
     /// `end` (line and column after the last character), `label` and `hint`.
     pub fn to_json(&self) -> Value {
         self.sorted().into_iter().map(Diagnostic::to_json).collect()

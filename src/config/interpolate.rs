@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::code::Code;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::source_file::{Place, SourceFile};
 use super::yaml::{Node, Text, Value};
@@ -38,7 +39,11 @@ pub fn interpolate(
             Ok(expanded) => *text = Text { text: expanded, interpolated: true },
             Err(problem) => {
                 let place = Place { file: Arc::clone(file), span: node.span };
-                diagnostics.push(Diagnostic::error(place, problem.message).hint(problem.hint));
+                diagnostics.push(
+                    Diagnostic::error(place, problem.message)
+                        .code(Code::Variable)
+                        .hint(problem.hint),
+                );
                 node.value = Value::Broken;
             }
         },

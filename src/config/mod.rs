@@ -10,6 +10,7 @@
 //! To add a kind of source or vendor, add a function to the table in [`source_config`] or
 //! [`vendor_config`].
 
+pub mod code;
 pub mod daemon_config;
 pub mod decode;
 pub mod diagnostic;
@@ -17,6 +18,7 @@ pub mod document;
 pub mod interpolate;
 pub mod limit;
 mod name;
+pub mod sarif;
 mod scalar;
 mod schedule;
 mod secret;
@@ -29,6 +31,7 @@ pub mod vendor_config;
 mod within;
 pub mod yaml;
 
+pub use code::Code;
 pub use daemon_config::{
     AdminToken, Config, KnownVendor, LOCAL_TOKEN, RuleInputs, ServerConfig, StoreConfig,
     is_rule_test,

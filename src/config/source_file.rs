@@ -10,6 +10,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::code::Code;
 use super::diagnostic::Diagnostic;
 
 /// No file that people write by hand is longer.
@@ -108,6 +109,7 @@ impl SourceFile {
                 // Every byte before `valid` is valid, so the offset is the same in the lossy text.
                 let place = Place { file, span: Span { start: valid, end: valid + 1 } };
                 let diagnostic = Diagnostic::error(place, "this file is not UTF-8 text")
+                    .code(Code::Syntax)
                     .label(format!("byte 0x{byte:02x} cannot stand here"))
                     .hint("save the file as UTF-8");
                 Err(Box::new(diagnostic))

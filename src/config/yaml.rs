@@ -13,6 +13,7 @@ use serde_saphyr::{
     DuplicateKeyPolicy, Error, Location, MergeKeyPolicy, NonFiniteFloatPolicy, Options, Spanned,
 };
 
+use super::code::Code;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::source_file::{Place, Position, SourceFile, Span, is_sensitive};
 
@@ -147,7 +148,7 @@ fn explain(file: &Arc<SourceFile>, error: &Error) -> Diagnostic {
             (format!("this is not YAML: {text}"), hint)
         }
     };
-    let diagnostic = Diagnostic::error(place, message);
+    let diagnostic = Diagnostic::error(place, message).code(Code::Syntax);
     match hint {
         Some(hint) => diagnostic.hint(hint),
         None => diagnostic,
@@ -223,6 +224,7 @@ impl Builder<'_> {
                     };
                     self.diagnostics.push(
                         Diagnostic::error(place, message)
+                            .code(Code::DuplicateKey)
                             .label("the second time")
                             .hint(format!("the first is in line {first}: keep one of them")),
                     );

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::diff;
 use super::expectation::{CaseExpect, Expect, IncidentExpect, Text};
+use crate::config::code::Code;
 use crate::config::decode::Located;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::source_file::Place;
@@ -65,7 +66,8 @@ impl Scene<'_> {
             .into_iter()
             .map(|Difference { place, what, label, hint }| {
                 let message = format!("{}: at {at}, {what}", self.test);
-                let diagnostic = Diagnostic::error(place, message).label(label);
+                let diagnostic =
+                    Diagnostic::error(place, message).code(Code::Expectation).label(label);
                 match hint.filter(|hint| !hint.is_empty()) {
                     Some(hint) => diagnostic.hint(hint),
                     None => diagnostic,

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::code::Code;
 use crate::config::daemon_config::RuleInputs;
 use crate::config::decode::{Decode, Field, Located, Section};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
@@ -23,6 +24,7 @@ use crate::domain::policy::{OpenMode, Policy, ResolveAction};
 use crate::domain::severity::{Rank, SeverityRule};
 
 use super::RuleSet;
+use super::audit::{self, Written};
 use super::matcher::Matcher;
 use super::rule::{CasePlan, CaseRule, ContactPlan, Rule, TextSource, Then};
 
@@ -67,7 +69,10 @@ pub fn read_all(inputs: &RuleInputs, env: Lookup<'_>) -> (RuleSet, Diagnostics) 
         rules.extend(found);
         diagnostics.extend(wrong);
     }
-    (RuleSet::new(rules), diagnostics)
+    for warning in audit::audit(&rules) {
+        diagnostics.push(warning);
+    }
+    (RuleSet::new(rules.into_iter().map(|written| written.rule).collect()), diagnostics)
 }
 
 /// Where each name stands first.
@@ -78,13 +83,13 @@ fn read(
     inputs: &RuleInputs,
     env: Lookup<'_>,
     names: &mut Names,
-) -> (Vec<Rule>, Diagnostics) {
+) -> (Vec<Written>, Diagnostics) {
     let document = Document::open(path, Holds::NoSecrets, env);
     let rules = document.root().map(|root| read_root(root, inputs, names)).unwrap_or_default();
     (rules, document.into_diagnostics())
 }
 
-fn read_root(mut root: Section<'_>, inputs: &RuleInputs, names: &mut Names) -> Vec<Rule> {
+fn read_root(mut root: Section<'_>, inputs: &RuleInputs, names: &mut Names) -> Vec<Written> {
     if !root.has("rules") {
         root.reader().report(
             Diagnostic::warning(root.place(), "this file has no rules")
@@ -96,7 +101,7 @@ fn read_root(mut root: Section<'_>, inputs: &RuleInputs, names: &mut Names) -> V
     sections.into_iter().filter_map(|section| read_rule(section, inputs, names)).collect()
 }
 
-fn read_rule(mut section: Section<'_>, inputs: &RuleInputs, names: &mut Names) -> Option<Rule> {
+fn read_rule(mut section: Section<'_>, inputs: &RuleInputs, names: &mut Names) -> Option<Written> {
     let place = section.place();
     let name: Option<Located<RuleName>> = section.required("name");
     if let Some(name) = &name {
@@ -108,16 +113,20 @@ fn read_rule(mut section: Section<'_>, inputs: &RuleInputs, names: &mut Names) -
     let goes_on = section.with_default("continue", false);
     let then = read_then(&mut section, inputs);
     section.finish();
-    Some(Rule {
-        name: name?.value,
-        matchers: matchers?,
+    let (matchers, places) =
+        matchers?.into_iter().map(|located| (located.value, located.place)).unzip();
+    let Located { value: name, place: name_place } = name?;
+    let rule = Rule {
+        name,
+        matchers,
         during,
         outside,
         then: then?,
         goes_on,
         file: place.file.path().to_owned(),
         line: place.start().line,
-    })
+    };
+    Some(Written { rule, name: name_place, matchers: places })
 }
 
 fn check_name(section: &Section<'_>, name: &Located<RuleName>, names: &mut Names) {
@@ -136,7 +145,7 @@ fn check_name(section: &Section<'_>, name: &Located<RuleName>, names: &mut Names
     }
 }
 
-fn read_matchers(section: &mut Section<'_>) -> Option<Vec<Matcher>> {
+fn read_matchers(section: &mut Section<'_>) -> Option<Vec<Located<Matcher>>> {
     let Some(field) = section.field("match") else {
         section.error(
             format!("{} needs `match`", section.name()),
@@ -144,18 +153,20 @@ fn read_matchers(section: &mut Section<'_>) -> Option<Vec<Matcher>> {
         );
         return None;
     };
-    let matchers: Vec<Option<Matcher>> =
+    let matchers: Vec<Option<Located<Matcher>>> =
         field.one_or_many().iter().map(|item| read_matcher(item)).collect();
     matchers.into_iter().collect()
 }
 
-fn read_matcher(field: &Field<'_>) -> Option<Matcher> {
+fn read_matcher(field: &Field<'_>) -> Option<Located<Matcher>> {
     let text: String = field.decode()?;
     match Matcher::parse(&text) {
-        Ok(matcher) => Some(matcher),
+        Ok(value) => Some(Located { value, place: field.place() }),
         Err(error) => {
             let place = field.place().within(&text, error.span);
-            let diagnostic = Diagnostic::error(place, "this is not a matcher").label(error.message);
+            let diagnostic = Diagnostic::error(place, "this is not a matcher")
+                .code(Code::Matcher)
+                .label(error.message);
             field.report(match error.hint {
                 Some(hint) => diagnostic.hint(hint),
                 None => diagnostic,

@@ -170,7 +170,11 @@ impl Matcher {
     /// Whether an alert with these labels is meant. An absent label equals the empty text:
     /// `foo=""` matches absence, `foo!=""` asks for presence.
     pub fn matches(&self, labels: &Labels) -> bool {
-        let actual = labels.get(&self.name).map_or("", String::as_str);
+        self.accepts(labels.get(&self.name).map_or("", String::as_str))
+    }
+
+    /// Whether it holds for a label with this value, the empty one if the label is absent.
+    pub fn accepts(&self, actual: &str) -> bool {
         match (self.op, &self.regex) {
             (Op::Equal, _) => actual == self.value,
             (Op::NotEqual, _) => actual != self.value,

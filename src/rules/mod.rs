@@ -3,6 +3,7 @@
 //! A rule says with matchers which alerts it is for. The language is Alertmanager's, so that a
 //! route that works there can be copied here and means the same.
 
+mod audit;
 pub mod file;
 mod index;
 pub mod matcher;

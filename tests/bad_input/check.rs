@@ -173,3 +173,40 @@ fn a_variable_that_is_not_set_is_named_and_no_value_is_shown() {
         assert!(!ended.stderr.contains(secret), "{ended:?}");
     }
 }
+
+#[test]
+fn every_mistake_is_in_the_output_for_code_scanning_at_its_place() {
+    let files = spoiled();
+    let output = |form: &str| -> Value {
+        let mut command = files.command("check");
+        command.args(["--output", form]);
+        let ended = super::house::Ended::of(command);
+        assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+        serde_json::from_str(&ended.stdout).expect("JSON")
+    };
+    let (json, sarif) = (output("json"), output("sarif"));
+    assert_eq!(sarif["version"], "2.1.0");
+    let run = &sarif["runs"][0];
+    assert_eq!(run["tool"]["driver"]["name"], "casewright");
+    let known: Vec<&Value> = run["tool"]["driver"]["rules"]
+        .as_array()
+        .expect("rules")
+        .iter()
+        .map(|rule| &rule["id"])
+        .collect();
+    let mistakes = json.as_array().expect("a list");
+    let results = run["results"].as_array().expect("results");
+    assert_eq!(results.len(), mistakes.len());
+    for (mistake, result) in mistakes.iter().zip(results) {
+        assert!(known.contains(&&mistake["code"]), "{mistake}");
+        assert_eq!(result["ruleId"], mistake["code"]);
+        assert_eq!(result["level"], mistake["severity"]);
+        let place = &result["locations"][0]["physicalLocation"];
+        let uri = format!("file://{}", mistake["file"].as_str().expect("a path"));
+        assert_eq!(place["artifactLocation"]["uri"], uri);
+        assert_eq!(place["region"]["startLine"], mistake["line"]);
+        assert_eq!(place["region"]["startColumn"], mistake["column"]);
+        assert_eq!(place["region"]["endLine"], mistake["end"]["line"]);
+        assert_eq!(place["region"]["endColumn"], mistake["end"]["column"]);
+    }
+}

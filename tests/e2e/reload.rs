@@ -29,7 +29,7 @@ async fn new_rules_and_templates_are_in_force_after_a_reload() {
     house.files.edit(RULES, "5xx ratio above", "the ratio is above");
     house.files.edit("rules/90-tests.yaml", "\"Patient\"", "\"Unheard\"");
     house.files.edit("rules/90-tests.yaml", "open: { after: 5m }", "open: { after: 0s }");
-    house.files.edit("templates/edge-5xx.md.hbs", "", "Read anew. ");
+    house.files.edit("templates/edge-5xx.md.hbs", "The share of", "Read anew. The share of");
     // Nothing of it counts before it is asked for.
     house.hears(edge("between")).await;
     assert!(subjects(&house, "between: ").await[0].contains("5xx ratio above"));
@@ -128,7 +128,7 @@ async fn files_that_change_are_read_anew_by_themselves_and_bad_ones_change_nothi
     let house = House::prepared("400ms", watched).await;
     let before = read_at(&house).await;
     house.clock.advance(std::time::Duration::from_secs(2));
-    house.files.edit("templates/edge-5xx.md.hbs", "", "Read anew. ");
+    house.files.edit("templates/edge-5xx.md.hbs", "The share of", "Read anew. The share of");
     reads_anew(&house, before.as_deref(), "1").await;
     house.hears(edge("good")).await;
     let cases = house.cases(1).await;

@@ -70,7 +70,7 @@ impl Files {
     pub(crate) fn edit(&self, name: &str, from: &str, to: &str) {
         let path = self.path(name);
         let text = std::fs::read_to_string(&path).expect("a file");
-        assert!(text.contains(from), "{from:?} is not in {name}");
+        assert!(!from.is_empty() && text.contains(from), "{from:?} is not in {name}");
         std::fs::write(path, text.replace(from, to)).expect("written");
     }
 
