@@ -659,6 +659,7 @@ fn scripts_get_places_as_numbers() {
     insta::assert_snapshot!(serde_json::to_string_pretty(&json).unwrap(), @r#"
     [
       {
+        "code": "value",
         "column": 11,
         "end": {
           "column": 19,
