@@ -183,6 +183,11 @@ vendors:
         self.stack.callback(process.stop)
         return process
 
+    def set(self, line):
+        """Adds a line to the configuration."""
+        with self.config.open("a") as config:
+            config.write(f"{line}\n")
+
     def serve(self):
         self.running = self.start("casewright", [self.binary, "serve", "--config", str(self.config)])
         until("the daemon is ready", lambda: self.running.is_up()
@@ -636,6 +641,7 @@ def an_alert_that_resolves_while_silenced(stage):
 
 @scenario
 def a_storm_of_groups(stage):
+    stage.set("limits: off")
     stage.serve()
     manager = stage.alertmanager(repeat="2s")
     alerts = [edge(f"p{n}.example.com", pop) for n in range(40) for pop in ("FRA", "AMS", "LHR")]
@@ -643,6 +649,20 @@ def a_storm_of_groups(stage):
     stage.expect(40, quiet=True)
     manager.post([alert.resolved() for alert in alerts])
     stage.expect(40, comments=1, closures=1)
+
+
+@scenario
+def a_storm_within_the_budget(stage):
+    stage.serve()
+    manager = stage.alertmanager(repeat="2s")
+    alerts = [edge(f"p{n}.example.com") for n in range(30)]
+    manager.post([alert.firing() for alert in alerts])
+    stage.expect(20, quiet=True)
+    until("the rest is held", lambda: metric(stage.metrics(), "casewright_incidents", state="held") == 10)
+    manager.post([alert.resolved() for alert in alerts])
+    # What was over before there was room never gets a case.
+    stage.expect(20, comments=1, closures=1)
+    until("nothing is held", lambda: metric(stage.metrics(), "casewright_incidents", state="held") == 0)
 
 
 # --------------------------------------------------------------------------- running them
