@@ -432,9 +432,11 @@ impl World {
                 Ok(drafted) => {
                     self.cases += 1;
                     let case = CaseId::new(format!("F-{:06}", self.cases));
-                    let whole_description = drafted.draft.whole_description.clone();
-                    opened =
-                        Some(OpenedCase { whole_description, ..OpenedCase::only(case.clone()) });
+                    opened = Some(OpenedCase {
+                        whole_description: drafted.draft.whole_description.clone(),
+                        as_of: drafted.draft.as_of,
+                        ..OpenedCase::only(case.clone())
+                    });
                     Said::Case { case, drafted: Box::new(drafted) }
                 }
                 Err(why) => Said::Nothing { why: why.to_string() },

@@ -13,8 +13,8 @@ use crate::domain::action::{ActionKind, Note};
 use crate::domain::catalog::Catalog;
 use crate::domain::draft::problems::choice_problems;
 use crate::domain::draft::{
-    Choices, Contact, Draft, DraftProblem, drop_wrong_people, fit, fit_attachment, fit_comment,
-    fit_description, fit_subject,
+    AsOf, Choices, Contact, Draft, DraftProblem, drop_wrong_people, fit, fit_attachment,
+    fit_comment, fit_description, fit_subject,
 };
 use crate::domain::ids::{AccountId, RuleName};
 use crate::domain::incident::Incident;
@@ -230,6 +230,7 @@ impl<'a> Sheet<'a> {
             choices,
             also_notify: self.addresses(&mut notes),
             alternate_contact: self.contact(&mut notes),
+            as_of: Some(AsOf::of(self.incident)),
         };
         let people = |problem: &DraftProblem| problem.is_about_people();
         let mut problems = draft.problems(catalog);

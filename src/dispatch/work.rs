@@ -237,6 +237,7 @@ impl Dispatcher {
         }
         if let Operation::Open(draft) = operation {
             opened.whole_description.clone_from(&draft.whole_description);
+            opened.as_of = draft.as_of;
         }
         // Most cases are opened by the first request.
         if claim.action.attempts > 0 {

@@ -11,10 +11,13 @@ pub use fields::{ChoiceField, forbidden_fields, required_fields};
 pub use fit::{Fitted, fit_attachment, fit_comment, fit_description, fit_subject};
 pub use problems::{DraftProblem, drop_wrong_people};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::catalog::Category;
 use super::ids::{AccountId, Marker};
+use super::incident::Incident;
+use super::severity::Rank;
 
 /// A person whom the vendor may contact besides the API client's owner; notified too.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -50,6 +53,22 @@ pub struct Choices {
     pub package: Option<String>,
 }
 
+/// How an incident stood when its draft was made. What happened to it since is news to the case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AsOf {
+    /// When it had last changed.
+    pub at: Timestamp,
+    /// How bad it was.
+    pub rank: Rank,
+}
+
+impl AsOf {
+    /// How it stands.
+    pub fn of(incident: &Incident) -> Self {
+        Self { at: incident.updated_at, rank: incident.rank }
+    }
+}
+
 /// A case as it will be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Draft {
@@ -75,4 +94,7 @@ pub struct Draft {
     pub also_notify: Vec<String>,
     /// Whom else to contact.
     pub alternate_contact: Option<Contact>,
+    /// What it tells of. `None` in the records of versions that did not note it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<AsOf>,
 }

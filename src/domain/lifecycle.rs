@@ -32,6 +32,7 @@ use jiff::Timestamp;
 
 use super::action::{ActionKind, NewAction, Note};
 use super::alert::{Alert, AlertStatus};
+use super::draft::AsOf;
 use super::ids::{
     CaseId, DeliveryId, Fingerprint, IncidentId, IncidentKey, InstallationId, RuleName, VendorName,
 };
@@ -55,12 +56,14 @@ pub struct OpenedCase {
     /// An earlier request had vanished without a trace and may come true late: a second case is
     /// looked for.
     pub doubtful: bool,
+    /// What the case says; `None` where that is not known.
+    pub as_of: Option<AsOf>,
 }
 
 impl OpenedCase {
     /// A case that nothing more is to be said about.
     pub fn only(case: CaseId) -> Self {
-        Self { case, duplicates: Vec::new(), whole_description: None, doubtful: false }
+        Self { case, duplicates: Vec::new(), whole_description: None, doubtful: false, as_of: None }
     }
 }
 
@@ -521,12 +524,12 @@ fn opened(incident: &Incident, opened: &OpenedCase, scene: Scene<'_>) -> Step {
         State::Opening { .. } | State::Failed { .. } => {
             work.follow_up(opened);
             work.has_told();
-            return if incident.is_firing() {
-                let state = State::Open { case: case.clone(), due: None };
-                work.enter(state).end(Reason::Opened(case))
-            } else {
-                work.resolve(case)
-            };
+            work.note_what_came_after(opened.as_of);
+            if !incident.is_firing() {
+                return work.resolve(case);
+            }
+            let work = work.enter(State::Open { case: case.clone(), due: None });
+            return if work.is_worse() { work.tell() } else { work.end(Reason::Opened(case)) };
         }
         // A second case came to light later. The older one is gone on with.
         _ if others == 0 => return unchanged(incident),
@@ -674,6 +677,24 @@ impl<'a> Work<'a> {
         // Where several were found, the doubt is settled.
         if opened.doubtful && opened.duplicates.is_empty() {
             self.act(ActionKind::Recheck, true);
+        }
+    }
+
+    /// What happened after the draft was made is not in the case. It counts as told by this step, so
+    /// that what is worse is told at once.
+    fn note_what_came_after(&mut self, as_of: Option<AsOf>) {
+        let Some(AsOf { at, rank }) = as_of else { return };
+        self.incident.rank = rank;
+        self.incident.worst = rank;
+        for (fingerprint, member) in &self.incident.members {
+            if member.since <= at {
+                continue;
+            }
+            match member.alert.status {
+                AlertStatus::Firing => self.incident.news.fires(&member.alert),
+                AlertStatus::Resolved => self.incident.news.resolves(&member.alert),
+            }
+            self.members.push(fingerprint.clone());
         }
     }
 

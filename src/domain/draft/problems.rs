@@ -501,6 +501,7 @@ mod tests {
             category,
             description: "What happened".to_owned(),
             whole_description: None,
+            as_of: None,
             severity: "1-Major Impact".to_owned(),
             choices: Choices::default(),
             also_notify: strings(&["noc@example.com"]),

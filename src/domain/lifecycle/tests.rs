@@ -31,6 +31,11 @@ pub(super) fn firing(names: &[&str]) -> Vec<RankedAlert> {
     names.iter().map(|name| ranked(alert(name).build())).collect()
 }
 
+/// Fires, and is as bad as this.
+pub(super) fn as_bad_as(rank: u64, name: &str) -> Vec<RankedAlert> {
+    vec![RankedAlert { alert: alert(name).build(), rank: Rank::new(rank).unwrap() }]
+}
+
 /// Fires with a start after `from`, as an alert does that has been away.
 fn firing_since(name: &str, from: Timestamp) -> Vec<RankedAlert> {
     vec![ranked(alert(name).starts(from).build())]
@@ -420,6 +425,39 @@ fn a_description_that_was_cut_is_attached_and_a_doubtful_opening_is_looked_at_ag
     let life = opened_as(opened);
     assert_eq!(life.kinds(), ["open", "attach", "recheck"]);
     assert!(life.actions[2].look_first);
+}
+
+#[test]
+fn what_happens_between_the_draft_and_the_case_is_told_in_a_comment() {
+    let drafted = |life: &Life| OpenedCase {
+        as_of: Some(AsOf::of(life.incident.as_ref().unwrap())),
+        ..OpenedCase::only("F-1".into())
+    };
+    let mut life = Life::under(Policy::default());
+    life.hear(&as_bad_as(2, "a"), at(0));
+    let opened = drafted(&life);
+    life.hear(&as_bad_as(3, "b"), at(1));
+    let step = life.step(&Event::CaseOpened(&opened), at(2));
+    assert_eq!(step.reason, Reason::Opened("F-1".into()));
+    let incident = step.incident.unwrap();
+    assert_eq!(incident.news.fired.len(), 1, "{:?}", incident.news);
+    assert!(incident.state.due().is_some());
+
+    // Worse than the case says: told at once.
+    let mut life = Life::under(Policy::default());
+    life.hear(&as_bad_as(2, "a"), at(0));
+    let opened = drafted(&life);
+    life.hear(&as_bad_as(1, "b"), at(1));
+    let step = life.step(&Event::CaseOpened(&opened), at(2));
+    let rank = |rank| Rank::new(rank).unwrap();
+    assert_eq!(step.reason, Reason::Escalates { from: rank(2), to: rank(1) });
+    assert_eq!(life.kinds(), ["open", "comment"]);
+
+    // Nothing came after.
+    let mut life = Life::under(Policy::default());
+    life.hear(&as_bad_as(2, "a"), at(0));
+    let opened = drafted(&life);
+    assert!(life.step(&Event::CaseOpened(&opened), at(2)).incident.unwrap().news.is_empty());
 }
 
 #[test]

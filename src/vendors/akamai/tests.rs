@@ -207,6 +207,7 @@ fn draft() -> Draft {
         category: Category::Technical,
         description: "Ärger".to_owned(),
         whole_description: None,
+        as_of: None,
         severity: "1-Major Impact".to_owned(),
         choices: Choices {
             product: Some("Ion Premier".to_owned()),

@@ -449,6 +449,7 @@ mod tests {
             subject: "S".to_owned(),
             description: "D\n\"ü\"".to_owned(),
             whole_description: Some("more than the vendor takes".to_owned()),
+            as_of: None,
             severity: "1-Critical".to_owned(),
             choices: Choices {
                 product: Some("P".to_owned()),
