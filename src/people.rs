@@ -180,7 +180,7 @@ impl People {
         };
         let (playbook, now) = (self.playbook.get(), self.clock.now());
         let decide = Arc::new(move |incident: &Incident| {
-            let policy = playbook.policy(&incident.rule);
+            let policy = playbook.policy(incident);
             step(Some(incident), &Event::OpenRevived, &policy, None, now)
         });
         let action = match self.store.revive(id, how, now, decide).await? {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::domain::alert::Labels;
 use crate::domain::ids::RuleName;
+use crate::domain::incident::Incident;
 use crate::domain::mute::Mutes;
 use crate::domain::policy::{Limit, Policy};
 use crate::domain::schedule::Schedule;
@@ -27,13 +29,28 @@ pub struct Playbook {
 }
 
 impl Playbook {
-    /// The lifecycle policy of a rule. A rule that is no longer in the files leaves its running
-    /// incidents the default policy, which comments and closes nothing.
-    pub fn policy(&self, rule: &RuleName) -> Policy {
+    /// The lifecycle policy of an incident: that of its rule. A rule that is no longer in the files
+    /// leaves its running incidents the default policy, which comments and closes nothing.
+    pub fn policy(&self, incident: &Incident) -> Policy {
+        let policy = self.rule_policy(&incident.rule);
+        if incident.is_rollup() { policy.of_rollup() } else { policy }
+    }
+
+    /// The lifecycle policy of a rule's own incidents.
+    pub fn rule_policy(&self, rule: &RuleName) -> Policy {
         self.case_rule(rule).map_or_else(Policy::default, |rule| rule.policy.clone())
     }
 
-    /// What keeps a case of a rule from being opened now.
+    /// The labels that tell an incident from others of its rule; none if the rule is gone.
+    pub fn identity(&self, incident: &Incident) -> Labels {
+        if incident.is_rollup() {
+            return Labels::from([("rollup".to_owned(), incident.rule.to_string())]);
+        }
+        let rule = self.case_rule(&incident.rule);
+        rule.map(|rule| rule.identity_of(&incident.origin)).unwrap_or_default()
+    }
+
+    /// What keeps a case of a rule from being opened now. Roll-ups do not ask.
     pub fn restraint(
         &self,
         rule: &RuleName,
@@ -41,7 +58,7 @@ impl Playbook {
         turn: Turn,
         now: Timestamp,
     ) -> Option<Restraint> {
-        let policy = self.policy(rule);
+        let policy = self.rule_policy(rule);
         let budgets = Budgets { rule, own: policy.limit.as_ref(), total: self.limit.as_ref() };
         let (own, total) = (policy.mute.as_ref(), self.mute.as_ref());
         let mutes = Mutes { rule, own, total, made: usage.mutes() };

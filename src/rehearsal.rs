@@ -15,6 +15,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::dispatch::drafting::{self, Drafted};
+use crate::dispatch::rollup;
 use crate::domain::action::{ActionKind, NewAction};
 use crate::domain::alert::{AlertStatus, Labels};
 use crate::domain::draft::Contact;
@@ -24,6 +25,7 @@ use crate::domain::ids::{
 };
 use crate::domain::incident::{Hold, Incident, State};
 use crate::domain::lifecycle::{Event, OpenedCase, Reason, Step, step};
+use crate::domain::rollup::{RollCall, RollCalls, key};
 use crate::domain::severity::Rank;
 use crate::domain::storm::{RELEASE_EVERY, RELEASES, Turn, Usage};
 use crate::intake::Plan;
@@ -48,6 +50,8 @@ pub struct World {
     opened: Vec<(RuleName, Timestamp)>,
     /// What waits for the case budget, by rule.
     waiting: BTreeMap<RuleName, Line>,
+    /// What roll-ups stand for.
+    rolled: BTreeSet<usize>,
     /// Whether a release is on the agenda.
     releases: bool,
     agenda: BTreeMap<(Timestamp, u64), Job>,
@@ -80,13 +84,17 @@ impl Place {
     }
 }
 
+fn is_rolled(incident: &Incident) -> bool {
+    matches!(incident.state, State::Held { hold: Hold::Rollup, .. })
+}
+
 /// Something to be done at its time.
 enum Job {
     /// The timer of an incident has run out, or had, before it was set anew.
     Timer(usize),
     /// An action of an incident is due.
     Act(usize, NewAction),
-    /// What waits for the case budget is looked at.
+    /// What waits for the case budget is looked at, and what roll-ups stand for.
     Release,
 }
 
@@ -193,6 +201,7 @@ impl World {
             firing: HashMap::new(),
             opened: Vec::new(),
             waiting: BTreeMap::new(),
+            rolled: BTreeSet::new(),
             releases: false,
             agenda: BTreeMap::new(),
             jobs: 0,
@@ -297,7 +306,7 @@ impl World {
     fn happen(&mut self, index: usize, event: &Event<'_>) {
         let Some(life) = self.lives.get(index) else { return };
         let (incident, rule) = (&life.incident, &life.incident.rule);
-        let policy = self.playbook.policy(rule);
+        let policy = self.playbook.policy(incident);
         let turn = Turn::of(incident);
         let restraint = self.playbook.restraint(rule, &self.usage(), turn, self.now);
         let step = step(Some(incident), event, &policy, restraint.as_ref(), self.now);
@@ -317,16 +326,64 @@ impl World {
         usage
     }
 
-    /// Lets go what the budgets have room for again, as the dispatcher does.
+    /// Lets go what the budgets have room for again, and calls the roll, as the dispatcher does.
     fn release(&mut self) {
         let first = |line: &Line| line.clone().into_iter().take(RELEASES as usize);
         let turns: Line = self.waiting.values().flat_map(first).collect();
         for index in turns.into_values() {
             self.happen(index, &Event::Timer);
         }
-        self.releases = !self.waiting.is_empty();
-        if self.releases {
+        for call in self.roll_calls() {
+            self.call_the_roll(&call);
+        }
+        self.releases = false;
+        if !self.waiting.is_empty() {
+            self.plan_release();
+        }
+    }
+
+    fn plan_release(&mut self) {
+        if !self.releases {
             self.plan(later(self.now, RELEASE_EVERY), Job::Release);
+            self.releases = true;
+        }
+    }
+
+    /// How what roll-ups stand for differs from what they were told.
+    fn roll_calls(&self) -> Vec<RollCall> {
+        let mut calls = RollCalls::default();
+        let mut rolled: BTreeMap<Fingerprint, &Incident> = BTreeMap::new();
+        for Life { incident, .. } in self.rolled.iter().filter_map(|index| self.lives.get(*index)) {
+            rolled.insert(Fingerprint::new(incident.id.as_str()), incident);
+        }
+        let rollups = self.newest.iter().filter_map(|(_, index)| self.lives.get(*index));
+        let rollups = rollups.map(|life| &life.incident).filter(|incident| incident.is_rollup());
+        for rollup in rollups.filter(|rollup| rollup.is_firing()) {
+            for (name, member) in rollup.members.iter().filter(|(_, member)| member.is_firing()) {
+                match rolled.get(name) {
+                    Some(incident) if member.rank <= incident.rank => {
+                        rolled.remove(name);
+                    }
+                    Some(_) => {}
+                    None => calls.leave(rollup.rule.clone(), member.alert.clone()),
+                }
+            }
+        }
+        let mut joins: Vec<&Incident> = rolled.into_values().collect();
+        joins.sort_by_key(|incident| (incident.rank, incident.created_at, incident.id.clone()));
+        for incident in joins {
+            calls.join(Incident { members: BTreeMap::new(), ..incident.clone() });
+        }
+        calls.finish()
+    }
+
+    fn call_the_roll(&mut self, call: &RollCall) {
+        let current = self.newest.get(&key(&call.rule)).and_then(|index| self.lives.get(*index));
+        let current = current.map(|life| life.incident.clone());
+        let (playbook, now) = (self.playbook.clone(), self.now);
+        let step = rollup::decide(&playbook, &self.installation, call, current.as_ref(), now);
+        if let Some(step) = step {
+            self.apply(step);
         }
     }
 
@@ -344,10 +401,7 @@ impl World {
             }
         }
         if let Some(Place { rule, order }) = after {
-            if !self.releases {
-                self.plan(later(self.now, RELEASE_EVERY), Job::Release);
-                self.releases = true;
-            }
+            self.plan_release();
             self.waiting.entry(rule).or_default().insert(order, index);
         }
     }
@@ -382,11 +436,19 @@ impl World {
         }
         let next = after.state.due().filter(|next| begins || Some(*next) != due);
         let (rule, new_place) = (after.rule.clone(), Place::of(after));
+        let (is_rollup, rolled) = (after.is_rollup(), is_rolled(after));
         if let Some(next) = next {
             self.plan(next, Job::Timer(index));
         }
-        if opens {
+        if opens && !is_rollup {
             self.opened.push((rule, self.now));
+        }
+        let differs = match rolled {
+            true => self.rolled.insert(index),
+            false => self.rolled.remove(&index),
+        };
+        if differs {
+            self.plan_release();
         }
         self.change_place(index, place, new_place);
         for action in step.actions {
@@ -402,11 +464,7 @@ impl World {
             return *index;
         }
         let index = self.lives.len();
-        let identity = self
-            .playbook
-            .case_rule(&incident.rule)
-            .map(|rule| rule.identity_of(&incident.origin))
-            .unwrap_or_default();
+        let identity = self.playbook.identity(incident);
         self.lives.push(Life {
             incident: Incident { members: BTreeMap::new(), ..incident.clone() },
             identity,

@@ -10,18 +10,19 @@ use std::time::Duration;
 use casewright::domain::gate::{Breaker, Gate, Sign};
 use casewright::domain::ids::{CaseId, IncidentId, IncidentKey, RuleName, VendorName};
 use casewright::domain::incident::{Hold, Incident, Tally};
-use casewright::domain::lifecycle::{Event, OpenedCase, Policy, Step, step};
+use casewright::domain::lifecycle::{Birth, Event, OpenedCase, Policy, Step, step};
 use casewright::domain::mute::Mute;
 use casewright::domain::policy::{Limit, Overflow};
 use casewright::domain::retention::Retention;
+use casewright::domain::rollup::{self, RollCall};
 use casewright::domain::storm::{self, Budgets, Usage};
 use casewright::rng::Rng;
 use casewright::store::cause;
 use casewright::store::sqlite::{Options, SqliteStore};
 use casewright::store::{
-    ActionState, AttemptEnd, Claim, ClaimRequest, Decision, Fate, Followed, Intake, Known,
-    NewAttempt, NotRevived, Phase, Progress, Pruned, Revival, Settlement, Sought, Store,
-    StoreError, Turn,
+    ActionState, AttemptEnd, BudgetedFn, Claim, ClaimRequest, Decision, Fate, Followed, Intake,
+    Known, NewAttempt, NotRevived, Phase, Progress, Pruned, Revival, Settlement, Sought, Store,
+    StoreError, Turn, Wanted,
 };
 use jiff::Timestamp;
 use support::{News, at, closing, firing, key, resolved};
@@ -956,6 +957,77 @@ async fn what_waits_for_the_budget_comes_worst_and_oldest_first(bench: Bench) {
     assert_eq!(order(1).await, [(1, 2), (2, 4)], "of each rule so many");
 }
 
+async fn a_roll_call_tells_who_joins_and_who_leaves(bench: Bench) {
+    let held = async |property: &str, rank: u64, now: i64| {
+        let news = bench.news(property, &["x"]).at(at(now)).rank(rank);
+        bench.hear(news.restrained(Hold::Rollup)).await;
+    };
+    let wanted = |call: &RollCall| Wanted { key: rollup::key(&call.rule), members: call.members() };
+    // As the dispatcher does it.
+    let tell = async |call: RollCall, now: i64| {
+        let (installation, asked) = (bench.store().installation().clone(), wanted(&call));
+        let decide = Arc::new(move |current: Option<&Incident>| {
+            let birth = Birth {
+                installation: installation.clone(),
+                key: rollup::key(&call.rule),
+                rule: call.rule.clone(),
+                vendor: "akamai".into(),
+                delivery: "d".into(),
+            };
+            let alerts = call.news(|incident| incident.origin.labels.clone());
+            let event =
+                Event::Alerts { alerts: &alerts, truncated: false, leave: None, birth: &birth };
+            Some(step(current, &event, &closing().of_rollup(), None, at(now)))
+        });
+        bench.store().advance_newest(&asked, cause::ROLLUP, decide).await.expect("kept")
+    };
+    let calls = async || bench.store().roll_calls(100).await.expect("read");
+    assert_eq!(calls().await, []);
+    held("a", 3, 1).await;
+    held("b", 2, 2).await;
+    bench.hear(bench.news("c", &["x"]).restrained(Hold::Budget)).await;
+    let [call] = calls().await.try_into().expect("one rule");
+    assert_eq!(call.rule.as_str(), "edge");
+    let ranks: Vec<u8> = call.joins.iter().map(|incident| incident.rank.get()).collect();
+    assert_eq!((ranks, call.leaves.len()), (vec![2, 3], 0));
+    let one = bench.store().roll_calls(1).await.expect("read");
+    assert_eq!(one[0].joins.len(), 1, "no more than asked for");
+    let joined = call.joins[1].clone();
+    let step = tell(call, 5).await.expect("decided");
+    let rollup = step.incident.expect("it began");
+    assert_eq!((rollup.state.name(), rollup.tally.firing), ("opening", 2));
+    assert_eq!(calls().await, [], "all is told");
+
+    // One becomes worse, one ends, and the roll-up knows them by name.
+    bench.hear(bench.news("a", &["y"]).at(at(6)).rank(1).restrained(Hold::Rollup)).await;
+    bench.hear(bench.over("b", &["x"], 7)).await;
+    let [call] = calls().await.try_into().expect("one rule");
+    assert_eq!(call.joins.len(), 1);
+    assert_eq!((call.joins[0].id.clone(), call.leaves.len()), (joined.id, 1));
+    let rollup = tell(call, 8).await.expect("decided").incident.expect("there");
+    assert_eq!((rollup.tally.firing, rollup.tally.resolved, rollup.rank.get()), (1, 1, 1));
+    assert_eq!(calls().await, []);
+
+    // It takes no room in the budget.
+    let usage = Arc::new(Mutex::new(None));
+    let seen = usage.clone();
+    let decide: BudgetedFn = Arc::new(move |incident, usage| {
+        *seen.lock().expect("not poisoned") = Some(usage.clone());
+        step_of_nothing(incident)
+    });
+    let since = at(-1_000);
+    bench.store().advance(&rollup.id, cause::TIMER, since, decide).await.expect("asked");
+    let usage = usage.lock().expect("not poisoned").clone().expect("asked");
+    let limit = Limit { cases: 1, per: Duration::from_secs(100), overflow: Overflow::Rollup };
+    let (rule, turn) = (RuleName::new("edge"), storm::Turn::First);
+    let budgets = Budgets { rule: &rule, own: Some(&limit), total: None };
+    assert_eq!(budgets.exceeded(&usage, turn, at(9)), None);
+}
+
+fn step_of_nothing(incident: &Incident) -> Step {
+    step(Some(incident), &Event::OpenRevived, &closing(), None, at(0))
+}
+
 async fn what_was_decided_is_kept_and_repeats_are_not(bench: Bench) {
     bench.hear(bench.news("a", &["x"]).restrained(Hold::Mute)).await;
     for now in 1..4 {
@@ -1093,6 +1165,7 @@ macro_rules! every_promise {
             an_alert_that_is_followed_brings_the_incident_in_which_it_fires,
             a_decision_that_opens_knows_what_was_opened_and_what_waits,
             what_waits_for_the_budget_comes_worst_and_oldest_first,
+            a_roll_call_tells_who_joins_and_who_leaves,
             what_was_decided_is_kept_and_repeats_are_not,
             a_mute_counts_until_it_ends_or_is_lifted,
             silence_in_which_nobody_listened_is_forgiven,

@@ -16,7 +16,8 @@ CREATE TABLE new_incidents (
     worst         INTEGER NOT NULL CHECK (worst BETWEEN 1 AND 9),   -- the worst that was told
     state         TEXT NOT NULL CHECK (state IN
         ('pending', 'held', 'opening', 'open', 'resolving', 'closed', 'dropped', 'failed')),
-    hold          TEXT CHECK (hold IN ('approval', 'shadow', 'mute', 'budget')),
+    hold          TEXT CHECK (hold IN
+        ('approval', 'shadow', 'mute', 'budget', 'rollup')),
     case_id       TEXT,
     due_at        INTEGER,
     ended_at      INTEGER,
@@ -142,6 +143,8 @@ CREATE INDEX incidents_prunable ON incidents (ended_at, id)
 CREATE INDEX incidents_running_by_delivery ON incidents (delivery) WHERE ended_at IS NULL;
 -- What waits for the case budget, in the order in which it is let go.
 CREATE INDEX incidents_over_budget ON incidents (rank, created_at) WHERE hold = 'budget';
+-- What roll-ups stand for.
+CREATE INDEX incidents_rolled_up ON incidents (rank, created_at) WHERE hold = 'rollup';
 
 CREATE TRIGGER incidents_supersede AFTER INSERT ON incidents WHEN NEW.generation > 1
 BEGIN

@@ -11,7 +11,11 @@ pub fn read(mut section: Section<'_>) -> Option<Limit> {
     let least = Duration::from_secs(60);
     let cases = section.required_within("cases", 1..=Usage::COUNTED);
     let per = section.required_within("per", least..=Limit::MAX_PER);
-    let overflow = section.one_of_or("overflow", &[("hold", Overflow::Hold)], Overflow::default());
+    let overflow = section.one_of_or(
+        "overflow",
+        &[("hold", Overflow::Hold), ("rollup", Overflow::Rollup)],
+        Overflow::default(),
+    );
     section.finish();
     Some(Limit { cases: cases?, per: per?, overflow })
 }

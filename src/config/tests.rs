@@ -279,7 +279,7 @@ limits: { cases: 0, overflow: roll }
     22 | limits: { cases: 0, overflow: roll }
        |                               ^^^^
        |
-       = help: one of: hold
+       = help: one of: hold, rollup
     "#);
 }
 

@@ -21,7 +21,8 @@ use crate::domain::incident::Incident;
 use crate::playbook::{Playbook, template_id};
 use crate::rules::{CasePlan, TextSource};
 use crate::store::Action;
-use crate::templates::{RenderContext, RenderProblem, fallback, notes};
+use crate::templates::notes::Members;
+use crate::templates::{RenderContext, RenderProblem, fallback, notes, rollup};
 use crate::vendors::{CatalogError, Operation, Vendor};
 
 /// Why nothing can be sent.
@@ -201,17 +202,7 @@ impl<'a> Sheet<'a> {
             None => format!("rank {rank}"),
         };
         let marker = self.incident.id.marker();
-        let subject = self.render_text("subject", &plan.subject).unwrap_or_else(|problem| {
-            failed_templates += 1;
-            notes.push(format!("the built-in subject stands in: {problem}"));
-            fallback::subject(self.incident)
-        });
-        let description =
-            self.render_text("description", &plan.description).unwrap_or_else(|problem| {
-                failed_templates += 1;
-                notes.push(format!("the built-in description stands in: {problem}"));
-                fallback::description(self.incident, &problem, self.now)
-            });
+        let (subject, description) = self.texts(&mut notes, &mut failed_templates);
         let fitted = fit_description(&description, fit::DESCRIPTION_LIMIT);
         if fitted.cut {
             notes.push(
@@ -246,6 +237,26 @@ impl<'a> Sheet<'a> {
             return Ok(Drafted { draft, notes, failed_templates });
         }
         Err(refused(&problems))
+    }
+
+    fn texts(&self, notes: &mut Vec<String>, failed: &mut usize) -> (String, String) {
+        if self.incident.is_rollup() {
+            return (rollup::subject(self.incident), rollup::description(self.incident, self.now));
+        }
+        let mut stands_in = |what: &str, problem: &RenderProblem| {
+            *failed += 1;
+            notes.push(format!("the built-in {what} stands in: {problem}"));
+        };
+        let subject = self.render_text("subject", &self.plan.subject).unwrap_or_else(|problem| {
+            stands_in("subject", &problem);
+            fallback::subject(self.incident)
+        });
+        let description = self.render_text("description", &self.plan.description);
+        let description = description.unwrap_or_else(|problem| {
+            stands_in("description", &problem);
+            fallback::description(self.incident, &problem, self.now)
+        });
+        (subject, description)
     }
 
     fn addresses(&self, notes: &mut Vec<String>) -> Vec<String> {
@@ -341,7 +352,7 @@ pub fn operation_on_case(
                 | Note::Update { .. }
                 | Note::Silent { .. } => case,
             };
-            let text = fit_comment(&notes::comment(note), &token).text;
+            let text = fit_comment(&notes::comment(note, Members::of(incident)), &token).text;
             Ok(Operation::Comment { case, marker, token, text })
         }
         ActionKind::Attach { name, text } => {

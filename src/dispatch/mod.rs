@@ -7,6 +7,7 @@
 pub mod drafting;
 mod lane;
 pub mod progress;
+pub(crate) mod rollup;
 mod runner;
 mod work;
 

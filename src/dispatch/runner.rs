@@ -9,16 +9,18 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::lane::Lane;
+use super::rollup;
 use crate::clock::{Clock, StepWatch};
 use crate::current::Current;
 use crate::domain::gate::Admission;
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::Incident;
-use crate::domain::lifecycle::{Event, step};
+use crate::domain::lifecycle::{Event, Step, step};
+use crate::domain::rollup::key;
 use crate::domain::storm::{RELEASE_EVERY, RELEASES, Turn, Usage};
 use crate::playbook::Playbook;
 use crate::rng::Rng;
-use crate::store::{ClaimRequest, Store, StoreError, cause};
+use crate::store::{ClaimRequest, Store, StoreError, Wanted, cause};
 use crate::telemetry::metrics::Metrics;
 use crate::time::{between, later};
 
@@ -277,7 +279,7 @@ impl Dispatcher {
         let decide = Arc::new(move |incident: &Incident, usage: &Usage| {
             let rule = &incident.rule;
             let restraint = playbook.restraint(rule, usage, Turn::of(incident), now);
-            step(Some(incident), &Event::Timer, &playbook.policy(rule), restraint.as_ref(), now)
+            step(Some(incident), &Event::Timer, &playbook.policy(incident), restraint.as_ref(), now)
         });
         if let Some(step) = self.store.advance(id, cause::TIMER, since, decide).await?
             && step.changed
@@ -295,7 +297,24 @@ impl Dispatcher {
         for id in &held {
             self.fire(id).await.map_err(|error| ("let an incident go", error))?;
         }
+        self.call_the_roll().await.map_err(|error| ("tell a roll-up what it stands for", error))?;
         Ok(!held.is_empty())
+    }
+
+    async fn call_the_roll(&self) -> Result<(), StoreError> {
+        for call in self.store.roll_calls(rollup::JOINS).await? {
+            let (playbook, now) = (self.playbook.get(), self.clock.now());
+            let installation = self.store.installation().clone();
+            let wanted = Wanted { key: key(&call.rule), members: call.members() };
+            let decide = Arc::new(move |current: Option<&Incident>| {
+                rollup::decide(&playbook, &installation, &call, current, now)
+            });
+            let step = self.store.advance_newest(&wanted, cause::ROLLUP, decide).await?;
+            if let Some(Step { incident: Some(incident), changed: true, reason, .. }) = step {
+                info!(incident = %incident.id, %reason, "roll-up {}: {reason}", incident.id);
+            }
+        }
+        Ok(())
     }
 
     /// Until something is due that can be worked on; zero if something is. What is due at a vendor

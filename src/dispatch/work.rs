@@ -316,7 +316,7 @@ impl Dispatcher {
             Consequence::OpenFailed => None,
         };
         Some(Arc::new(move |incident: &Incident| {
-            let policy = playbook.policy(&incident.rule);
+            let policy = playbook.policy(incident);
             let event = opened.as_ref().map_or(Event::OpenFailed, Event::CaseOpened);
             step(Some(incident), &event, &policy, None, now)
         }))

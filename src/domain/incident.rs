@@ -21,11 +21,14 @@ pub enum Hold {
     Mute,
     /// The case budget is used up.
     Budget,
+    /// The case budget is used up, and a roll-up stands for it.
+    Rollup,
 }
 
 impl Hold {
     /// Every hold.
-    pub const ALL: [Self; 4] = [Self::Approval, Self::Shadow, Self::Mute, Self::Budget];
+    pub const ALL: [Self; 5] =
+        [Self::Approval, Self::Shadow, Self::Mute, Self::Budget, Self::Rollup];
 
     /// The name in the store, in logs and in metrics.
     pub const fn name(self) -> &'static str {
@@ -34,6 +37,7 @@ impl Hold {
             Self::Shadow => "shadow",
             Self::Mute => "mute",
             Self::Budget => "budget",
+            Self::Rollup => "rollup",
         }
     }
 }

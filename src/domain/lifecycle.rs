@@ -401,8 +401,9 @@ fn hear(
             work.enter(State::Dropped { at: now }).end(Reason::Dropped)
         }
         State::Pending { due } if due <= now && firing => work.open_or_hold(Reason::Opens),
-        // Whoever waits for the budget is let go in order, not by who speaks first.
-        State::Held { hold: Hold::Budget, .. } => work.go_on(),
+        // Whoever waits for the budget is let go in order, not by who speaks first; and whatever a
+        // roll-up stands for stays with it.
+        State::Held { hold: Hold::Budget | Hold::Rollup, .. } => work.go_on(),
         State::Held { hold, .. } if firing => work.hold_on(hold),
         State::Opening { .. } if quiet && was_firing => work.end(Reason::ResolvedWhileOpening),
         State::Open { case, .. } if quiet => work.resolve(case),
@@ -506,6 +507,10 @@ fn elapse(incident: &Incident, scene: Scene<'_>) -> Step {
             let reason = Reason::DroppedInSilence(incident.heard_at);
             work.fall_silent().enter(State::Dropped { at: now }).end(reason)
         }
+        State::Held { hold: Hold::Rollup, due } if due.is_some_and(|due| due <= now) => {
+            work.enter(State::Held { hold: Hold::Rollup, due: None }).go_on()
+        }
+        State::Held { hold: Hold::Rollup, .. } => unchanged(incident),
         State::Held { hold, due } if hold == Hold::Budget || due.is_some_and(|due| due <= now) => {
             work.hold_on(hold)
         }

@@ -20,6 +20,7 @@ pub mod news;
 pub mod pace;
 pub mod policy;
 pub mod retention;
+pub mod rollup;
 pub mod schedule;
 pub mod severity;
 pub mod storm;

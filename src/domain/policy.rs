@@ -46,6 +46,8 @@ pub enum Overflow {
     /// They are held until the budget frees, worst and oldest first.
     #[default]
     Hold,
+    /// They are held, and one case per rule stands for all of them.
+    Rollup,
 }
 
 /// A case budget: the storm guard.
@@ -107,6 +109,20 @@ impl Policy {
 
     /// Three times the interval at which Alertmanager repeats itself by default.
     pub const STALE_AFTER: Duration = Duration::from_secs(12 * 60 * 60);
+
+    /// The policy of the roll-up that stands for incidents under this one. Those have waited already,
+    /// and each of them tells when it is over.
+    #[must_use]
+    pub fn of_rollup(self) -> Self {
+        Self {
+            open_after: Duration::ZERO,
+            open_mode: OpenMode::Auto,
+            stale_after: Some(Duration::ZERO),
+            limit: None,
+            mute: None,
+            ..self
+        }
+    }
 
     /// How long the sender of `origin` may be silent; `None`: for ever.
     pub fn patience(&self, origin: &Alert) -> Option<Duration> {

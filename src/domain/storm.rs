@@ -12,7 +12,7 @@ use super::ids::RuleName;
 use super::incident::{Hold, Incident, State};
 use super::lifecycle::{Reason, Step};
 use super::mute::{Mute, Mutes};
-use super::policy::{Limit, OpenMode, Policy};
+use super::policy::{Limit, OpenMode, Overflow, Policy};
 use crate::time::duration::format as in_words;
 use crate::time::{earlier, later};
 
@@ -37,7 +37,7 @@ impl Usage {
     /// More openings than this are not counted: no budget is larger.
     pub const COUNTED: u32 = 10_000;
 
-    /// Notes an opening.
+    /// Notes an opening. Those of roll-ups do not count: they are for what the budget has no room for.
     pub fn opens(&mut self, rule: RuleName, at: Timestamp) {
         self.opened.push((rule, at));
     }
@@ -61,7 +61,7 @@ impl Usage {
     /// Takes a decision into account that has been made.
     pub fn follow(&mut self, step: &Step) {
         let Some(incident) = step.incident.as_ref().filter(|_| step.changed) else { return };
-        if step.opens() {
+        if step.opens() && !incident.is_rollup() {
             self.opens(incident.rule.clone(), incident.updated_at);
         } else if matches!(step.reason, Reason::Holds(Hold::Budget, _)) {
             self.wait(incident.rule.clone(), 1);
@@ -138,13 +138,14 @@ impl Budgets<'_> {
             );
             if used >= limit.cases {
                 let frees = first.map(|first| later(first, limit.per));
-                return Some(Exceeded { why: share, frees });
+                return Some(Exceeded { why: share, frees, overflow: limit.overflow });
             }
             let ahead = usage.waiting(rule);
             let left = limit.cases.saturating_sub(used);
             (turn == Turn::Newcomer && ahead >= left).then(|| Exceeded {
                 why: format!("{share}, and {ahead} incidents wait already"),
                 frees: Some(now),
+                overflow: limit.overflow,
             })
         };
         let own = self.own.and_then(|limit| check(limit, Some(self.rule)));
@@ -159,6 +160,8 @@ pub struct Exceeded {
     pub why: String,
     /// When there is room again, if nothing else takes it.
     pub frees: Option<Timestamp>,
+    /// What happens to what is over it.
+    pub overflow: Overflow,
 }
 
 /// What keeps a case from being opened now.
@@ -194,7 +197,12 @@ impl Restraint {
         if policy.open_mode == OpenMode::Approve {
             return restrained(Hold::Approval, "a person has to approve it");
         }
-        let Exceeded { why, .. } = budgets.exceeded(usage, turn, now)?;
-        Some(Self { hold: Hold::Budget, until: None, why })
+        let Exceeded { why, overflow, .. } = budgets.exceeded(usage, turn, now)?;
+        match overflow {
+            Overflow::Hold => restrained(Hold::Budget, &why),
+            Overflow::Rollup => {
+                restrained(Hold::Rollup, &format!("{why}; the case of the roll-up stands for it"))
+            }
+        }
     }
 }

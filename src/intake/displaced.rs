@@ -51,6 +51,10 @@ pub fn displaced(playbook: &Playbook, incident: &Incident) -> Option<Displaced> 
         State::Failed { .. } => "its case could not be opened, and that goes on being shown",
         State::Closed { .. } | State::Dropped { .. } => return None,
     };
+    // No rule leads anything to a roll-up.
+    if incident.is_rollup() {
+        return None;
+    }
     let origin = &incident.origin;
     let mut leads: Vec<String> = Vec::new();
     for rule in playbook.rules.route(origin, incident.created_at) {

@@ -326,7 +326,7 @@ impl Plan {
         match &incident.state {
             State::Dropped { .. } => true,
             State::Closed { at, .. } => {
-                self.now > later(*at, self.playbook.policy(&incident.rule).reopen_within)
+                self.now > later(*at, self.playbook.policy(incident).reopen_within)
             }
             _ => false,
         }

@@ -278,7 +278,7 @@ impl People {
         let (playbook, now) = (self.playbook.get(), self.clock.now());
         let rules = playbook.clone();
         let decide = Arc::new(move |incident: &Incident, _: &Usage| {
-            let policy = rules.policy(&incident.rule);
+            let policy = rules.policy(incident);
             let event = match judgement {
                 Judgement::Approve => Event::Approved,
                 Judgement::Reject => Event::Rejected,
@@ -305,7 +305,6 @@ impl Summary {
             State::Held { hold, .. } => Some(hold.name()),
             _ => None,
         };
-        let rule = playbook.case_rule(&incident.rule);
         Self {
             id: incident.id.to_string(),
             rule: incident.rule.to_string(),
@@ -317,7 +316,7 @@ impl Summary {
             previous_case: incident.previous_case.as_ref().map(ToString::to_string),
             vendor: incident.vendor.to_string(),
             token: incident.id.marker().token(),
-            identity: rule.map(|rule| rule.identity_of(&incident.origin)).unwrap_or_default(),
+            identity: playbook.identity(incident),
             firing: incident.tally.firing,
             resolved: incident.tally.resolved,
             created_at: incident.created_at,

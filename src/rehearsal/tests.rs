@@ -184,6 +184,48 @@ fn members_that_a_delivery_does_not_speak_of_stay_members() {
 }
 
 #[test]
+fn what_is_over_the_budget_has_one_case_together() {
+    let mut world = world("    limits: { cases: 1, per: 1h, overflow: rollup }");
+    for (second, property) in [(0, "shop"), (1, "blog"), (2, "img")] {
+        post(&mut world, second, "a", property, "firing");
+    }
+    world.advance(at(60));
+    assert_eq!(world.cases(), 2);
+    let state = |world: &World, index: usize| world.lives()[index].incident.state.name();
+    assert_eq!([0, 1, 2, 3].map(|index| state(&world, index)), ["open", "held", "held", "open"]);
+    let (_, drafted) = world.lives()[3].case().unwrap();
+    let subject = &drafted.draft.subject;
+    assert!(subject.starts_with("2 problems at once, rule r (roll-up) [cw-"), "{subject}");
+    let description = &drafted.draft.description;
+    assert!(description.contains("| a (property=blog)\n"), "{description}");
+    assert!(description.contains("| a (property=img)\n"), "{description}");
+    assert!(!description.contains("property=shop"), "{description}");
+
+    // One ends, one joins: told together, when news are due. The roll-up takes no room in the budget.
+    post(&mut world, 100, "a", "blog", "resolved");
+    post(&mut world, 110, "a", "docs", "firing");
+    world.advance(at(3_000));
+    let told: Vec<&str> = world.lives()[3].comments().collect();
+    let [told] = told.as_slice() else { panic!("{told:?}") };
+    assert!(told.contains("2 problems fire now"), "{told}");
+    assert!(told.contains("New:\n- a (property=docs)"), "{told}");
+    assert!(told.contains("Resolved:\n- a (property=blog)"), "{told}");
+    post(&mut world, 3_601, "a", "later", "firing");
+    assert_eq!(world.cases(), 3, "there is room again for what is new");
+
+    post(&mut world, 3_700, "a", "img", "resolved");
+    post(&mut world, 3_700, "a", "docs", "resolved");
+    world.advance(at(3_800));
+    assert_eq!(state(&world, 3), "closed");
+    let told = world.lives()[3].comments().last().unwrap();
+    assert!(told.starts_with("All 3 problems behind this case have resolved"), "{told}");
+    // The next storm goes on with the same roll-up.
+    post(&mut world, 3_900, "a", "again", "firing");
+    world.advance(at(4_000));
+    assert_eq!((world.cases(), state(&world, 3)), (3, "open"));
+}
+
+#[test]
 fn a_truncated_payload_ends_nothing() {
     let mut world = world("");
     post(&mut world, 0, "a", "shop", "firing");

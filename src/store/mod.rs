@@ -28,6 +28,7 @@ use crate::domain::incident::Incident;
 use crate::domain::lifecycle::Step;
 use crate::domain::mute::Mute;
 use crate::domain::retention::Retention;
+use crate::domain::rollup::RollCall;
 use crate::domain::severity::Rank;
 use crate::domain::storm::Usage;
 
@@ -466,6 +467,9 @@ pub type StepFn = Arc<dyn Fn(&Incident) -> Step + Send + Sync>;
 /// As [`StepFn`], knowing also what was opened lately.
 pub type BudgetedFn = Arc<dyn Fn(&Incident, &Usage) -> Step + Send + Sync>;
 
+/// Decides about an incident that may not exist yet. `None`: nothing is to be decided.
+pub type NewestFn = Arc<dyn Fn(Option<&Incident>) -> Option<Step> + Send + Sync>;
+
 /// One line of the record of what was decided about an incident.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Decided {
@@ -483,6 +487,8 @@ pub struct Decided {
 pub mod cause {
     /// A time has come.
     pub const TIMER: &str = "timer";
+    /// What a roll-up stands for has changed.
+    pub const ROLLUP: &str = "rollup";
     /// An action has ended.
     pub const OUTCOME: &str = "outcome";
     /// A person wants it so.
@@ -640,6 +646,19 @@ pub trait Store: Send + Sync {
     /// What waits for the case budget: the worst and oldest of each rule, at most `limit` of one
     /// rule, in the order in which they are to be let go.
     async fn over_budget(&self, limit: u32) -> Result<Vec<IncidentId>, StoreError>;
+
+    /// How what roll-ups stand for differs from what they were told; at most `limit` incidents join
+    /// in all.
+    async fn roll_calls(&self, limit: u32) -> Result<Vec<RollCall>, StoreError>;
+
+    /// Decides about the newest incident of a key, or about beginning one, and keeps the result, for
+    /// a [`cause`]. Only those members are shown that are asked for.
+    async fn advance_newest(
+        &self,
+        wanted: &Wanted,
+        cause: &str,
+        decide: NewestFn,
+    ) -> Result<Option<Step>, StoreError>;
 
     /// Remembers that a rule, or everything, is muted.
     async fn mute(&self, mute: &Mute) -> Result<(), StoreError>;

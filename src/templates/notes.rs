@@ -23,13 +23,37 @@ const NAMES: usize = 20;
 /// The longest name of an alert, in characters.
 const NAME: usize = 200;
 
+/// What a case's incident is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Members {
+    /// Alerts.
+    Alerts,
+    /// Incidents: the case is that of a roll-up.
+    Problems,
+}
+
+impl Members {
+    /// Those of an incident.
+    pub fn of(incident: &Incident) -> Self {
+        if incident.is_rollup() { Self::Problems } else { Self::Alerts }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Alerts => "alert",
+            Self::Problems => "problem",
+        }
+    }
+}
+
 /// The text of a comment.
-pub fn comment(note: &Note) -> String {
+pub fn comment(note: &Note, members: Members) -> String {
+    let word = members.word();
     match note {
         Note::Resolved { at, alerts } => {
             let what = match alerts {
-                0 | 1 => "The alert behind this case has".to_owned(),
-                count => format!("All {count} alerts behind this case have"),
+                0 | 1 => format!("The {word} behind this case has"),
+                count => format!("All {count} {word}s behind this case have"),
             };
             format!(
                 "{what} resolved as of {}.\n\nThe problem is no longer seen by our monitoring. If the \
@@ -38,7 +62,13 @@ pub fn comment(note: &Note) -> String {
                 rfc3339(*at)
             )
         }
-        Note::Update { at, news, escalated, firing } => update(*at, news, *escalated, *firing),
+        Note::Update { at, news, escalated, firing } => {
+            let now = match firing {
+                1 => format!("1 {word} fires now"),
+                count => format!("{count} {word}s fire now"),
+            };
+            update(*at, &now, news, *escalated)
+        }
         Note::Silent { since } => format!(
             "Our monitoring has not reported this problem since {}, and has not reported its end \
              either. We take it to be over. If it is still seen, we will write here or open a new case \
@@ -65,9 +95,8 @@ pub fn comment(note: &Note) -> String {
 }
 
 /// What has changed since the case was last told.
-fn update(at: Timestamp, news: &News, escalated: Option<(Rank, Rank)>, firing: u32) -> String {
-    let alerts = if firing == 1 { "alert fires" } else { "alerts fire" };
-    let mut text = format!("Update of {}: {firing} {alerts} now.{}", rfc3339(at), worse(escalated));
+fn update(at: Timestamp, now: &str, news: &News, escalated: Option<(Rank, Rank)>) -> String {
+    let mut text = format!("Update of {}: {now}.{}", rfc3339(at), worse(escalated));
     let names = |names: &'_ BTreeMap<Fingerprint, String>| -> Vec<String> {
         names.values().cloned().collect()
     };
@@ -126,14 +155,14 @@ mod tests {
     #[test]
     fn resolved() {
         let at = "2026-08-01T10:00:00.5Z".parse().unwrap();
-        insta::assert_snapshot!(comment(&Note::Resolved { at, alerts: 1 }), @r#"
+        insta::assert_snapshot!(comment(&Note::Resolved { at, alerts: 1 }, Members::Alerts), @r#"
         The alert behind this case has resolved as of 2026-08-01T10:00:00Z.
 
         The problem is no longer seen by our monitoring. If the problem comes back, we will write here or open a new case that names this one.
 
         This comment was written automatically.
         "#);
-        insta::assert_snapshot!(comment(&Note::Resolved { at, alerts: 3 }), @r#"
+        insta::assert_snapshot!(comment(&Note::Resolved { at, alerts: 3 }, Members::Alerts), @r#"
         All 3 alerts behind this case have resolved as of 2026-08-01T10:00:00Z.
 
         The problem is no longer seen by our monitoring. If the problem comes back, we will write here or open a new case that names this one.
@@ -146,7 +175,7 @@ mod tests {
     fn refired() {
         let at = "2026-08-01T10:00:00Z".parse().unwrap();
         let alerts = vec!["EdgeHigh5xxRatio".to_owned(), "bad\x1b\nname".to_owned()];
-        insta::assert_snapshot!(comment(&Note::Refired { at, alerts, escalated: None }), @r#"
+        insta::assert_snapshot!(comment(&Note::Refired { at, alerts, escalated: None }, Members::Alerts), @r#"
         The problem is back: our monitoring has seen it again at 2026-08-01T10:00:00Z.
 
         Firing now:
@@ -156,7 +185,10 @@ mod tests {
         Please go on with this case. This comment was written automatically.
         "#);
         let many = |count| {
-            comment(&Note::Refired { at, alerts: vec!["A".to_owned(); count], escalated: None })
+            comment(
+                &Note::Refired { at, alerts: vec!["A".to_owned(); count], escalated: None },
+                Members::Alerts,
+            )
         };
         assert!(!many(NAMES).contains("more"));
         assert!(many(NAMES + 1).contains("and 1 more"));
@@ -166,7 +198,7 @@ mod tests {
     #[test]
     fn duplicate() {
         let note = Note::Duplicate { case: "F-CS-2".into(), of: "F-CS-1".into() };
-        insta::assert_snapshot!(comment(&note), @r#"
+        insta::assert_snapshot!(comment(&note, Members::Alerts), @r#"
         This case was opened twice by mistake. Please go on with case F-CS-1, which is about the same problem, and close this one.
 
         This comment was written automatically.

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use casewright::domain::incident::Incident;
+use casewright::sandbox::Case;
 use reqwest::Method;
 use serde_json::Value;
 
@@ -115,6 +116,56 @@ async fn a_storm_opens_as_many_cases_as_the_budget_has_and_the_rest_later() {
         reasons(&record).contains(&"fires, and is held no longer (budget); a case is being opened"),
         "{record:#}"
     );
+}
+
+#[tokio::test]
+async fn what_is_over_the_budget_has_one_case_together_and_a_person_may_have_one_opened() {
+    let rollup = |files: &Files| {
+        scanty(files);
+        files.edit("casewright.yaml", "per: 1h }", "per: 1h, overflow: rollup }");
+    };
+    let mut house = House::prepared("400ms", rollup).await;
+    for property in ["one", "two", "three", "four", "five"] {
+        house.hears(edge(property)).await;
+    }
+    house.clock.advance(MINUTE);
+    let cases = house.cases(3).await;
+    let rolled = |case: &Case| case.filed.subject.starts_with("3 problems at once, rule edge-5xx");
+    let case = cases.iter().find(|case| rolled(case)).expect("a roll-up");
+    for property in ["three", "four", "five"] {
+        assert!(case.filed.description.contains(&format!("property={property})")), "{case:?}");
+    }
+    assert_eq!(states(&house.incidents().await), ["held", "held", "held", "open", "open", "open"]);
+    let list = ["incidents", "list", "--state", "held", "--json"];
+    let held = house.command(&list).await.json();
+    let id = held["incidents"][0]["id"].as_str().expect("an id").to_owned();
+    let record = house.command(&["incidents", "show", &id, "--json"]).await.json();
+    let why = "held (rollup): 2 of 2 cases in 1h used by all rules together; the case of the roll-up \
+               stands for it";
+    assert_eq!(reasons(&record), [why]);
+
+    // New rules are no reason to let them all go, and a restart forgets nothing.
+    house.command(&["reload"]).await.done();
+    house.stop_daemon().await;
+    house.start_daemon().await;
+    house.clock.advance(2 * HOUR);
+    house.cases(3).await;
+    let said = house.command(&["incidents", "approve", &id]).await.done();
+    assert!(said.contains("is being opened"), "{said}");
+    house.cases(4).await;
+    for property in ["one", "two", "three", "four", "five"] {
+        house.hears(edge(property).resolved()).await;
+    }
+    house.clock.advance(MINUTE);
+    let over = || async {
+        let states = states(&house.incidents().await);
+        let is_over = |state: &&str| ["closed", "dropped"].contains(state);
+        if states.iter().all(is_over) { Ok(()) } else { Err(states) }
+    };
+    eventually("all is over", over).await;
+    let cases = house.cases(4).await;
+    let case = cases.iter().find(|case| rolled(case)).expect("the roll-up");
+    assert_eq!(comments(case, "All 3 problems behind this case have resolved"), 1, "{case:?}");
 }
 
 #[tokio::test]

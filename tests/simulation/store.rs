@@ -14,13 +14,14 @@ use casewright::domain::incident::Incident;
 use casewright::domain::lifecycle::Step;
 use casewright::domain::mute::Mute;
 use casewright::domain::retention::Retention;
+use casewright::domain::rollup::RollCall;
 use casewright::domain::storm::Usage;
 use casewright::store::admission::Admission;
 use casewright::store::sqlite::SqliteStore;
 use casewright::store::{
     Action, Attempt, BudgetedFn, Census, Claim, ClaimRequest, Decided, DeliveryRecord, Intake,
-    Lease, NewAttempt, NotRevived, Phase, Progress, Pruned, Receipt, Revival, Settlement, Sought,
-    StepFn, Store, StoreError, Verdict,
+    Lease, NewAttempt, NewestFn, NotRevived, Phase, Progress, Pruned, Receipt, Revival, Settlement,
+    Sought, StepFn, Store, StoreError, Verdict, Wanted,
 };
 use jiff::Timestamp;
 use tokio::runtime::Handle;
@@ -160,6 +161,32 @@ impl Store for SimStore {
 
     async fn over_budget(&self, limit: u32) -> Result<Vec<IncidentId>, StoreError> {
         self.call("over budget", |store| async move { store.over_budget(limit).await }).await
+    }
+
+    async fn roll_calls(&self, limit: u32) -> Result<Vec<RollCall>, StoreError> {
+        self.call("roll calls", |store| async move { store.roll_calls(limit).await }).await
+    }
+
+    async fn advance_newest(
+        &self,
+        wanted: &Wanted,
+        cause: &str,
+        decide: NewestFn,
+    ) -> Result<Option<Step>, StoreError> {
+        let (wanted, cause) = (wanted.clone(), cause.to_owned());
+        let ground = self.life.ground.clone();
+        let decide: NewestFn = Arc::new(move |current| {
+            let step = decide(current)?;
+            match current {
+                Some(incident) => watch(&ground, incident, &step),
+                None => ground.count("none -> rollup"),
+            }
+            Some(step)
+        });
+        self.call("advance newest", |store| async move {
+            store.advance_newest(&wanted, &cause, decide).await
+        })
+        .await
     }
 
     async fn mute(&self, mute: &Mute) -> Result<(), StoreError> {

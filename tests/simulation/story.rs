@@ -275,7 +275,7 @@ async fn look_after(world: &World, store: &dyn Store) {
         let now = world.ground.daemon_now();
         let playbook = world.plan.playbook.clone();
         let decide = Arc::new(move |incident: &casewright::domain::incident::Incident| {
-            step(Some(incident), &Event::OpenRevived, &playbook.policy(&incident.rule), None, now)
+            step(Some(incident), &Event::OpenRevived, &playbook.policy(incident), None, now)
         });
         let Ok(revived) = store.revive(&action.id, how, now, decide).await else { return };
         let what = format!("a person revives {} {how:?}", action.state.name());
@@ -293,7 +293,7 @@ async fn approve_one(world: &World, store: &dyn Store) {
     let Some(id) = held.first() else { return };
     let (now, playbook) = (world.ground.daemon_now(), world.plan.playbook.clone());
     let decide = Arc::new(move |incident: &Incident, _: &Usage| {
-        let policy = playbook.policy(&incident.rule);
+        let policy = playbook.policy(incident);
         step(Some(incident), &Event::Approved, &policy, None, now)
     });
     if let Ok(Some(step)) = store.advance(id, cause::PERSON, now, decide).await {

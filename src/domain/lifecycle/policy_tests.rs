@@ -217,6 +217,21 @@ fn what_waits_for_the_budget_is_let_go_by_its_turn_and_not_by_speaking() {
 }
 
 #[test]
+fn what_a_rollup_stands_for_stays_with_it_until_it_ends_or_a_person_wants_its_case() {
+    let mut life = held_by(Hold::Rollup, None);
+    life.restraint = None;
+    life.hear(&firing(&["b"]), at(5));
+    assert!(!life.step(&Event::Timer, at(6)).changed);
+    // Looked at again for whatever reason: only its silence counts.
+    let early = life.incident.as_mut().expect("there");
+    early.state = State::Held { hold: Hold::Rollup, due: Some(at(7)) };
+    life.step(&Event::Timer, at(7));
+    assert_eq!((life.state(), due(&life)), ("held", Some(at(12 * HOUR + 5))));
+    life.hear(&resolved(&["a", "b"], at(10)), at(10));
+    assert_eq!((life.state(), life.kinds().len()), ("dropped", 0));
+}
+
+#[test]
 fn a_mute_that_ends_opens_what_still_fires() {
     let mut life = held_by(Hold::Mute, Some(at(HOUR)));
     assert_eq!(due(&life), Some(at(HOUR)));

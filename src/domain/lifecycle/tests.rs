@@ -329,8 +329,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         2 => Just(Move::Opened),
         1 => Just(Move::Failed),
         1 => prop::sample::select(
-            [None, Some(Hold::Approval), Some(Hold::Shadow), Some(Hold::Mute), Some(Hold::Budget)]
-                .as_slice()
+            Hold::ALL.map(Some).into_iter().chain([None]).collect::<Vec<_>>()
         )
         .prop_map(Move::Restrain),
         1 => Just(Move::Approve),

@@ -16,6 +16,7 @@ mod outbox;
 mod prune;
 mod reads;
 mod recovery;
+mod rollups;
 mod rows;
 #[cfg(test)]
 mod start_tests;
@@ -45,8 +46,8 @@ use self::writer::Writer;
 use super::admission::Admission;
 use super::{
     Action, Attempt, BudgetedFn, Census, Claim, ClaimRequest, Decided, DeliveryRecord, Intake,
-    Lease, NewAttempt, NotRevived, Pruned, Receipt, Revival, Settlement, Sought, StepFn, Store,
-    StoreError,
+    Lease, NewAttempt, NewestFn, NotRevived, Pruned, Receipt, Revival, Settlement, Sought, StepFn,
+    Store, StoreError, Wanted,
 };
 use crate::domain::gate::Gate;
 use crate::domain::ids::{ActionId, IncidentId, InstallationId, VendorName};
@@ -54,6 +55,7 @@ use crate::domain::incident::Incident;
 use crate::domain::lifecycle::Step;
 use crate::domain::mute::Mute;
 use crate::domain::retention::Retention;
+use crate::domain::rollup::RollCall;
 use crate::rng::Rng;
 
 /// Told of every commit: how long it took, and how many commands it made durable.
@@ -165,6 +167,27 @@ impl Store for SqliteStore {
 
     async fn over_budget(&self, limit: u32) -> Result<Vec<IncidentId>, StoreError> {
         reads::over_budget(&self.readers, limit).await
+    }
+
+    async fn roll_calls(&self, limit: u32) -> Result<Vec<RollCall>, StoreError> {
+        rollups::roll_calls(&self.readers, limit).await
+    }
+
+    async fn advance_newest(
+        &self,
+        wanted: &Wanted,
+        cause: &str,
+        decide: NewestFn,
+    ) -> Result<Option<Step>, StoreError> {
+        let (wanted, cause) = (wanted.clone(), cause.to_owned());
+        self.writer
+            .run(move |db| {
+                let (wanted, cause, decide) = (wanted.clone(), cause.clone(), decide.clone());
+                Box::pin(async move {
+                    rollups::advance_newest(db, &wanted, &cause, &decide).await.map(Ok)
+                })
+            })
+            .await
     }
 
     async fn mute(&self, mute: &Mute) -> Result<(), StoreError> {

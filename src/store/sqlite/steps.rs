@@ -18,6 +18,7 @@ use crate::domain::ids::{Fingerprint, IncidentId, RuleName, VendorName};
 use crate::domain::incident::{Incident, State};
 use crate::domain::lifecycle::Step;
 use crate::domain::member::Member;
+use crate::domain::rollup::SCOPE;
 use crate::domain::storm::Usage;
 use crate::store::{Decided, Phase, StoreError};
 
@@ -356,10 +357,12 @@ pub(super) async fn usage(
     let opened = sqlx::query(
         "SELECT i.rule, a.created_at FROM actions a INDEXED BY actions_opening
          JOIN incidents i ON i.id = a.incident
-         WHERE a.kind = 'open' AND a.created_at > ?1 ORDER BY a.created_at DESC LIMIT ?2",
+         WHERE a.kind = 'open' AND a.created_at > ?1 AND substr(i.scope, 1, length(?3)) <> ?3
+         ORDER BY a.created_at DESC LIMIT ?2",
     )
     .bind(micros(since))
     .bind(Usage::COUNTED)
+    .bind(SCOPE)
     .fetch_all(&mut *db)
     .await
     .map_err(unavailable)?;
