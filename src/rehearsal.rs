@@ -356,7 +356,7 @@ impl World {
         for Life { incident, .. } in self.rolled.iter().filter_map(|index| self.lives.get(*index)) {
             rolled.insert(Fingerprint::new(incident.id.as_str()), incident);
         }
-        let rollups = self.newest.iter().filter_map(|(_, index)| self.lives.get(*index));
+        let rollups = self.newest.values().filter_map(|index| self.lives.get(*index));
         let rollups = rollups.map(|life| &life.incident).filter(|incident| incident.is_rollup());
         for rollup in rollups.filter(|rollup| rollup.is_firing()) {
             for (name, member) in rollup.members.iter().filter(|(_, member)| member.is_firing()) {
