@@ -4,7 +4,7 @@
 //! |-----------|--------------------------------------|---------------------|----------------|-------------|-------------|---------|
 //! | (none)    | pending, held, or opening at once    | ignored; dropped if the sender orders its events |                |             |             |         |
 //! | pending   | stays                                | dropped             | opening, held  |             |             |         |
-//! | held      | opening if nothing holds it any more (not from the budget) | dropped | opening, stays; dropped after silence |  |  |         |
+//! | held      | opening if nothing holds it any more (not from the budget or a roll-up) | dropped | opening, stays; dropped after silence |  |  |         |
 //! | opening   | stays                                | stays (see below)   |                | open        | failed      |         |
 //! | open      | stays; a comment on what is new, at once if it is worse or nothing known of it fired before | resolving or closed | tells its news; closed after silence | see below   |             |         |
 //! | resolving | open                                 | stays               | closed         | see below   |             |         |

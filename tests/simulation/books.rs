@@ -6,6 +6,8 @@ use std::path::Path;
 use casewright::domain::action::ActionKind;
 use casewright::domain::ids::{ActionId, Identity, IncidentKey};
 use casewright::domain::incident::Incident;
+use casewright::domain::member::Member;
+use casewright::domain::rollup;
 use casewright::rng::Rng;
 use casewright::store::sqlite::{Options, SqliteStore};
 use casewright::store::{Action, ActionState, Store};
@@ -40,6 +42,7 @@ pub(crate) async fn check(world: &World, groups: &[Group], left: &Path) {
     for incident in &books.incidents {
         has_what_it_should(world, &books, incident);
     }
+    stands_for_what_is_held(world, &books);
     for group in groups {
         stands_as_it_fires(world, &books, group);
     }
@@ -193,13 +196,42 @@ fn has_what_it_should(world: &World, books: &Books, incident: &Incident) {
             }
         }
         "dropped" => {}
+        "held" if has_a_rollup(books, incident) => {}
         other => {
             world.ground.violated(format!("incident {} is {other} in the end", incident.id));
         }
     }
 }
 
-/// A problem that is there has an open incident, and one that is over has none.
+/// Whether an open roll-up stands for an incident.
+fn has_a_rollup(books: &Books, incident: &Incident) -> bool {
+    let stands_for = |rollup: &Incident| {
+        let name = incident.id.as_str().into();
+        rollup.state.name() == "open" && rollup.members.get(&name).is_some_and(Member::is_firing)
+    };
+    let key = rollup::key(&incident.rule);
+    books.incidents.iter().any(|rollup| rollup.key == key && stands_for(rollup))
+}
+
+/// A roll-up goes on as long as it stands for anything, and no longer.
+fn stands_for_what_is_held(world: &World, books: &Books) {
+    for rollup in books.incidents.iter().filter(|incident| incident.is_rollup()) {
+        world.ground.count("roll-ups");
+        for (name, member) in rollup.members.iter().filter(|(_, member)| member.is_firing()) {
+            let own = books.incidents.iter().find(|held| held.id.as_str() == name.as_str());
+            if own.is_none_or(|own| own.state.name() != "held") {
+                let title = member.alert.title();
+                world.ground.violated(format!("roll-up {} stands for {title}", rollup.id));
+            }
+        }
+        if rollup.is_firing() != (rollup.state.name() == "open") {
+            world.ground.violated(format!("roll-up {} is {}", rollup.id, rollup.state.name()));
+        }
+    }
+}
+
+/// A problem that is there has an open incident or is in an open roll-up, and one that is over has
+/// neither.
 fn stands_as_it_fires(world: &World, books: &Books, group: &Group) {
     let chosen = [("alertname", group.alertname), ("property", group.property.as_str())];
     let chosen = chosen.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
@@ -214,8 +246,11 @@ fn stands_as_it_fires(world: &World, books: &Books, group: &Group) {
         .max_by_key(|incident| incident.generation);
     let fires = group.fires(world.ground.true_now());
     let state = newest.map_or("none", |incident| incident.state.name());
-    let right =
-        if fires { state == "open" } else { matches!(state, "none" | "dropped" | "closed") };
+    let right = if fires {
+        state == "open" || newest.is_some_and(|held| has_a_rollup(books, held))
+    } else {
+        matches!(state, "none" | "dropped" | "closed")
+    };
     if !fires && ended_in_silence(world, group) {
         world.ground.count("ended in silence");
     }

@@ -114,6 +114,8 @@ const MUST_HAPPEN: &[&str] = &[
     "held -> opening",
     "held -> dropped",
     "a person approves",
+    "none -> rollup",
+    "ends held",
     "opening -> open",
     "opening -> closed",
     "opening -> resolving",

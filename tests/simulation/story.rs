@@ -10,7 +10,7 @@ use casewright::domain::alert::Labels;
 use casewright::domain::incident::Incident;
 use casewright::domain::lifecycle::{Event, step};
 use casewright::domain::storm::Usage;
-use casewright::store::{Action, Revival, Store, cause};
+use casewright::store::{Action, Revival, Sought, Store, cause};
 use casewright::time::later;
 use jiff::SignedDuration;
 use tokio::runtime::Handle;
@@ -253,10 +253,12 @@ async fn on_call(world: Arc<World>, dice: Dice) {
     loop {
         tokio::time::sleep(dice.seconds(30.0, 600.0)).await;
         let Some(running) = world.running() else { continue };
+        // In the end there are some that only a roll-up stands for.
+        let rolled_too = dice.chance(0.2) && !world.is_healthy();
         tokio::select! {
             biased;
             () = running.life.died() => {}
-            () = approve_one(&world, &*running.store) => {}
+            () = approve_one(&world, &*running.store, rolled_too) => {}
         }
     }
 }
@@ -287,9 +289,15 @@ async fn look_after(world: &World, store: &dyn Store) {
     }
 }
 
-/// Opens the case of one incident that waits for the budget, as a person may.
-async fn approve_one(world: &World, store: &dyn Store) {
-    let Ok(held) = store.over_budget(1).await else { return };
+/// Opens the case of one incident that waits for the budget, or for which a roll-up stands, as a
+/// person may.
+async fn approve_one(world: &World, store: &dyn Store, rolled_too: bool) {
+    let Ok(mut held) = store.over_budget(1).await else { return };
+    if held.is_empty() && rolled_too {
+        let sought = Sought { state: Some("held"), rule: Some("patient".into()) };
+        let Ok(rolled) = store.seek(&sought, 1).await else { return };
+        held.extend(rolled.into_iter().map(|incident| incident.id));
+    }
     let Some(id) = held.first() else { return };
     let (now, playbook) = (world.ground.daemon_now(), world.plan.playbook.clone());
     let decide = Arc::new(move |incident: &Incident, _: &Usage| {
