@@ -350,7 +350,8 @@ pub fn operation_on_case(
                 Note::Resolved { .. }
                 | Note::Refired { .. }
                 | Note::Update { .. }
-                | Note::Silent { .. } => case,
+                | Note::Silent { .. }
+                | Note::Remark { .. } => case,
             };
             let text = fit_comment(&notes::comment(note, Members::of(incident)), &token).text;
             Ok(Operation::Comment { case, marker, token, text })

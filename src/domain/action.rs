@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ids::CaseId;
-use super::news::News;
+use super::news::{News, Remark};
 use super::severity::Rank;
 
 /// What a comment tells. Rendered to text when it is sent.
@@ -44,6 +44,11 @@ pub enum Note {
         /// It is worse than before: from this rank to that one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         escalated: Option<(Rank, Rank)>,
+    },
+    /// A person has written something about it at its sender.
+    Remark {
+        /// What.
+        remark: Remark,
     },
     /// There are two cases of one incident; this is said on the one that is not gone on with.
     Duplicate {

@@ -12,6 +12,9 @@
 //! | dropped   | a new generation, if it had been quiet | stays             |                |             |             |         |
 //! | failed    | opening again, looking first, if it had been quiet | stays  |                | open        |             | opening |
 //!
+//! What a person writes at the sender (`update.notes`) is a comment at once where there is a case, and
+//! waits for it where there will be one.
+//!
 //! A person can approve what is held (opening, whatever holds it) and reject what is held or pending
 //! (dropped; it comes back only after it has been quiet).
 //!
@@ -38,7 +41,7 @@ use super::ids::{
 };
 use super::incident::{Hold, Incident, State, Tally};
 use super::member::{Observation, observe};
-use super::news::News;
+use super::news::{News, Remark};
 pub use super::policy::{Policy, ResolveAction};
 use super::severity::Rank;
 use super::storm::Restraint;
@@ -107,6 +110,8 @@ pub enum Event<'a> {
         /// For the incident that begins, if one does.
         birth: &'a Birth,
     },
+    /// A person has written something about one of its alerts at the sender.
+    Remarked(&'a Remark),
     /// A timer has run out, or may have.
     Timer,
     /// The vendor has confirmed the case, or a look has found it (and perhaps others).
@@ -154,6 +159,10 @@ pub enum Reason {
     Heard,
     /// The case gets a comment on what has changed.
     Tells,
+    /// The case gets what a person has written.
+    TellsRemark,
+    /// What a person has written waits for the case.
+    KeepsRemark,
     /// It is worse than its case says; the case gets a comment at once.
     Escalates {
         /// What the case says or was told.
@@ -215,6 +224,8 @@ impl fmt::Display for Reason {
             Self::Changed => f.write_str("alerts changed; the case goes on"),
             Self::Heard => f.write_str("nothing new; it still fires"),
             Self::Tells => f.write_str("the case gets a comment on what has changed"),
+            Self::TellsRemark => f.write_str("the case gets a note of the sender's as a comment"),
+            Self::KeepsRemark => f.write_str("a note of the sender's is kept for its case"),
             Self::Escalates { from, to } => {
                 write!(f, "worse, rank {to} after {from}; the case gets a comment at once")
             }
@@ -325,6 +336,7 @@ pub fn step(
             }
             None => begin(None, alerts, birth, scene),
         },
+        Event::Remarked(remark) => with(current, |incident| remarked(incident, remark, scene)),
         Event::Timer => with(current, |incident| elapse(incident, scene)),
         Event::CaseOpened(case) => with(current, |incident| opened(incident, case, scene)),
         Event::OpenFailed => with(current, |incident| match incident.state {
@@ -498,6 +510,26 @@ fn begin(
     })
 }
 
+fn remarked(incident: &Incident, remark: &Remark, scene: Scene<'_>) -> Step {
+    if !scene.policy.update_notes {
+        return unchanged(incident);
+    }
+    let mut work = Work::on(incident, scene);
+    match incident.state {
+        // People write seldom, and what they write is wanted soon.
+        State::Open { .. } | State::Resolving { .. } => {
+            work.comment(Note::Remark { remark: remark.clone() });
+            work.end(Reason::TellsRemark)
+        }
+        State::Pending { .. } | State::Held { .. } | State::Opening { .. } => {
+            work.incident.news.remark(remark.clone());
+            work.changed = true;
+            work.end(Reason::KeepsRemark)
+        }
+        State::Closed { .. } | State::Dropped { .. } | State::Failed { .. } => unchanged(incident),
+    }
+}
+
 fn elapse(incident: &Incident, scene: Scene<'_>) -> Step {
     let now = scene.now;
     let work = Work::on(incident, scene);
@@ -528,6 +560,9 @@ fn opened(incident: &Incident, opened: &OpenedCase, scene: Scene<'_>) -> Step {
     let state = match incident.state.clone() {
         State::Opening { .. } | State::Failed { .. } => {
             work.follow_up(opened);
+            for remark in std::mem::take(&mut work.incident.news.remarks) {
+                work.comment(Note::Remark { remark });
+            }
             work.has_told();
             work.note_what_came_after(opened.as_of);
             if !incident.is_firing() {

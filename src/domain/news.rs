@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::alert::Alert;
@@ -21,7 +22,24 @@ pub struct News {
     pub more: u32,
     /// Alerts that say something else than before.
     pub changed: BTreeMap<Fingerprint, String>,
+    /// What people wrote about it while it had no case.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<Remark>,
 }
+
+/// What a person wrote about an incident, at its sender.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remark {
+    /// When, as far as is known.
+    pub at: Option<Timestamp>,
+    /// Who, as the sender calls them; empty if it does not tell.
+    pub author: String,
+    /// What. Untrusted.
+    pub text: String,
+}
+
+/// So many remarks are kept until there is a case.
+const REMARKS: usize = 20;
 
 /// So many alerts are kept by name, of each kind.
 const NAMED: usize = 50;
@@ -45,6 +63,13 @@ impl News {
         if self.fired.remove(&alert.fingerprint).is_none() && !keep(&mut self.resolved, alert) {
             self.more = self.more.saturating_add(1);
         }
+    }
+
+    /// Keeps a remark, in place of the oldest if there are too many.
+    pub fn remark(&mut self, remark: Remark) {
+        self.remarks.push(remark);
+        let surplus = self.remarks.len().saturating_sub(REMARKS);
+        self.remarks.drain(..surplus);
     }
 
     /// A firing alert says something else.
@@ -79,6 +104,16 @@ mod tests {
         news.fires(&a);
         news.resolves(&gone);
         assert!(news.is_empty());
+    }
+
+    #[test]
+    fn the_newest_remarks_are_kept() {
+        let mut news = News::default();
+        for number in 0..REMARKS + 3 {
+            let (at, author) = (None, "On-call Engineer".to_owned());
+            news.remark(Remark { at, author, text: number.to_string() });
+        }
+        assert_eq!((news.remarks.len(), news.remarks[0].text.as_str()), (REMARKS, "3"));
     }
 
     #[test]

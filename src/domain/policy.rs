@@ -81,6 +81,8 @@ pub struct Policy {
     pub update_every: Duration,
     /// Whether changed annotations alone are worth a comment.
     pub update_on_annotations: bool,
+    /// Whether what people write about an incident at its sender is told on its case.
+    pub update_notes: bool,
     /// How long it must be quiet before it counts as over; zero means at once.
     pub resolve_after: Duration,
     /// What then happens.
@@ -141,6 +143,7 @@ impl Default for Policy {
             open_mode: OpenMode::Auto,
             update_every: Duration::from_secs(30 * 60),
             update_on_annotations: true,
+            update_notes: false,
             resolve_after: Duration::ZERO,
             resolve_action: ResolveAction::Comment,
             reopen_within: Duration::from_secs(24 * 60 * 60),

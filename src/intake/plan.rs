@@ -20,7 +20,7 @@ use crate::domain::severity::Rank;
 use crate::domain::storm::{Turn, Usage};
 use crate::playbook::Playbook;
 use crate::rules::{CaseRule, Then};
-use crate::sources::{Move, Received};
+use crate::sources::{Move, Received, Remarked};
 use crate::store::{Decision, Fate, Followed, Known, Verdict, Wanted};
 use crate::time::later;
 
@@ -35,6 +35,7 @@ pub(crate) struct Plan {
     truncated: bool,
     leads: Vec<Lead>,
     moves: Vec<Move>,
+    remarks: Vec<Remarked>,
     /// The incidents that rules lead to.
     shares: BTreeMap<IncidentKey, Share>,
     playbook: Arc<Playbook>,
@@ -153,6 +154,7 @@ impl Plan {
             truncated: received.truncated,
             leads,
             moves: received.moves,
+            remarks: received.remarks,
             shares,
             playbook,
             installation: installation.clone(),
@@ -195,6 +197,7 @@ impl Plan {
         for alert in self.moves.iter().flat_map(|moved| [&moved.from, &moved.into]) {
             followed.always.push(alert.fingerprint.clone());
         }
+        followed.always.extend(self.remarks.iter().map(|remarked| remarked.fingerprint.clone()));
         followed
     }
 
@@ -219,9 +222,28 @@ impl Plan {
             }
             steps.push(step);
         }
+        self.forward_remarks(known, &mut steps, &mut verdicts);
         let fate = fate(&steps, &unowned);
         verdicts.extend(unowned);
         Decision { fate, note: self.note.clone(), verdicts, steps }
+    }
+
+    /// What people wrote goes to the incidents whose alert it is about. A delivery with remarks has no
+    /// alerts, so no incident gets two steps.
+    fn forward_remarks(&self, known: &Known, steps: &mut Vec<Step>, verdicts: &mut Vec<Verdict>) {
+        for Remarked { source, fingerprint, remark } in &self.remarks {
+            for (home, member) in known.homes_of(source, fingerprint) {
+                let policy = self.playbook.policy(home);
+                let step = step(Some(home), &Event::Remarked(remark), &policy, None, self.now);
+                if step.changed {
+                    verdicts.push(Verdict {
+                        incident: Some(home.id.clone()),
+                        ..verdict(&member.alert, Some(&home.rule), &step.reason.to_string())
+                    });
+                    steps.push(step);
+                }
+            }
+        }
     }
 
     /// What each incident is told.

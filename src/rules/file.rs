@@ -375,8 +375,7 @@ fn check_email(section: &Section<'_>, text: &TextSource) {
 fn read_policy(section: &mut Section<'_>) -> Policy {
     let default = Policy::default();
     let (open_after, open_mode) = section.section("open").map(read_open).unwrap_or_default();
-    let (update_every, update_on_annotations) =
-        section.section("update").map(read_update).unwrap_or_default();
+    let update = section.section("update").map(read_update).unwrap_or_default();
     let limit = section.section("limits").and_then(limit::read);
     let stale_after = section.optional_within("stale_after", Duration::ZERO..=30 * DAY);
     let stale_action = section.one_of_or("stale_action", &RESOLVE_ACTIONS, default.stale_action);
@@ -389,8 +388,9 @@ fn read_policy(section: &mut Section<'_>) -> Policy {
     Policy {
         open_after: open_after.unwrap_or(default.open_after),
         open_mode,
-        update_every: update_every.unwrap_or(default.update_every),
-        update_on_annotations: update_on_annotations.unwrap_or(default.update_on_annotations),
+        update_every: update.at_most_every.unwrap_or(default.update_every),
+        update_on_annotations: update.on_annotations.unwrap_or(default.update_on_annotations),
+        update_notes: update.notes.unwrap_or(default.update_notes),
         stale_after,
         stale_action,
         limit,
@@ -411,11 +411,22 @@ fn read_open(mut section: Section<'_>) -> (Option<Duration>, OpenMode) {
     (after, mode)
 }
 
-fn read_update(mut section: Section<'_>) -> (Option<Duration>, Option<bool>) {
-    let every = section.optional_within("at_most_every", Duration::from_secs(60)..=14 * DAY);
-    let annotations = section.optional("annotations");
+/// What a rule says about comments on what is new.
+#[derive(Default)]
+struct Update {
+    at_most_every: Option<Duration>,
+    on_annotations: Option<bool>,
+    notes: Option<bool>,
+}
+
+fn read_update(mut section: Section<'_>) -> Update {
+    let update = Update {
+        at_most_every: section.optional_within("at_most_every", Duration::from_secs(60)..=14 * DAY),
+        on_annotations: section.optional("annotations"),
+        notes: section.optional("notes"),
+    };
     section.finish();
-    (every, annotations)
+    update
 }
 
 fn read_resolve(mut section: Section<'_>) -> (Option<Duration>, Option<ResolveAction>) {

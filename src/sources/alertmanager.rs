@@ -137,6 +137,7 @@ impl Alertmanager {
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Received {
             moves: Vec::new(),
+            remarks: Vec::new(),
             alerts,
             ids: Vec::new(),
             truncated: payload.truncated_alerts.unwrap_or(0) > 0,

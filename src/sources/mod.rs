@@ -16,7 +16,8 @@ use http::HeaderMap;
 use http::header::{CONTENT_TYPE, HeaderValue};
 
 use crate::domain::alert::Alert;
-use crate::domain::ids::SourceName;
+use crate::domain::ids::{Fingerprint, SourceName};
+use crate::domain::news::Remark;
 
 /// One configured sender of webhooks.
 pub trait Source: Send + Sync {
@@ -81,6 +82,8 @@ pub struct Received {
     pub alerts: Vec<Alert>,
     /// Alerts that have not ended, and go on as others.
     pub moves: Vec<Move>,
+    /// What people wrote about alerts.
+    pub remarks: Vec<Remarked>,
     /// What a redelivery of the same news carries again, each with its kind in front
     /// (`webhook:…`, `event:…`). Empty for senders of snapshots, where state is compared instead.
     pub ids: Vec<String>,
@@ -88,6 +91,17 @@ pub struct Received {
     pub truncated: bool,
     /// Why there are no alerts, or what was odd about them.
     pub note: Option<String>,
+}
+
+/// An alert about which a person has written something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remarked {
+    /// The alert's source.
+    pub source: SourceName,
+    /// Which alert of that source.
+    pub fingerprint: Fingerprint,
+    /// What was written.
+    pub remark: Remark,
 }
 
 /// An alert that goes on as another one.

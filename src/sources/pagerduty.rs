@@ -16,16 +16,20 @@ use serde_json::Value;
 use sha2::Sha256;
 use subtle::Choice;
 
-use super::{Move, Received, Source, Unauthentic, Unusable};
+use super::{Move, Received, Remarked, Source, Unauthentic, Unusable};
 use crate::clock::whole_micros;
 use crate::domain::alert::{Alert, AlertStatus, Labels, Link};
 use crate::domain::ids::{Fingerprint, SourceName};
+use crate::domain::news::Remark;
 
 /// The longest body. PagerDuty itself drops events above 256 KiB.
 pub const BODY_LIMIT: usize = 512 * 1024;
 
 /// The longest `X-Webhook-Id` or event id that is kept. Real ones have 26 or 36 characters.
 const ID_LIMIT: usize = 256;
+
+/// How a token of ours begins. What carries one was written by us, and must not come back to the case.
+const OURS: &str = "[cw-";
 
 /// A configured PagerDuty subscription.
 #[derive(Debug)]
@@ -104,6 +108,24 @@ impl Source for PagerDuty {
             Meaning::Nothing(note) => {
                 return Ok(Received { ids, note: Some(note), ..Received::default() });
             }
+            Meaning::Remark { about, text } => {
+                let author = event.get("agent").and_then(|agent| self::text(agent, "summary"));
+                let remark = Remark {
+                    at: time(event, "occurred_at"),
+                    author: author.unwrap_or_default().to_owned(),
+                    text: text.to_owned(),
+                };
+                return Ok(Received {
+                    remarks: vec![Remarked {
+                        source: self.name.clone(),
+                        fingerprint: Fingerprint::new(about),
+                        remark,
+                    }],
+                    ids,
+                    note: Some(format!("a note on incident {about}")),
+                    ..Received::default()
+                });
+            }
             Meaning::Alert(status) => vec![self.alert(event, kind, status)?],
             Meaning::Move { note, into } => {
                 let from = self.alert(event, kind, AlertStatus::Firing)?;
@@ -135,6 +157,13 @@ enum Meaning<'a> {
         note: String,
         /// The other, if it can be told which.
         into: Option<&'a Value>,
+    },
+    /// A person has written something about an incident.
+    Remark {
+        /// The incident's id.
+        about: &'a str,
+        /// What.
+        text: &'a str,
     },
     /// It changes nothing about the incident's state; the text says why.
     Nothing(String),
@@ -192,7 +221,15 @@ fn meaning<'a>(kind: &str, event: &'a Value) -> Result<Meaning<'a>, Unusable> {
             None => Meaning::Alert(AlertStatus::Resolved),
         },
         "pagey.ping" => Meaning::Nothing("a ping: the subscription works".to_owned()),
-        "incident.annotated" | "incident.status_update_published" => {
+        "incident.annotated" => match remark(data) {
+            Some((_, text)) if text.contains(OURS) => {
+                Meaning::Nothing("a note that Casewright has written itself".to_owned())
+            }
+            Some((about, text)) => Meaning::Remark { about, text },
+            None => Meaning::Nothing("a note without a text or without an incident".to_owned()),
+        },
+        // What is meant for stakeholders is not the vendor's business.
+        "incident.status_update_published" => {
             Meaning::Nothing(format!("{kind} does not change the incident's state"))
         }
         // An open set: new types appear several times a year.
@@ -334,6 +371,13 @@ fn merged_into(data: &Value) -> Option<Option<&Value>> {
         .then(|| reason.get("incident").filter(|incident| incident_id_of(incident).is_some()))
 }
 
+/// The incident that a note is about, and what the note says.
+fn remark(data: &Value) -> Option<(&str, &str)> {
+    let about = incident_id_of(data.get("incident")?)?;
+    let content = text(data, "content").map(str::trim).filter(|content| !content.is_empty())?;
+    Some((about, content))
+}
+
 /// The incident's teams, joined with commas.
 fn teams(data: &Value) -> Option<String> {
     let teams = data.get("teams")?.as_array()?;
@@ -389,6 +433,24 @@ mod tests {
 
     fn source(secrets: &[&str]) -> PagerDuty {
         PagerDuty::new("pd".into(), secrets.iter().map(|secret| (*secret).into()).collect())
+    }
+
+    #[test]
+    fn a_note_is_told_with_its_author_but_none_of_our_own() {
+        let received = parse("09-annotated.json");
+        let [Remarked { fingerprint, remark, .. }] = received.remarks.as_slice() else {
+            panic!("{received:?}")
+        };
+        assert_eq!(fingerprint.as_str(), "Q1EDGE5XXVOD01");
+        assert_eq!(remark.author, "On-call Engineer");
+        assert!(remark.text.starts_with("Fastly status page shows nothing"), "{remark:?}");
+        let note = |text: &str| {
+            json!({ "event": { "event_type": "incident.annotated", "data": {
+                "type": "incident_note", "content": text, "incident": { "id": "Q1" } } } })
+        };
+        for (text, count) in [("look", 1), ("case F-1 [cw-9f3a1c7be2d0]", 0), ("  ", 0)] {
+            assert_eq!(parse_json(&note(text)).unwrap().remarks.len(), count, "{text:?}");
+        }
     }
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {

@@ -26,6 +26,7 @@ use crate::domain::ids::{
 };
 use crate::domain::incident::Incident;
 use crate::domain::lifecycle::Step;
+use crate::domain::member::Member;
 use crate::domain::mute::Mute;
 use crate::domain::retention::Retention;
 use crate::domain::rollup::RollCall;
@@ -208,13 +209,23 @@ impl Known {
     /// The incidents of which an alert is a firing member, in the order of their keys, and how bad
     /// it is for each.
     pub fn homes(&self, alert: &Alert) -> Vec<(&Incident, Rank)> {
-        let keys = self.firing.get(&alert.fingerprint).into_iter().flatten();
-        let mut homes: Vec<(&Incident, Rank)> = keys
+        let homes = self.homes_of(&alert.source, &alert.fingerprint).into_iter();
+        homes.map(|(incident, member)| (incident, member.rank)).collect()
+    }
+
+    /// As [`Self::homes`], with what is known of the alert.
+    pub fn homes_of(
+        &self,
+        source: &SourceName,
+        fingerprint: &Fingerprint,
+    ) -> Vec<(&Incident, &Member)> {
+        let keys = self.firing.get(fingerprint).into_iter().flatten();
+        let mut homes: Vec<(&Incident, &Member)> = keys
             .filter_map(|key| {
                 let incident = self.incidents.get(key)?;
-                let member = incident.members.get(&alert.fingerprint)?;
-                let fires = member.is_firing() && member.alert.source == alert.source;
-                fires.then_some((incident, member.rank))
+                let member = incident.members.get(fingerprint)?;
+                let fires = member.is_firing() && member.alert.source == *source;
+                fires.then_some((incident, member))
             })
             .collect();
         homes.sort_by(|(one, _), (other, _)| one.key.cmp(&other.key));

@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use crate::domain::action::Note;
 use crate::domain::ids::Fingerprint;
 use crate::domain::incident::Incident;
-use crate::domain::news::News;
+use crate::domain::news::{News, Remark};
 use crate::domain::severity::Rank;
 
 use super::context::rfc3339;
-use super::text::{one_line, truncate};
+use super::text::{one_line, plain, truncate};
 
 /// How many alerts are named one by one.
 const NAMES: usize = 20;
@@ -86,6 +86,16 @@ pub fn comment(note: &Note, members: Members) -> String {
                 "\n\nPlease go on with this case. This comment was written automatically.",
             );
             text
+        }
+        Note::Remark { remark: Remark { at, author, text } } => {
+            let mut head = "A note of ours".to_owned();
+            if !author.is_empty() {
+                head.push_str(&format!(" by {}", truncate(&one_line(author), NAME)));
+            }
+            if let Some(at) = at {
+                head.push_str(&format!(", {}", rfc3339(*at)));
+            }
+            format!("{head}:\n\n{}\n\nThis comment was forwarded automatically.", plain(text))
         }
         Note::Duplicate { of, .. } => format!(
             "This case was opened twice by mistake. Please go on with case {of}, which is about the \
@@ -193,6 +203,22 @@ mod tests {
         assert!(!many(NAMES).contains("more"));
         assert!(many(NAMES + 1).contains("and 1 more"));
         assert!(!many(0).contains("Firing now"));
+    }
+
+    #[test]
+    fn remark() {
+        let at = "2026-08-01T10:00:00Z".parse().ok();
+        let (author, text) =
+            ("On-call\nEngineer".to_owned(), "see the graph\nof \x1b FRA".to_owned());
+        let note = Note::Remark { remark: Remark { at, author, text } };
+        insta::assert_snapshot!(comment(&note, Members::Alerts), @r#"
+        A note of ours by On-call\nEngineer, 2026-08-01T10:00:00Z:
+
+        see the graph
+        of \x1b FRA
+
+        This comment was forwarded automatically.
+        "#);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Incidents of PagerDuty: signed events, at least once, sometimes late.
 
-use crate::support::house::{House, assert_ended_once, assert_untouched};
+use crate::support::files::Files;
+use crate::support::house::{House, assert_ended_once, assert_untouched, comments};
 use crate::support::pagerduty::Event;
 
 fn triggered() -> Event {
@@ -147,4 +148,32 @@ async fn an_event_of_an_unknown_type_is_acknowledged_and_noted() {
     let unknown = Event::fixture("25-unknown-future-event.json");
     assert_eq!(house.hears_event(&unknown).await.fate, "noted");
     house.no_case().await;
+}
+
+#[tokio::test]
+async fn what_people_write_in_pagerduty_is_told_on_the_case_where_the_rule_wants_it() {
+    let noted = |files: &Files| {
+        let resolve = "resolve: { action: close }";
+        let both = format!("{resolve}\n    update: {{ notes: true }}");
+        files.edit("rules/30-pagerduty.yaml", resolve, &both);
+    };
+    let written = |text: &str| Event::fixture("09-annotated.json").event_id(text).webhook_id(text);
+    for (wanted, change) in [(1, noted as fn(&Files)), (0, (|_| {}) as fn(&Files))] {
+        let house = House::prepared("400ms", change).await;
+        house.hears_event(&triggered()).await;
+        house.only_case().await;
+        let reply = house.hears_event(&written("one")).await;
+        assert_eq!(reply.fate, if wanted == 1 { "accepted" } else { "noted" });
+        // The same note from a second subscription.
+        house.hears_event(&written("one").webhook_id("another")).await;
+        let case = house.only_case().await;
+        assert_eq!(comments(&case, "A note of ours by On-call Engineer"), wanted, "{case:?}");
+        assert_eq!(comments(&case, "Fastly status page shows nothing"), wanted, "{case:?}");
+        // After the end there is nobody to tell.
+        house.hears_event(&resolved()).await;
+        house.only_case().await;
+        house.hears_event(&written("two")).await;
+        let case = house.only_case().await;
+        assert_eq!(comments(&case, "A note of ours"), wanted, "{case:?}");
+    }
 }

@@ -266,6 +266,26 @@ fn until_its_case_is_sent_the_worst_alert_speaks_also_for_what_is_held() {
     assert_eq!(life.incident.expect("there").rank, rank(2));
 }
 
+#[test]
+fn what_people_write_is_told_where_the_rule_wants_it_at_once_or_when_there_is_a_case() {
+    let remark = Remark { at: Some(T0), author: "On-call".into(), text: "see the graph".into() };
+    let mut life = Life::under(Policy { update_notes: true, ..Policy::default() });
+    assert!(!life.step(&Event::Remarked(&remark), T0).changed, "of what?");
+    life.hear(&firing(&["a"]), T0);
+    assert_eq!(life.step(&Event::Remarked(&remark), at(1)).reason, Reason::KeepsRemark);
+    assert_eq!(life.kinds(), ["open"]);
+    life.case_opened(at(2));
+    assert_eq!(life.step(&Event::Remarked(&remark), at(3)).reason, Reason::TellsRemark);
+    assert_eq!(life.kinds(), ["open", "comment", "comment"]);
+    let told = |action: &NewAction| {
+        action.kind == ActionKind::Comment { note: Note::Remark { remark: remark.clone() } }
+    };
+    assert!(life.actions.iter().skip(1).all(told), "{:?}", life.actions);
+
+    let mut life = open_under(Policy::default());
+    assert!(!life.step(&Event::Remarked(&remark), at(3)).changed, "nobody has asked for it");
+}
+
 // ---- people
 
 #[test]
