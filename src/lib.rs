@@ -25,6 +25,7 @@ pub mod rng;
 pub mod rule_tests;
 pub mod rules;
 pub mod sandbox;
+pub mod schema;
 pub mod setup;
 pub mod sources;
 pub mod store;

@@ -9,6 +9,7 @@ mod mutes;
 mod reload;
 mod remote;
 mod sandbox;
+mod schema;
 mod serve;
 mod shutdown;
 mod store;
@@ -52,6 +53,8 @@ enum Command {
     Explain(explain::Args),
     /// Show the whole way from alert to case, on this machine, with nothing installed.
     Demo(demo::Args),
+    /// Print the JSON Schema of a file, for editors.
+    Schema(schema::Args),
     /// Run the simulation of the vendor's API alone.
     Sandbox(sandbox::Args),
     /// Back the store up, or check it, also while the daemon runs.
@@ -113,6 +116,7 @@ pub fn main() -> ExitCode {
             Command::Test(args) => test::run(&args),
             Command::Explain(args) => explain::run(&args).await,
             Command::Demo(args) => demo::run(&args, world()).await,
+            Command::Schema(args) => Ok(schema::run(&args)),
             Command::Sandbox(args) => sandbox::run(args, world()).await,
             Command::Store(args) => store::run(args).await,
             Command::Incidents(args) => incidents::run(args).await,
