@@ -142,7 +142,7 @@ fn of_rules() -> Subject {
         "continue": false, "ignore": false, "identity": ["a"], "identity_scope": "s",
         "vendor": "akamai", "case": case, "when_not_found": "hold", "reopen_within": "1h",
         "open": { "after": "5m", "mode": "auto" },
-        "update": { "at_most_every": "1h", "annotations": true },
+        "update": { "at_most_every": "1h", "annotations": true, "notes": true },
         "resolve": { "after": "5m", "action": "close" },
         "mute": { "days": ["mon-fri"], "from": "08:00", "to": "10:00", "time_zone": "Europe/Berlin" },
         "stale_after": "1d", "stale_action": "none",
