@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use casewright::domain::ids::SourceName;
 use casewright::domain::lifecycle::Reason;
-use casewright::rehearsal::{Life, World};
+use casewright::rehearsal::{Life, Moment, World};
 use casewright::sources::{Received, Sources, read_back};
 
 use super::noise::{DAY, HOUR, Kind, Week, at, second};
 use super::policies::Stage;
 use super::senders::Traffic;
+
+/// How the reason of an incident begins that its rule's roll-up stands for.
+const ROLLED_UP: &str = "held (rollup)";
 
 /// A post, as the source reads it.
 pub(crate) struct Heard {
@@ -62,7 +65,12 @@ pub(crate) struct Case {
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) name: &'static str,
+    /// Each about one thing.
     pub(crate) cases: Vec<Case>,
+    /// When roll-ups were opened, which are cases about many things.
+    pub(crate) rollups: Vec<i64>,
+    /// When a trouble first joined a roll-up.
+    pub(crate) joined: BTreeMap<usize, i64>,
     pub(crate) comments: usize,
     pub(crate) closures: usize,
     pub(crate) reopened: usize,
@@ -76,17 +84,22 @@ pub(crate) struct Row {
     pub(crate) unowned: BTreeMap<String, BTreeSet<String>>,
     /// Real ones, and storms, without a case while they lasted.
     pub(crate) missed: Vec<usize>,
-    /// How many cases each real one got.
+    /// How many cases of its own each real one got.
     pub(crate) real: BTreeMap<usize, usize>,
-    /// How long a real one has waited for its case at most, and which.
+    /// How long a real one has waited at most until a case was about it, and which.
     pub(crate) latest: (i64, Option<usize>),
 }
 
 impl Row {
-    /// How many cases were opened within an hour at most.
+    /// How many cases about one thing were opened within an hour at most.
     pub(crate) fn most_in_an_hour(&self, counts: impl Fn(&Case) -> bool) -> usize {
         let times = self.cases.iter().filter(|case| counts(case)).map(|case| case.at);
         most_in_an_hour(times.collect())
+    }
+
+    /// When all cases were opened.
+    pub(crate) fn times(&self) -> Vec<i64> {
+        self.cases.iter().map(|case| case.at).chain(self.rollups.iter().copied()).collect()
     }
 
     /// How many cases are about a kind of trouble.
@@ -119,6 +132,8 @@ pub(crate) fn play(stage: &Stage, heard: &[Heard], truth: &Truth<'_>) -> Row {
     let mut row = Row {
         name: stage.name,
         cases: Vec::new(),
+        rollups: Vec::new(),
+        joined: BTreeMap::new(),
         comments: 0,
         closures: 0,
         reopened: 0,
@@ -148,7 +163,15 @@ impl Row {
         self.reopened +=
             pairs.filter(|(before, now)| before.state == "closed" && now.reason == refired).count();
         self.doubled += usize::from(of_kind("open") > 1);
+        if life.incident.is_rollup() {
+            self.rollups.extend(life.case().map(|(deed, _)| second(deed.at)));
+            return;
+        }
         let trouble = truth.trouble(life);
+        let joins = |moment: &&Moment| moment.reason.starts_with(ROLLED_UP);
+        if let Some(moment) = life.moments.iter().find(joins) {
+            self.joined.entry(trouble).or_insert(second(moment.at));
+        }
         match life.case() {
             Some((deed, _)) => self.cases.push(Case {
                 trouble,
@@ -164,10 +187,11 @@ impl Row {
     }
 
     fn judge(&mut self, week: &Week) {
-        let mut first: BTreeMap<usize, i64> = BTreeMap::new();
+        // When a case was first about it.
+        let mut first = self.joined.clone();
         let mut storms: BTreeMap<Kind, bool> = BTreeMap::new();
         for case in &self.cases {
-            first.entry(case.trouble).or_insert(case.at);
+            first.entry(case.trouble).and_modify(|at| *at = case.at.min(*at)).or_insert(case.at);
             if case.kind == Kind::Real {
                 *self.real.entry(case.trouble).or_default() += 1;
             }
@@ -210,6 +234,8 @@ fn why_none(life: &Life) -> Option<&'static str> {
             Some("muted")
         } else if waits("held (budget)") {
             Some("over budget")
+        } else if waits(ROLLED_UP) {
+            Some("rolled up")
         } else if waits("fires; opens a case if it still fires at") {
             Some("too short")
         } else {

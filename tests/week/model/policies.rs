@@ -23,13 +23,14 @@ struct Policy {
 }
 
 /// In the order in which they are switched on.
-const POLICIES: [Policy; 6] = [
+const POLICIES: [Policy; 7] = [
     Policy { name: "reopen_within", key: "reopen_within:", off: Some("reopen_within: 0s") },
     Policy { name: "open.after", key: "open:", off: None },
     Policy { name: "resolve.after", key: "resolve:", off: Some("resolve: { action: close }") },
     Policy { name: "mute", key: "mute:", off: None },
     Policy { name: "limits", key: "limits:", off: None },
     Policy { name: "update", key: "update:", off: Some("update: { at_most_every: 1m }") },
+    Policy { name: "overflow", key: "limits:", off: Some("limits: { cases: 5, per: 1h }") },
 ];
 
 /// A rule set.

@@ -131,26 +131,28 @@ fn cases(outcome: &Outcome) -> Table {
         "FLAPPING",
         "BLIPS",
         "MAINTENANCE",
+        "ROLL-UPS",
     ])];
     let (notifications, firings) = without_memory(&outcome.traffic);
     for (name, times) in [("each notification", notifications), ("each alert and firing", firings)]
     {
         let mut cells = vec![name.to_owned(), count(times.len()), count(most_in_an_hour(times))];
-        cells.resize(9, "-".to_owned());
+        cells.resize(10, "-".to_owned());
         table.push(cells);
     }
     for (index, row) in outcome.rows.iter().enumerate() {
         let of = |kind: Kind| count(row.cases_of(|one| one == kind));
         table.push(vec![
             name(index, row),
-            count(row.cases.len()),
-            count(row.most_in_an_hour(|_| true)),
+            count(row.cases.len() + row.rollups.len()),
+            count(most_in_an_hour(row.times())),
             of(Kind::Real),
             count(row.cases_of(|kind| matches!(kind, Kind::Storm(_)))),
             of(Kind::Unsteady),
             of(Kind::Flapping),
             of(Kind::Blip),
             of(Kind::Maintenance),
+            count(row.rollups.len()),
         ]);
     }
     table
@@ -166,6 +168,7 @@ fn rest(outcome: &Outcome) -> Table {
         "TOO SHORT",
         "MUTED",
         "OVER BUDGET",
+        "ROLLED UP",
         "MISSED",
         "TWO CASES",
         "LATEST",
@@ -180,6 +183,7 @@ fn rest(outcome: &Outcome) -> Table {
             none("too short"),
             none("muted"),
             none("over budget"),
+            none("rolled up"),
             count(row.missed.len()),
             count(row.real.values().filter(|cases| **cases > 1).count()),
             in_words(row.latest.0),
