@@ -631,7 +631,10 @@ impl<'a> Work<'a> {
             // Later the vendor's severity cannot be changed any more, only commented on.
             if matches!(
                 self.incident.state,
-                State::Pending { .. } | State::Held { .. } | State::Opening { .. }
+                State::Pending { .. }
+                    | State::Held { .. }
+                    | State::Opening { .. }
+                    | State::Failed { .. }
             ) {
                 self.incident.rank = self.incident.rank.min(member.rank);
                 self.incident.worst = self.incident.rank;
@@ -969,5 +972,7 @@ impl<'a> Work<'a> {
 
 #[cfg(test)]
 mod policy_tests;
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod tests;

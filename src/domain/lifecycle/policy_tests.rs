@@ -1,6 +1,6 @@
 //! What policies do to an incident, row by row.
 
-use super::tests::{Life, firing, ranked, resolved};
+use super::tests::{Life, as_bad_as, firing, ranked, resolved};
 use super::*;
 use crate::domain::testing::{T0, alert, at, event};
 use std::time::Duration;
@@ -297,6 +297,18 @@ fn a_person_may_approve_whatever_holds_it() {
         // Twice changes nothing.
         assert!(!life.step(&Event::Approved, at(2)).changed);
     }
+}
+
+#[test]
+fn what_becomes_worse_after_the_opening_has_failed_is_in_the_case_that_is_tried_again() {
+    let mut life = Life::under(Policy::default());
+    life.hear(&as_bad_as(2, "a"), at(0));
+    life.step(&Event::OpenFailed, at(1));
+    life.hear(&as_bad_as(1, "b"), at(2));
+    life.step(&Event::OpenRevived, at(3));
+    assert_eq!(life.incident.as_ref().map(|incident| incident.rank), Rank::new(1));
+    life.case_opened(at(4));
+    assert_eq!(life.kinds(), ["open"]);
 }
 
 #[test]

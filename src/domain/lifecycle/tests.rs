@@ -69,7 +69,7 @@ impl Life {
         self.step(&Event::Alerts { alerts, truncated: false, leave: None, birth: &birth() }, now)
     }
 
-    fn hear_truncated(&mut self, alerts: &[RankedAlert], now: Timestamp) -> Step {
+    pub(super) fn hear_truncated(&mut self, alerts: &[RankedAlert], now: Timestamp) -> Step {
         self.step(&Event::Alerts { alerts, truncated: true, leave: None, birth: &birth() }, now)
     }
 
