@@ -196,12 +196,46 @@ fn read_templates(
 
 fn report_in_file(files: &[TemplateFile], problem: &TemplateProblem, into: &mut Diagnostics) {
     let Some(file) = files.iter().find(|file| file.name == problem.template) else { return };
-    let start = file.file.offset(Position { line: problem.line, column: problem.column });
-    let rest = file.file.text().get(start..).unwrap_or_default();
-    let length = rest.find('\n').unwrap_or(rest.len());
-    let span = Span { start, end: start.saturating_add(length) };
+    let span = tag_around(file.file.text(), file.file.offset(position(problem)));
     let place = Place { file: file.file.clone(), span };
     into.push(told(place, problem));
+}
+
+fn position(problem: &TemplateProblem) -> Position {
+    Position { line: problem.line, column: problem.column }
+}
+
+/// The tag in which a place of a template lies; without one, the rest of the line.
+fn tag_around(text: &str, at: usize) -> Span {
+    let (before, rest) = (text.get(..at).unwrap_or_default(), text.get(at..).unwrap_or_default());
+    let line = Span { start: at, end: at + rest.find('\n').unwrap_or(rest.len()) };
+    let start = if rest.starts_with("{{") {
+        at
+    } else {
+        match before.rfind("{{") {
+            Some(start) if !text.get(start..at).is_some_and(|tag| tag.contains("}}")) => start,
+            _ => return line,
+        }
+    };
+    let tag = text.get(start..).unwrap_or_default();
+    match tag.find("}}").filter(|end| !tag.get(..*end).is_some_and(|tag| tag.contains('\n'))) {
+        Some(end) => Span { start, end: start + end + "}}".len() },
+        None => line,
+    }
+}
+
+/// Where in a rule file the tag stands that a problem lies in. A YAML text may be folded, indented
+/// and escaped: the tag is found if it stands there to the letter.
+fn place_of_tag(text: &TextSource, problem: &TemplateProblem) -> Option<Place> {
+    let file = &text.place.file;
+    let template = SourceFile::new("", text.text.clone(), Holds::NoSecrets);
+    let span = tag_around(&text.text, template.offset(position(problem)));
+    let tag = text.text.get(span.start..span.end).filter(|tag| tag.starts_with("{{"))?;
+    let earlier = text.text.get(..span.start)?.matches(tag).count();
+    let written = file.text().get(text.place.span.start..)?;
+    let (start, _) = written.match_indices(tag).nth(earlier)?;
+    let start = text.place.span.start + start;
+    Some(Place { file: file.clone(), span: Span { start, end: start + tag.len() } })
 }
 
 fn told(place: Place, problem: &TemplateProblem) -> Diagnostic {
@@ -229,6 +263,10 @@ fn add_inline(rules: &RuleSet, templates: &mut templates::Builder, into: &mut Di
             continue;
         }
         for problem in templates.inline(&template_id(rule, &key, text), &text.text) {
+            if let Some(place) = place_of_tag(text, &problem) {
+                into.push(told(place, &problem));
+                continue;
+            }
             let place = text.place.clone();
             let problem = TemplateProblem {
                 message: format!(

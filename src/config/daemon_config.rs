@@ -181,10 +181,10 @@ fn read_root(mut root: Section<'_>, checked: &mut Checked) -> Option<Config> {
     let (server, admin_tokens) = root.section("server").map(read_server).unwrap_or_default();
     checked.server = server;
     checked.admin_tokens.clone_from(&admin_tokens);
-    let store = match root.section("store") {
+    let store = match root.section_like("store", "store: { sqlite: casewright.db }") {
         Some(section) => read_store(section),
         None => {
-            if !root.has("store") {
+            if !root.has("store") && !root.misnamed("store") {
                 let hint = "add `store: { sqlite: casewright.db }`";
                 root.error(format!("{} needs `store`", root.name()), hint);
             }
@@ -194,7 +194,7 @@ fn read_root(mut root: Section<'_>, checked: &mut Checked) -> Option<Config> {
     checked.store.clone_from(&store);
     let rules = read_rules(&mut root, inputs);
     let templates = match root.field("templates") {
-        Some(field) => field.decode(),
+        Some(field) => read_templates(&field),
         None => Some(root.place().file.folder().join("templates")),
     };
     checked.templates.clone_from(&templates);
@@ -328,10 +328,29 @@ fn read_retention(mut section: Section<'_>) -> Retention {
     retention
 }
 
+/// Reads the folder of templates; Alertmanager has a list of patterns there.
+fn read_templates(field: &Field<'_>) -> Option<PathBuf> {
+    const HINT: &str = "name the folder that holds them, such as `templates: templates`";
+    if field.is_list() {
+        field.expected("a folder", HINT);
+        return None;
+    }
+    let text: String = field.decode()?;
+    if text.contains('*') {
+        field.error("`templates` is a folder, not a pattern", HINT);
+        return None;
+    }
+    field.decode()
+}
+
 /// Reads the patterns of rule files, and finds the files.
 fn read_rules(root: &mut Section<'_>, inputs: &mut RuleInputs) -> Vec<String> {
     const HINT: &str = "name the rule files, such as `rules: [rules/*.yaml]`";
     let Some(field) = root.field("rules") else {
+        // Keys of Prometheus lead here by way of another key, which every file has.
+        if root.has("rule_files") && root.misnamed("sources") {
+            return Vec::new();
+        }
         root.error_at_key("rules", format!("{} needs `rules`", root.name()), HINT);
         return Vec::new();
     };

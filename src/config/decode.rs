@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::code::Code;
 use super::diagnostic::Diagnostic;
 use super::document::Reader;
+use super::habits;
 use super::source_file::{Place, Span};
 use super::suggest::nearest;
 use super::yaml::{Key, Node, Text, Value};
@@ -46,10 +47,15 @@ impl<'a> Field<'a> {
         &self.path
     }
 
-    /// Where the value stands; for a list or map in several lines, its key.
+    /// Where the value stands; for a list or map, its key, or the first key in it.
     pub fn place(&self) -> Place {
         let block = matches!(self.node.value, Value::Map(_) | Value::List(_) | Value::Null);
-        self.reader.place(self.key.filter(|_| block).unwrap_or(self.node.span))
+        // Of a map, the tree knows only where its first key stands.
+        let first = match &self.node.value {
+            Value::Map(entries) => entries.first().map(|(key, _)| key.span),
+            _ => None,
+        };
+        self.reader.place(self.key.filter(|_| block).or(first).unwrap_or(self.node.span))
     }
 
     /// Reports something that is already put into words.
@@ -108,7 +114,13 @@ impl<'a> Field<'a> {
         match &self.node.value {
             Value::List(items) => Some(self.indexed(items)),
             _ => {
-                self.expected("a list", "start each item on a line of its own with `- `");
+                let hint = match &self.node.value {
+                    Value::String(_) if self.quoted().starts_with('`') => {
+                        format!("for a list of one, write `[{}]`", self.quoted().trim_matches('`'))
+                    }
+                    _ => "start each item on a line of its own with `- `".to_owned(),
+                };
+                self.expected("a list", hint);
                 None
             }
         }
@@ -145,6 +157,16 @@ impl<'a> Field<'a> {
             }
         };
         Some(Section { field: self.clone(), entries, asked: Vec::new() })
+    }
+
+    /// Whether it is a list.
+    pub fn is_list(&self) -> bool {
+        matches!(self.node.value, Value::List(_))
+    }
+
+    /// Whether it is a text that the file itself says.
+    pub fn is_plain_text(&self) -> bool {
+        matches!(self.node.value, Value::String(Text { interpolated: false, .. }))
     }
 
     /// Whether it is a map.
@@ -333,6 +355,16 @@ impl<'a> Section<'a> {
         self.field(key)?.section()
     }
 
+    /// As [`Self::section`], with an example for whoever writes something else.
+    pub fn section_like(&mut self, key: &str, example: &str) -> Option<Section<'a>> {
+        let field = self.field(key)?;
+        if !field.is_map() {
+            field.expected("a map", format!("such as `{example}`"));
+            return None;
+        }
+        field.section()
+    }
+
     /// A list of maps with known keys that may be there; items that are no map are reported.
     pub fn sections(&mut self, key: &str) -> Vec<Section<'a>> {
         let items = self.field(key).and_then(|field| field.items()).unwrap_or_default();
@@ -395,10 +427,47 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Reports every key that nobody asked for, with the nearest that is known.
+    /// Whether nothing stands in it.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Whether a key is missing because another program calls it otherwise; reports that.
+    pub fn misnamed(&mut self, key: &str) -> bool {
+        let found = self.entries.iter().find_map(|(entry, _)| {
+            let unknown = !self.asked.contains(&entry.text);
+            let hint = habits::hint(&entry.text, |known| known == key).filter(|_| unknown)?;
+            Some((entry, hint))
+        });
+        if let Some((entry, hint)) = found {
+            self.unknown(entry, hint);
+            self.asked.push(entry.text.clone());
+        }
+        found.is_some()
+    }
+
+    /// Reports a key that may be shown as not known.
+    fn unknown(&self, key: &Key, hint: impl Into<String>) {
+        self.reader().file.reveal(key.span);
+        let message = format!("there is no key {} in {}", quote(&key.text), self.name());
+        self.reader().report(
+            Diagnostic::error(self.reader().place(key.span), message)
+                .code(Code::UnknownKey)
+                .label("unknown key")
+                .hint(hint),
+        );
+    }
+
+    /// Reports every key that nobody asked for, with what other programs mean by it or the nearest
+    /// that is known.
     pub fn finish(self) {
         for (key, _) in self.entries {
             if self.asked.contains(&key.text) {
+                continue;
+            }
+            let is_known = |name: &str| self.asked.iter().any(|asked| asked == name);
+            if let Some(hint) = habits::hint(&key.text, is_known) {
+                self.unknown(key, hint);
                 continue;
             }
             let known = self.asked.iter().map(String::as_str);
@@ -410,15 +479,13 @@ impl<'a> Section<'a> {
             let names: Vec<&str> = known.collect();
             hint.push_str(&format!("known here: {}", names.join(", ")));
             // Among secrets, what is not nearly a key may be a secret that looks like one.
-            let message = if near.is_some() || !self.field.node.sensitive {
-                self.reader().file.reveal(key.span);
-                format!("there is no key {} in {}", quote(&key.text), self.name())
-            } else {
-                format!("there is no such key in {}", self.name())
-            };
-            let place = self.reader().place(key.span);
+            if near.is_some() || !self.field.node.sensitive {
+                self.unknown(key, hint);
+                continue;
+            }
+            let message = format!("there is no such key in {}", self.name());
             self.reader().report(
-                Diagnostic::error(place, message)
+                Diagnostic::error(self.reader().place(key.span), message)
                     .code(Code::UnknownKey)
                     .label("unknown key")
                     .hint(hint),
@@ -430,7 +497,10 @@ impl<'a> Section<'a> {
         self.entries.iter().find(|(entry, _)| entry.text == key)
     }
 
-    fn missing(&self, key: &str) {
+    fn missing(&mut self, key: &str) {
+        if self.misnamed(key) {
+            return;
+        }
         let message = format!("{} needs `{key}`", self.name());
         let place = self.key_place(key).unwrap_or_else(|| self.place());
         let label = if self.has_key(key) {
@@ -438,7 +508,12 @@ impl<'a> Section<'a> {
         } else {
             format!("`{key}` is missing")
         };
-        self.reader().report(Diagnostic::error(place, message).code(Code::MissingKey).label(label));
+        self.reader().report(
+            Diagnostic::error(place, message)
+                .code(Code::MissingKey)
+                .label(label)
+                .hint(format!("add `{key}: ...`")),
+        );
     }
 
     fn has_key(&self, key: &str) -> bool {

@@ -15,6 +15,7 @@ pub mod daemon_config;
 pub mod decode;
 pub mod diagnostic;
 pub mod document;
+mod habits;
 pub mod interpolate;
 pub mod limit;
 mod name;

@@ -52,7 +52,12 @@ impl Decode for bool {
             Value::String(Text { text, interpolated: true }) if text == "true" => Some(true),
             Value::String(Text { text, interpolated: true }) if text == "false" => Some(false),
             _ => {
-                field.expected("true or false", "write `true` or `false` without quotes");
+                let hint = match field.quoted().to_lowercase().as_str() {
+                    "`yes`" | "`on`" => "write `true`",
+                    "`no`" | "`off`" => "write `false`",
+                    _ => "write `true` or `false` without quotes",
+                };
+                field.expected("true or false", hint);
                 None
             }
         }
@@ -144,7 +149,11 @@ impl Decode for Duration {
                 None
             }
             Err(error) => {
-                field.error(format!("`{}` is not a duration: {error}", field.path()), error.hint());
+                let hint = match duration::meant(raw) {
+                    Some(meant) => format!("write `{meant}`"),
+                    None => error.hint(),
+                };
+                field.error(format!("`{}` is not a duration: {error}", field.path()), hint);
                 None
             }
         }
@@ -153,11 +162,20 @@ impl Decode for Duration {
 
 impl Decode for SocketAddr {
     fn decode(field: &Field<'_>) -> Option<Self> {
+        if let Value::Int(port) = &field.node.value {
+            field.reveal();
+            let hint = format!("for this port on this machine alone, write `127.0.0.1:{port}`");
+            field.expected("an IP address and a port", hint);
+            return None;
+        }
         let text: String = field.decode()?;
         match text.parse() {
             Ok(address) => Some(address),
             Err(_) => {
                 let hint = match text.rsplit_once(':') {
+                    Some((_, port)) if port.parse::<u32>().is_ok_and(|port| port > 65_535) => {
+                        "ports go up to 65535".to_owned()
+                    }
                     Some(("localhost", port)) => {
                         format!("an IP address is needed: {}", quote(&format!("127.0.0.1:{port}")))
                     }
@@ -220,8 +238,22 @@ impl Decode for SecretString {
     }
 }
 
+/// `$NAME` is the secret itself here, and hardly ever meant.
+fn warn_of_shell(field: &Field<'_>) {
+    let Value::String(Text { text, interpolated: false }) = &field.node.value else { return };
+    let Some(name) = text.strip_prefix('$') else { return };
+    let of_name = |char: char| char.is_ascii_uppercase() || char.is_ascii_digit() || char == '_';
+    if name.len() > 1 && name.chars().all(of_name) {
+        field.warning(
+            format!("`{}` looks like a variable, but is the secret itself", field.path()),
+            "a variable of the environment is written `${NAME}`, with braces",
+        );
+    }
+}
+
 /// A secret that is not empty and on one line: anything else is a mistake in a file or variable.
 pub(super) fn checked_secret(field: &Field<'_>, secret: &str) -> Option<SecretString> {
+    warn_of_shell(field);
     let problem = if secret.is_empty() {
         "is empty"
     } else if secret.chars().any(char::is_control) {

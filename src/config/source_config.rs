@@ -75,7 +75,8 @@ fn alertmanager(section: &mut Section<'_>) -> Option<SourceKind> {
         return None;
     };
     let place = auth.place();
-    let tried = ["bearer", "bearer_files", "basic", "header"].iter().any(|key| auth.has(key));
+    // What stands there under another name has been reported, too.
+    let tried = !auth.is_empty();
     let auth = read_auth(auth);
     if auth.is_empty() {
         // A credential that could not be read has been reported already.

@@ -193,7 +193,7 @@ limits: { cases: 0, overflow: roll }
     4 |   header_timeout: 5 seconds
       |                   ^^^^^^^^^
       |
-      = help: write numbers with the units y, w, d, h, m, s or ms, such as `1h30m`
+      = help: write `5s`
 
     error: there is no key `max_conections` in `server`
      --> casewright.yaml:5:3
@@ -264,6 +264,8 @@ limits: { cases: 0, overflow: roll }
        |
     22 | limits: { cases: 0, overflow: roll }
        | ^^^^^^ `per` is missing
+       |
+       = help: add `per: ...`
 
     error: `limits.cases` is out of range
       --> casewright.yaml:22:18
@@ -293,20 +295,20 @@ fn bad_yaml_is_one_located_error() {
       |      ^
     "#);
     insta::assert_snapshot!(mistakes("server:\n\tlisten: 127.0.0.1:8080\n"), @r#"
-    error: this is not YAML: tabs disallowed within this context (block indentation)
-     --> casewright.yaml:2:2
+    error: this is not YAML: a tab stands in the indentation
+     --> casewright.yaml:2:1
       |
     2 |     listen: ***.*.*.*:****
-      |     ^
+      | ^^^^
       |
-      = help: indent with spaces
+      = help: indent with spaces, two for each level
     "#);
     insta::assert_snapshot!(mistakes("a: &x 1\n"), @r#"
     error: YAML anchors are not supported here
-     --> casewright.yaml:1:7
+     --> casewright.yaml:1:4
       |
     1 | a: &* *
-      |       ^
+      |    ^
       |
       = help: write the value out in full
     "#);
@@ -476,7 +478,7 @@ fn a_wrong_type_tells_what_is_wanted() {
     15 | vendors: ******
        |          ^^^^^^ this is a text
        |
-       = help: start each item on a line of its own with `- `
+       = help: for a list of one, write `[akamai]`
     "#);
     insta::assert_snapshot!(changed("  sqlite: ../data/casewright.db", "  sqlite:"), @r#"
     error: `store` needs `sqlite`
@@ -484,6 +486,8 @@ fn a_wrong_type_tells_what_is_wanted() {
       |
     5 |   sqlite:
       |   ^^^^^^ has no value
+      |
+      = help: add `sqlite: ...`
     "#);
 }
 

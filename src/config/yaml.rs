@@ -120,7 +120,11 @@ fn explain(file: &Arc<SourceFile>, error: &Error) -> Diagnostic {
     let start = error.location().map_or(0, |at| {
         file.offset(Position { line: number(at.line()), column: number(at.column()) })
     });
-    let place = Place { file: Arc::clone(file), span: Span { start, end: start + 1 } };
+    let mut place = Place { file: Arc::clone(file), span: Span { start, end: start + 1 } };
+    let mut at = |start: usize, length: usize| {
+        place.span = Span { start, end: start + length };
+    };
+    let before = file.text().get(..start).unwrap_or_default();
     let unsupported = |what: &str| {
         (
             format!("YAML {what} are not supported here"),
@@ -128,9 +132,19 @@ fn explain(file: &Arc<SourceFile>, error: &Error) -> Diagnostic {
         )
     };
     let (message, hint) = match error {
-        Error::Budget { breach: BudgetBreach::Anchors { .. }, .. } => unsupported("anchors"),
+        Error::Budget { breach: BudgetBreach::Anchors { .. }, .. } => {
+            // The parser tells where the value stands that has the anchor.
+            if let Some(anchor) = before.rfind('&') {
+                at(anchor, 1);
+            }
+            unsupported("anchors")
+        }
         Error::Budget { breach: BudgetBreach::Aliases { .. }, .. }
-        | Error::UnknownAnchor { .. } => unsupported("aliases"),
+        | Error::UnknownAnchor { .. } => (
+            "a `*` at the beginning is an alias in YAML, and aliases are not supported here"
+                .to_owned(),
+            Some("put a text that starts with `*` into quotes: `'*.yaml'`".to_owned()),
+        ),
         Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
             (format!("maps and lists are nested more than {MAX_DEPTH} deep"), None)
         }
@@ -144,8 +158,30 @@ fn explain(file: &Arc<SourceFile>, error: &Error) -> Diagnostic {
         other => {
             let text = other.to_string();
             let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
-            let hint = hint_for(text);
-            (format!("this is not YAML: {text}"), hint)
+            // What the parser takes for a map in a map is a template without quotes.
+            let brace = [start.saturating_sub(1), start]
+                .into_iter()
+                .find(|at| file.text().get(*at..).is_some_and(|rest| rest.starts_with("{{")));
+            if let Some(brace) = brace {
+                at(brace, 2);
+                let message = "this is not YAML: a text that starts with `{{` has no quotes";
+                (message.to_owned(), Some("put the whole text into quotes: `'{{...}}'`".to_owned()))
+            } else if text.contains("tab") && before.ends_with('\t') {
+                at(start - 1, 1);
+                let message = "this is not YAML: a tab stands in the indentation";
+                (message.to_owned(), Some("indent with spaces, two for each level".to_owned()))
+            } else if text.contains("mapping values")
+                && let Some(line) = indented_too_far(before)
+            {
+                let number = file.position(line).line;
+                let hint = format!(
+                    "if this line is a key of its own, indent it like line {number}; \
+                     if not, quote the text that contains `: `"
+                );
+                (format!("this is not YAML: {text}"), Some(hint))
+            } else {
+                (format!("this is not YAML: {text}"), hint_for(text))
+            }
         }
     };
     let diagnostic = Diagnostic::error(place, message).code(Code::Syntax);
@@ -153,6 +189,18 @@ fn explain(file: &Arc<SourceFile>, error: &Error) -> Diagnostic {
         Some(hint) => diagnostic.hint(hint),
         None => diagnostic,
     }
+}
+
+/// The beginning of the line before the last one of a text, if the last one is indented further
+/// although that one has a key and a value.
+fn indented_too_far(text: &str) -> Option<usize> {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let (above, last) = text.rsplit_once('\n')?;
+    let start = above.rfind('\n').map_or(0, |at| at + 1);
+    let line = above.get(start..)?;
+    let (_, value) = line.split_once(": ")?;
+    let has_value = !value.trim().is_empty() && !value.trim_start().starts_with(['|', '>', '#']);
+    (has_value && indent(last) > indent(line)).then_some(start)
 }
 
 /// The mistakes that people make most, from what the parser calls them.

@@ -147,7 +147,7 @@ impl Decode for Text {
         let contains = section.one_or_many("contains");
         let lacks = section.one_or_many("lacks");
         let matches = section.one_or_many("matches");
-        if !["contains", "lacks", "matches"].iter().any(|key| section.has(key)) {
+        if section.is_empty() {
             section.error(
                 format!("{} wants nothing of the text", section.name()),
                 "write the whole text, or `{ contains: a piece }`, `{ lacks: a piece }`, \
@@ -200,7 +200,7 @@ pub(super) fn read(mut section: Section<'_>, playbook: &Playbook) -> Option<Expe
         check_rule(&section, name, playbook, "ignores", ignores);
     }
     let keys = ["incidents", "cases", "unmatched", "ignored_by"];
-    if !keys.iter().any(|key| section.has(key)) {
+    if !keys.iter().any(|key| section.has(key)) && !section.misnamed("incidents") {
         let hint = format!("add one of: {}", keys.join(", "));
         section.error(format!("{} expects nothing", section.name()), hint);
     }
@@ -223,6 +223,11 @@ fn read_incidents(
     let place = field.place();
     if is_none(&field) {
         return Some(Located { value: Vec::new(), place });
+    }
+    if !field.is_list() {
+        let hint = "list what is known of each; for their number alone there is `cases`";
+        field.expected("a list of incidents, or `none`", hint);
+        return None;
     }
     let incidents: Vec<Option<IncidentExpect>> =
         field.items()?.iter().map(|item| read_incident(item.section()?, playbook)).collect();

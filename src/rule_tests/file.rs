@@ -113,7 +113,7 @@ pub(super) fn read_document(
 }
 
 fn read_root(mut root: Section<'_>, inputs: &Inputs<'_>) -> Vec<Test> {
-    if !root.has("tests") {
+    if !root.has("tests") && !root.misnamed("tests") {
         root.error(
             "this file has no tests",
             "tests stand in a list under the key `tests`: a name, `deliveries` and `expect` each",
@@ -158,7 +158,7 @@ fn read_test(
         .into_iter()
         .filter_map(|(at, section)| read_delivery(at, section, &mut traffic))
         .collect();
-    if !section.has("expect") {
+    if !section.has("expect") && !section.misnamed("expect") {
         section.error(
             format!("{} expects nothing", section.name()),
             "add `expect`: a list of times, and what must be true then",

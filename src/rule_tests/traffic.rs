@@ -90,6 +90,9 @@ impl<'a> Traffic<'a> {
         let payload: Option<Located<PathBuf>> = section.optional("payload");
         let inline = ALERTS.iter().any(|key| section.has(key));
         let forms = [inline, section.has("incident"), section.has("payload")];
+        if !forms.contains(&true) && section.misnamed("firing") {
+            return None;
+        }
         if forms.iter().filter(|form| **form).count() != 1 {
             section.error(
                 format!("{} needs one way to say what comes in", section.name()),

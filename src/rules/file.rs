@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::config::code::Code;
 use crate::config::daemon_config::RuleInputs;
-use crate::config::decode::{Decode, Field, Located, Section};
+use crate::config::decode::{Decode, Field, Located, Section, quote};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::Document;
 use crate::config::interpolate::Lookup;
@@ -25,7 +25,8 @@ use crate::domain::severity::{Rank, SeverityRule};
 
 use super::RuleSet;
 use super::audit::{self, Written};
-use super::matcher::Matcher;
+use super::matcher::{Matcher, Op};
+use super::regex;
 use super::rule::{CasePlan, CaseRule, ContactPlan, Rule, TextSource, Then};
 
 /// Keys that say nothing about a rule that ignores.
@@ -90,7 +91,7 @@ fn read(
 }
 
 fn read_root(mut root: Section<'_>, inputs: &RuleInputs, names: &mut Names) -> Vec<Written> {
-    if !root.has("rules") {
+    if !root.has("rules") && !root.misnamed("rules") {
         root.reader().report(
             Diagnostic::warning(root.place(), "this file has no rules")
                 .hint("rules stand in a list under the key `rules`"),
@@ -147,21 +148,42 @@ fn check_name(section: &Section<'_>, name: &Located<RuleName>, names: &mut Names
 
 fn read_matchers(section: &mut Section<'_>) -> Option<Vec<Located<Matcher>>> {
     let Some(field) = section.field("match") else {
+        if section.misnamed("match") {
+            return None;
+        }
         section.error(
             format!("{} needs `match`", section.name()),
             "for example `match: ['severity = \"critical\"']`; `match: []` is for every alert",
         );
         return None;
     };
+    if field.is_map() {
+        field.expected("a list of matchers", map_hint(&field));
+        return None;
+    }
     let matchers: Vec<Option<Located<Matcher>>> =
         field.one_or_many().iter().map(|item| read_matcher(item)).collect();
     matchers.into_iter().collect()
 }
 
+/// What to write in place of `label: value`.
+fn map_hint(field: &Field<'_>) -> String {
+    let entries = field.entries().unwrap_or_default();
+    let label = entries.first().map_or("severity", |(key, _)| key.text.as_str());
+    format!("a matcher is a text with an operator: `- {label} = \"...\"`")
+}
+
 fn read_matcher(field: &Field<'_>) -> Option<Located<Matcher>> {
+    if field.is_map() {
+        field.expected("a matcher", map_hint(field));
+        return None;
+    }
     let text: String = field.decode()?;
     match Matcher::parse(&text) {
-        Ok(value) => Some(Located { value, place: field.place() }),
+        Ok(value) => {
+            warn_of_one_value(field, &text, &value);
+            Some(Located { value, place: field.place() })
+        }
         Err(error) => {
             let place = field.place().within(&text, error.span);
             let diagnostic = Diagnostic::error(place, "this is not a matcher")
@@ -174,6 +196,42 @@ fn read_matcher(field: &Field<'_>) -> Option<Located<Matcher>> {
             None
         }
     }
+}
+
+/// A pattern that matches one value only was hardly meant so: who asks for a value writes `=`, and
+/// who wants to find a piece forgets that the whole value has to match.
+fn warn_of_one_value(field: &Field<'_>, text: &str, matcher: &Matcher) {
+    let pattern = matcher.value();
+    let operator = match matcher.op() {
+        Op::Regex => "=",
+        Op::NotRegex => "!=",
+        Op::Equal | Op::NotEqual => return,
+    };
+    // Both anchors say that the whole value is meant.
+    if pattern.starts_with('^') && pattern.ends_with('$') {
+        return;
+    }
+    let Some(values) = regex::literals(pattern) else { return };
+    let (Some(only), 1) = (values.first(), values.len()) else { return };
+    if only.is_empty() {
+        return;
+    }
+    let at = text.rfind(pattern).map_or(0..text.len(), |at| at..at + pattern.len());
+    let found = match (pattern.starts_with('^'), pattern.ends_with('$')) {
+        (true, _) => format!("{only}.*"),
+        (_, true) => format!(".*{only}"),
+        _ => format!(".*{only}.*"),
+    };
+    let hint = format!(
+        "a pattern has to match the whole value: write `{found}` to find it, or \
+         `{} {operator} \"{only}\"` for exactly this value",
+        matcher.name()
+    );
+    let diagnostic =
+        Diagnostic::warning(field.place().within(text, at), "this pattern matches one value only")
+            .code(Code::Matcher)
+            .label(format!("matches `{only}` and nothing else"));
+    field.report(diagnostic.hint(hint));
 }
 
 fn read_then(section: &mut Section<'_>, inputs: &RuleInputs) -> Option<Then> {
@@ -223,6 +281,9 @@ fn read_case_rule(section: &mut Section<'_>, inputs: &RuleInputs) -> Option<Case
 fn read_identity(section: &mut Section<'_>) -> Option<Vec<String>> {
     let field = section.field("identity")?;
     let labels: Vec<Located<String>> = field.decode()?;
+    for label in &labels {
+        check_label(section, label);
+    }
     if labels.is_empty() {
         let hint = "name labels, or remove the key to use the source's own grouping";
         field.error("`identity` names no label: all alerts would be one incident", hint);
@@ -235,6 +296,19 @@ fn read_identity(section: &mut Section<'_>) -> Option<Vec<String>> {
         }
     }
     Some(labels.into_iter().map(|label| label.value).collect())
+}
+
+/// What people write for a label who think of Alertmanager's `group_by` or of templates.
+fn check_label(section: &Section<'_>, label: &Located<String>) {
+    let name = label.value.as_str();
+    let plain = name.trim_matches(['{', '}', ' ']);
+    if name == "..." {
+        let hint = "name the labels, or remove `identity` to use the sender's own grouping";
+        section.error_at(label.place.clone(), "`...` is not the name of a label", hint);
+    } else if let Some(meant) = plain.strip_prefix("labels.") {
+        let message = format!("{} is not how a label is named here", quote(name));
+        section.error_at(label.place.clone(), message, format!("write `{meant}`"));
+    }
 }
 
 fn read_scope(section: &mut Section<'_>, has_identity: bool) -> Option<Scope> {
@@ -374,12 +448,20 @@ fn check_email(section: &Section<'_>, text: &TextSource) {
 
 fn read_policy(section: &mut Section<'_>) -> Policy {
     let default = Policy::default();
-    let (open_after, open_mode) = section.section("open").map(read_open).unwrap_or_default();
-    let update = section.section("update").map(read_update).unwrap_or_default();
-    let limit = section.section("limits").and_then(limit::read);
+    let (open_after, open_mode) =
+        section.section_like("open", "open: { after: 5m }").map(read_open).unwrap_or_default();
+    let update = section
+        .section_like("update", "update: { at_most_every: 30m }")
+        .map(read_update)
+        .unwrap_or_default();
+    let limit =
+        section.section_like("limits", "limits: { cases: 5, per: 1h }").and_then(limit::read);
     let stale_after = section.optional_within("stale_after", Duration::ZERO..=30 * DAY);
     let stale_action = section.one_of_or("stale_action", &RESOLVE_ACTIONS, default.stale_action);
-    let resolve = section.section("resolve").map(read_resolve).unwrap_or_default();
+    let resolve = section
+        .section_like("resolve", "resolve: { action: close }")
+        .map(read_resolve)
+        .unwrap_or_default();
     let reopen_within = section.within(
         "reopen_within",
         default.reopen_within,
@@ -447,12 +529,18 @@ impl Decode for TextSource {
     }
 }
 
+const RANKS: &str = "ranks count from 1, the worst, to 9, and have no quotes";
+
 impl Decode for Rank {
     fn decode(field: &Field<'_>) -> Option<Self> {
+        if field.is_plain_text() {
+            field.expected("a rank", RANKS);
+            return None;
+        }
         let rank = Self::new(field.decode()?);
         if rank.is_none() {
             let message = format!("`{}` is not a rank", field.path());
-            field.error(message, "ranks count from 1, the worst, to 9");
+            field.error(message, RANKS);
         }
         rank
     }
@@ -461,6 +549,13 @@ impl Decode for Rank {
 impl Decode for SeverityRule {
     /// A rank, or a map from a label's values to ranks.
     fn decode(field: &Field<'_>) -> Option<Self> {
+        if field.is_plain_text() {
+            field.reveal();
+            let hint = "write a rank from 1, the worst, to 9, or let a label decide: \
+                        `{ from: severity, map: { critical: 1 }, default: 3 }`";
+            field.expected("a rank or a map to ranks", hint);
+            return None;
+        }
         if !field.is_map() {
             return field.decode().map(Self::Fixed);
         }

@@ -517,14 +517,20 @@ impl<'t> Parser<'t> {
             other => {
                 let span = other.map_or_else(|| self.end(), |token| token.span);
                 let shown = self.slice(&first.span);
+                let span_of_word = span.clone();
                 return Err(MatcherError::new(
                     span,
                     format!("an operator is missing after `{shown}`"),
                 )
-                .hint(format!(
-                    "write `{shown} = \"value\"`, or `{shown} != \"\"` for \"is present\"; \
+                .hint(match self.slice(&span_of_word) {
+                    "in" | "IN" => {
+                        format!("for one of several values, write `{shown} =~ \"one|other\"`")
+                    }
+                    _ => format!(
+                        "write `{shown} = \"value\"`, or `{shown} != \"\"` for \"is present\"; \
                          the operators are =, !=, =~ and !~"
-                )));
+                    ),
+                }));
             }
         };
         let value = match self.tokens.next() {
@@ -569,6 +575,18 @@ impl<'t> Parser<'t> {
         let shown = self.slice(&token.span);
         let error =
             MatcherError::new(token.span.clone(), format!("`{shown}` is not expected here"));
+        match shown.to_lowercase().as_str() {
+            "and" | "&&" => {
+                return error.hint("all matchers of a list must hold: write one per list item");
+            }
+            "or" | "||" | "unless" => {
+                return error.hint(
+                    "for one of several values, write `label =~ \"one|other\"`; for anything \
+                     else, a rule of its own",
+                );
+            }
+            _ => {}
+        }
         match token.kind {
             Kind::Text { .. } | Kind::Op(_) | Kind::Open => error.hint(
                 "put quotes around a value with spaces or special characters, and a comma \

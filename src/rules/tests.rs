@@ -244,12 +244,16 @@ rules:
       |
     4 |     case:
       |     ^^^^ `severity` is missing
+      |
+      = help: add `severity: ...`
 
     error: `rules[0].case` needs `description`
      --> 0.yaml:4:5
       |
     4 |     case:
       |     ^^^^ `description` is missing
+      |
+      = help: add `description: ...`
 
     error: an account's id has 1 to 20 characters
      --> 0.yaml:5:16
@@ -295,7 +299,7 @@ rules:
     10 |     open: { after: 5 minutes, mode: approve }
        |                    ^^^^^^^^^
        |
-       = help: write numbers with the units y, w, d, h, m, s or ms, such as `1h30m`
+       = help: write `5m`
 
     error: `rules[0].resolve.action` cannot be `delete`
       --> 0.yaml:11:24
@@ -407,7 +411,7 @@ rules:
     10 |     case: { account: a, category: BILLING, area: x, product: y, severity: 10, subject: s, description: d }
        |                                                                           ^^
        |
-       = help: ranks count from 1, the worst, to 9
+       = help: ranks count from 1, the worst, to 9, and have no quotes
 
     error: this is not YAML: unclosed bracket '['
      --> 2.yaml:1:8
@@ -467,6 +471,8 @@ fn a_severity_map_needs_a_default() {
        |
     11 |       severity: { from: severity, map: { critical: 1, warning: 2 } }
        |       ^^^^^^^^ `default` is missing
+       |
+       = help: add `default: ...`
     "#);
     insta::assert_snapshot!(changed("critical: 1", "critical: 0"), @r#"
     error: `rules[0].case.severity.map.critical` is not a rank
@@ -475,7 +481,7 @@ fn a_severity_map_needs_a_default() {
     11 |       severity: { from: severity, map: { critical: 0, warning: 2 }, default: 3 }
        |                                                    ^
        |
-       = help: ranks count from 1, the worst, to 9
+       = help: ranks count from 1, the worst, to 9, and have no quotes
     "#);
 }
 
@@ -545,7 +551,7 @@ fn a_rule_that_ignores_has_no_case() {
     5 |     ignore: yes
       |             ^^^ this is a text
       |
-      = help: write `true` or `false` without quotes
+      = help: write `true`
     "#);
 }
 
@@ -694,6 +700,8 @@ fn mistakes_in_weekly_times_are_underlined_where_they_are() {
       |
     5 |     during: [{ from: 08:00 }, { from: 480, to: '09:00' }]
       |                ^^^^ `to` is missing
+      |
+      = help: add `to: ...`
 
     error: `rules[0].during[1].from` must be a text, not a number
      --> 0.yaml:5:39

@@ -193,7 +193,10 @@ fn what_is_refused_when_it_is_loaded() {
             "{{#if rule}}{{#each alerts}}{{/if}}",
             "1:29: `{{/if}}` closes `{{#each}}`; write `{{/each}}`",
         ),
-        ("x{{/if}}", "1:2: `{{/if}}` closes nothing"),
+        (
+            "x{{/if}}",
+            "1:2: `{{/if}}` closes nothing; remove it, or begin the block with `{{#if …}}`",
+        ),
         ("{{else}}", "1:1: `{{else}}` stands outside of a block"),
         ("{{else if x}}", "1:1: `{{else …}}` stands outside of a block"),
         ("a\nb {{rule", "2:3: this tag is never closed; add `}}`"),
@@ -247,7 +250,7 @@ fn what_is_refused_when_it_is_loaded() {
             "{{date now tz=\"Mars\"}}",
             "1:1: date: `Mars` is not a time zone; write one such as Europe/Berlin",
         ),
-        ("{{if rule}}", "1:1: `if` is a block; write `{{#if …}}…{{/if}}`"),
+        ("{{each alerts}}", "1:1: `each` is a block; write `{{#each …}}…{{/each}}`"),
         (
             "{{#if eq rule \"x\"}}{{/if}}",
             "1:1: `if` takes one parameter, and 3 are given; put a condition into brackets: `{{#if (eq a b)}}`",

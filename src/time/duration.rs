@@ -103,6 +103,32 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
     Ok(Duration::from_millis(millis))
 }
 
+/// What was probably meant by a text that is not a duration, such as `5 min` or `1.5h`.
+pub fn meant(text: &str) -> Option<String> {
+    let mut rest = text.trim();
+    let mut millis = 0.0;
+    while !rest.is_empty() {
+        let (number, after) = split_while(rest, |char| char.is_ascii_digit() || char == '.');
+        let (word, after) = split_while(after.trim_start(), char::is_alphabetic);
+        let unit = match word.to_lowercase().as_str() {
+            "ms" | "msec" | "msecs" | "millisecond" | "milliseconds" => "ms",
+            "s" | "sec" | "secs" | "second" | "seconds" => "s",
+            "m" | "min" | "mins" | "minute" | "minutes" => "m",
+            "h" | "hr" | "hrs" | "hour" | "hours" => "h",
+            "d" | "day" | "days" => "d",
+            "w" | "week" | "weeks" => "w",
+            _ => return None,
+        };
+        let (_, size) = UNITS.iter().find(|(name, _)| *name == unit)?;
+        millis += number.parse::<f64>().ok()?
+            * std::time::Duration::from_millis(*size).as_secs_f64()
+            * 1000.0;
+        rest = after.trim_start();
+    }
+    let meant = Duration::try_from_secs_f64(millis.round() / 1000.0).ok()?;
+    (millis > 0.0 && meant.as_millis() <= u128::from(MAX_MILLIS)).then(|| format(meant))
+}
+
 /// Writes a duration in Prometheus's canonical form, whole milliseconds only. Years and weeks are
 /// used only where nothing is left over: `90d` reads easier than `12w6d`.
 pub fn format(duration: Duration) -> String {

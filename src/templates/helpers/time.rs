@@ -33,6 +33,12 @@ fn formatted(time: Timestamp, format: &str, zone: TimeZone) -> Made {
 
 /// Whether a format is one that `date` takes.
 pub(in crate::templates) fn check_format(format: &str) -> Result<(), String> {
+    if !format.contains('%') {
+        return Err(format!(
+            "the format `{format}` has no `%`, so every time would read the same; write one such as \
+             `%Y-%m-%d %H:%M`"
+        ));
+    }
     formatted(Timestamp::UNIX_EPOCH, format, TimeZone::UTC).map(drop)
 }
 

@@ -4,6 +4,7 @@
 //! parser is given; at the tree ([`tree`]), which finds what strict mode would find too late; at
 //! the graph of partials ([`graph`]), because a cycle in it would abort the process.
 
+mod foreign;
 pub(super) mod graph;
 pub(super) mod scan;
 pub(super) mod tree;

@@ -4,7 +4,7 @@
 //! counted here. The commonest mistakes (a block that is not closed, closed by the wrong name) are
 //! told here as well, because the parser's own message is a list of grammar rules.
 
-use super::{Finding, position};
+use super::{Finding, foreign, position};
 use crate::templates::limits;
 
 struct Open<'s> {
@@ -19,6 +19,7 @@ pub(in crate::templates) fn scan(source: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut open: Vec<Open<'_>> = Vec::new();
     let mut from = 0;
+    let mut is_foreign = false;
     while let Some(found) = source.get(from..).and_then(|rest| rest.find("{{")) {
         let at = from + found;
         let before = source.get(from..at).unwrap_or("");
@@ -60,6 +61,11 @@ pub(in crate::templates) fn scan(source: &str) -> Vec<Finding> {
             .trim_start_matches("{{")
             .trim_end_matches("}}")
             .trim_matches(|c: char| c == '~' || c.is_whitespace());
+        // Once is enough: what follows is of the same language.
+        if !is_foreign && let Some(hint) = foreign::hint(content) {
+            is_foreign = true;
+            findings.push(finding("this is not Handlebars".into()).hint(hint));
+        }
         if let Err(problem) = nesting(content, at, &mut open) {
             findings.push(Finding { at: position(source, at), ..problem });
         }
@@ -108,7 +114,8 @@ fn nesting<'s>(content: &'s str, at: usize, open: &mut Vec<Open<'s>>) -> Result<
                     .hint(format!("write `{{{{/{expected}}}}}`")));
             }
             None => {
-                return Err(finding(format!("`{{{{/{name}}}}}` closes nothing")));
+                return Err(finding(format!("`{{{{/{name}}}}}` closes nothing"))
+                    .hint(format!("remove it, or begin the block with `{{{{#{name} …}}}}`")));
             }
         }
     } else if content == "else" || content == "^" {

@@ -210,7 +210,11 @@ impl Inspector {
             zone.and_then(|zone| helpers::check_zone(zone).err()),
         ];
         for message in wrong.into_iter().flatten() {
-            self.finding(format!("date: {message}"), None);
+            let (message, hint) = match message.split_once("; ") {
+                Some((message, hint)) => (message, Some(hint.to_owned())),
+                None => (message.as_str(), None),
+            };
+            self.finding(format!("date: {message}"), hint);
         }
     }
 
