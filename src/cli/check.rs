@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::remote::shown;
 use super::{ConfigArg, colorful, say, tell};
+use crate::config::diagnostic::counted;
 use crate::config::process_env;
 use crate::config::sarif::to_sarif;
 use crate::domain::incident::State;
@@ -66,11 +67,11 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
             }
             match &setup {
                 Some(setup) => say(&format!(
-                    "{} is good: {} rules, {} sources, {} vendors; {}",
+                    "{} is good: {}, {}, {}; {}",
                     args.config.config.display(),
-                    setup.playbook.rules.rules().len(),
-                    setup.config.sources.len(),
-                    setup.config.vendors.len(),
+                    counted(setup.playbook.rules.rules().len(), "rule"),
+                    counted(setup.config.sources.len(), "source"),
+                    counted(setup.config.vendors.len(), "vendor"),
                     diagnostics.summary(),
                 )),
                 None => say(&diagnostics.summary()),

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::remote::{Form, Reach, Refused, Remote, field, shown};
 use super::{say, tell};
+use crate::config::diagnostic::counted;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -36,11 +37,15 @@ fn in_words(answer: &Value) -> String {
         let list = answer.get(key).and_then(Value::as_array);
         list.into_iter().flatten().filter_map(Value::as_str).map(shown).collect()
     };
+    let number = |key: &str, word: &str| {
+        let number = answer.get(key).and_then(Value::as_u64).unwrap_or_default();
+        counted(usize::try_from(number).unwrap_or(usize::MAX), word)
+    };
     let mut text = format!(
-        "the files are in force: {} rules, {} sources, {} vendors",
-        field(answer, "rules"),
-        field(answer, "sources"),
-        field(answer, "vendors")
+        "the files are in force: {}, {}, {}",
+        number("rules", "rule"),
+        number("sources", "source"),
+        number("vendors", "vendor")
     );
     for vendor in texts("resumed") {
         text.push_str(&format!(
@@ -89,7 +94,7 @@ mod tests {
             "restart": ["`server.listen` is another"], "report": "warning: x\n --> f",
         });
         insta::assert_snapshot!(in_words(&answer), @r#"
-        the files are in force: 6 rules, 2 sources, 1 vendors
+        the files are in force: 6 rules, 2 sources, 1 vendor
         vendor akamai, which did not accept who we were, is probed now
         needs a restart: `server.listen` is another
 

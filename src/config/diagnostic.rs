@@ -238,13 +238,15 @@ impl Diagnostics {
 
     /// How many of what, such as `2 errors, 1 warning`.
     pub fn summary(&self) -> String {
-        let count = |number: usize, word: &str| {
-            format!("{number} {word}{}", if number == 1 { "" } else { "s" })
-        };
-        format!("{}, {}", count(self.errors(), "error"), count(self.warnings(), "warning"))
+        format!("{}, {}", counted(self.errors(), "error"), counted(self.warnings(), "warning"))
     }
 
     fn count(&self, severity: Severity) -> usize {
         self.found.iter().filter(|diagnostic| diagnostic.severity == severity).count()
     }
+}
+
+/// A number of things in words: `1 rule`, `2 rules`.
+pub fn counted(number: usize, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }

@@ -125,7 +125,7 @@ fn every_mistake_is_in_the_output_for_scripts_too() {
 fn good_files_are_called_good() {
     let ended = Files::good().run("check");
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
-    assert!(ended.stdout.contains("is good: 1 rules, 2 sources, 1 vendors"), "{ended:?}");
+    assert!(ended.stdout.contains("is good: 1 rule, 2 sources, 1 vendor"), "{ended:?}");
 }
 
 #[test]
