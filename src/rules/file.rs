@@ -560,10 +560,13 @@ impl Decode for SeverityRule {
             return field.decode().map(Self::Fixed);
         }
         let mut section = field.section()?;
-        let label = section.required("from");
+        let label: Option<Located<String>> = section.required("from");
+        if let Some(label) = &label {
+            check_label(&section, label);
+        }
         let map: Option<BTreeMap<String, Rank>> = section.required("map");
         let default = section.required("default");
         section.finish();
-        Some(Self::FromLabel { label: label?, map: map?, default: default? })
+        Some(Self::FromLabel { label: label?.value, map: map?, default: default? })
     }
 }

@@ -48,7 +48,7 @@ pub(super) const INCIDENT_KEYS: [&str; 10] = [
 ///
 /// | key | what |
 /// |---|---|
-/// | `alert` | the alert that began the incident, in the shape of a member of `alerts` |
+/// | `alert` | the alert that began the incident (of several in one delivery the worst, then the first), in the shape of a member of `alerts` |
 /// | `alerts` | the member alerts, firing ones first, oldest first; at most 500: each has `name`, `status`, `labels`, `annotations`, `starts_at`, `ends_at`, `fingerprint`, `source` and `links` |
 /// | `labels`, `annotations`, `links` | those of `alert` |
 /// | `incident` | `id`, `generation`, `marker`, `created_at`, `previous_case`, `severity` (a rank, 1 is worst), `firing`, `resolved` and `alerts_total` (counts), `alerts_left_out` (how many are not in `alerts`) |

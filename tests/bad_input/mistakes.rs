@@ -306,6 +306,7 @@ fn mistakes_in_rules() {
             "{ from: severity, map: { critical: 1, warning: 2 }, default: 3 }",
             "«'{{labels.severity}}'»",
         ),
+        ("a label as templates name it", "from: severity", "from: «labels.severity»"),
         ("a rank in words", "critical: 1", "critical: «high»"),
         ("a rank that there is not", "critical: 1", "critical: «0»"),
         ("ranks without a map", "map: { critical: 1, warning: 2 }", "«critical»: 1"),

@@ -3,8 +3,13 @@
 /// What to write instead of a tag's content, if it is of another language.
 pub(super) fn hint(content: &str) -> Option<String> {
     let bare = without_texts(content);
-    let first = bare.split_whitespace().next().unwrap_or_default();
+    let mut words = bare.split_whitespace();
+    let first = words.next().unwrap_or_default();
+    // Alone it may be a name that a partial is given.
+    let is_called = words.next().is_some();
     match first {
+        "end" => return Some("write the block's name: `{{/if}}`, `{{/each}}`".to_owned()),
+        _ if !is_called => {}
         "range" => return Some("write `{{#each alerts}}…{{/each}}`".to_owned()),
         "if" | "with" => {
             return Some(format!(
@@ -12,7 +17,6 @@ pub(super) fn hint(content: &str) -> Option<String> {
                  brackets: `{{{{#if (eq labels.name \"value\")}}}}`"
             ));
         }
-        "end" => return Some("write the block's name: `{{/if}}`, `{{/each}}`".to_owned()),
         "template" | "include" => {
             return Some(
                 "write `{{> file.hbs}}`, with a file of the folder of templates".to_owned(),
@@ -25,8 +29,17 @@ pub(super) fn hint(content: &str) -> Option<String> {
                     .to_owned(),
             );
         }
+        "toUpper" | "title" => return Some("write `{{upper labels.name}}`".to_owned()),
+        "toLower" => return Some("write `{{lower labels.name}}`".to_owned()),
+        "humanizeDuration" => {
+            return Some("write `{{duration 90}}`, with seconds or with a time".to_owned());
+        }
+        "index" => return Some("write `{{lookup labels \"name\"}}`".to_owned()),
         "elif" | "elseif" | "elsif" => return Some("write `{{else if …}}`".to_owned()),
         _ => {}
+    }
+    if bare.starts_with("- ") || bare.ends_with(" -") {
+        return Some("blanks are trimmed by `~`: `{{~labels.name~}}`".to_owned());
     }
     if bare.contains(":=") {
         return Some("there are no variables: write the name wherever it is needed".to_owned());
@@ -121,6 +134,8 @@ mod tests {
             "#if (eq labels.a \"x == y, z | .Labels\")",
             "#each alerts as |one|",
             "../labels.team",
+            "upper labels.team",
+            "title",
             "labels.[a,b]",
             "this",
             "#each ./links",
