@@ -170,6 +170,10 @@ fn read_matchers(section: &mut Section<'_>) -> Option<Vec<Located<Matcher>>> {
 fn map_hint(field: &Field<'_>) -> String {
     let entries = field.entries().unwrap_or_default();
     let label = entries.first().map_or("severity", |(key, _)| key.text.as_str());
+    if label.contains(['=', '~']) {
+        // Braces as in PromQL are a map to YAML.
+        return "leave the braces out, and write one matcher per list item".to_owned();
+    }
     format!("a matcher is a text with an operator: `- {label} = \"...\"`")
 }
 

@@ -234,6 +234,11 @@ fn mistakes_in_rules() {
             "- '«{»alertname=\"EdgeErrors\"}'",
         ),
         (
+            "matchers with braces and without quotes",
+            "- alertname = \"EdgeErrors\"",
+            "- {«alertname=\"EdgeErrors\"»}",
+        ),
+        (
             "a matcher with single quotes",
             "alertname = \"EdgeErrors\"",
             "alertname = «'»EdgeErrors'",
