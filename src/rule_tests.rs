@@ -8,6 +8,7 @@ mod diff;
 pub mod expectation;
 pub mod file;
 mod judge;
+pub mod labels;
 pub mod run;
 mod traffic;
 

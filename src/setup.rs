@@ -224,12 +224,12 @@ fn tag_around(text: &str, at: usize) -> Span {
     }
 }
 
-/// Where in a rule file the tag stands that a problem lies in. A YAML text may be folded, indented
+/// Where in a rule file the tag stands that a line and a column of a text lie in. A YAML text may be folded, indented
 /// and escaped: the tag is found if it stands there to the letter.
-fn place_of_tag(text: &TextSource, problem: &TemplateProblem) -> Option<Place> {
+pub fn place_of_tag(text: &TextSource, line: usize, column: usize) -> Option<Place> {
     let file = &text.place.file;
     let template = SourceFile::new("", text.text.clone(), Holds::NoSecrets);
-    let span = tag_around(&text.text, template.offset(position(problem)));
+    let span = tag_around(&text.text, template.offset(Position { line, column }));
     let tag = text.text.get(span.start..span.end).filter(|tag| tag.starts_with("{{"))?;
     let earlier = text.text.get(..span.start)?.matches(tag).count();
     let written = file.text().get(text.place.span.start..)?;
@@ -263,7 +263,7 @@ fn add_inline(rules: &RuleSet, templates: &mut templates::Builder, into: &mut Di
             continue;
         }
         for problem in templates.inline(&template_id(rule, &key, text), &text.text) {
-            if let Some(place) = place_of_tag(text, &problem) {
+            if let Some(place) = place_of_tag(text, problem.line, problem.column) {
                 into.push(told(place, &problem));
                 continue;
             }

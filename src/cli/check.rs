@@ -8,10 +8,13 @@ use serde_json::json;
 use super::remote::shown;
 use super::{ConfigArg, colorful, say, tell};
 use crate::config::diagnostic::counted;
-use crate::config::process_env;
 use crate::config::sarif::to_sarif;
+use crate::config::{Diagnostic, Diagnostics, process_env};
+use crate::daemon;
 use crate::domain::incident::State;
 use crate::intake::{Displaced, displaced};
+use crate::rule_tests::file::{self, Inputs};
+use crate::rule_tests::labels;
 use crate::setup::{self, Setup};
 use crate::store::Sought;
 use crate::store::sqlite::Archive;
@@ -46,7 +49,10 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.against_store && args.output == Output::Sarif {
         bail!("SARIF tells of lines in files, not of incidents: ask with `--output json`");
     }
-    let (setup, diagnostics) = setup::load(&args.config.config, &process_env);
+    let (setup, mut diagnostics) = setup::load(&args.config.config, &process_env);
+    if let Some(setup) = &setup {
+        diagnostics.extend(look_at_labels(setup)?);
+    }
     let led_elsewhere = match &setup {
         Some(setup) if args.against_store => Some(led_elsewhere(setup).await?),
         _ => None,
@@ -82,6 +88,33 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(if setup.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Warns of labels that rules need and that neither their matchers nor the tests beside them have.
+/// Where a test file has a mistake, it is not known what the tests have.
+fn look_at_labels(setup: &Setup) -> anyhow::Result<Diagnostics> {
+    let sources = daemon::sources(&setup.config.sources)?;
+    let inputs = Inputs { sources: &sources, playbook: &setup.playbook, env: &process_env };
+    let rules = setup.playbook.rules.rules().iter();
+    let paths = file::beside(rules.map(|rule| rule.file.as_path()));
+    let mut found = Diagnostics::default();
+    let mut files = Vec::new();
+    for path in &paths {
+        match file::read(path, &inputs) {
+            (Some(file), _) => files.push(file),
+            (None, wrong) => found.push(
+                Diagnostic::warning_about_file(
+                    path,
+                    format!("these tests cannot be read: {}", wrong.summary()),
+                )
+                .hint("`casewright test` tells what is wrong with them"),
+            ),
+        }
+    }
+    if found.is_empty() {
+        found.extend(labels::inspect(&setup.playbook, &files));
+    }
+    Ok(found)
 }
 
 /// The incidents of the store that go on and that the rules lead their alerts to no longer.

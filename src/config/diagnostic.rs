@@ -79,6 +79,11 @@ impl Diagnostic {
         }
     }
 
+    /// A warning about a file as a whole.
+    pub fn warning_about_file(path: &Path, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::about_file(path, message) }
+    }
+
     /// Says what kind of mistake it is.
     #[must_use]
     pub fn code(mut self, code: Code) -> Self {

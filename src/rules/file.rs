@@ -27,7 +27,7 @@ use super::RuleSet;
 use super::audit::{self, Written};
 use super::matcher::{Matcher, Op};
 use super::regex;
-use super::rule::{CasePlan, CaseRule, ContactPlan, Rule, TextSource, Then};
+use super::rule::{CasePlan, CaseRule, ContactPlan, NamedLabel, Rule, TextSource, Then};
 
 /// Keys that say nothing about a rule that ignores.
 const ONLY_FOR_CASES: [&str; 12] = [
@@ -267,22 +267,32 @@ fn read_then(section: &mut Section<'_>, inputs: &RuleInputs) -> Option<Then> {
 }
 
 fn read_case_rule(section: &mut Section<'_>, inputs: &RuleInputs) -> Option<CaseRule> {
-    let identity = read_identity(section);
+    let mut named_labels = Vec::new();
+    let identity = read_identity(section, &mut named_labels);
     let identity_scope = read_scope(section, identity.is_some());
     let vendor = read_vendor(section, inputs);
     let billable = vendor.as_ref().is_some_and(|vendor| {
         inputs.vendors.iter().any(|known| known.name == *vendor && known.allow_billable)
     });
-    let plan = section.section("case").and_then(|case| read_plan(case, billable));
+    let plan =
+        section.section("case").and_then(|case| read_plan(case, billable, &mut named_labels));
     let policy = read_policy(section);
     let when_not_found = section.optional_one_of("when_not_found", &WHEN_NOT_FOUND);
     let plan = plan?;
     let names_contacts = !plan.also_notify.is_empty() || plan.alternate_contact.is_some();
     let policy = Policy { names_contacts, ..policy };
-    Some(CaseRule { identity, identity_scope, vendor: vendor?, plan, policy, when_not_found })
+    Some(CaseRule {
+        identity,
+        identity_scope,
+        named_labels,
+        vendor: vendor?,
+        plan,
+        policy,
+        when_not_found,
+    })
 }
 
-fn read_identity(section: &mut Section<'_>) -> Option<Vec<String>> {
+fn read_identity(section: &mut Section<'_>, named: &mut Vec<NamedLabel>) -> Option<Vec<String>> {
     let field = section.field("identity")?;
     let labels: Vec<Located<String>> = field.decode()?;
     for label in &labels {
@@ -299,6 +309,11 @@ fn read_identity(section: &mut Section<'_>) -> Option<Vec<String>> {
             section.error_at(label.place.clone(), what, "");
         }
     }
+    named.extend(labels.iter().map(|label| NamedLabel {
+        key: "identity",
+        name: label.value.clone(),
+        place: label.place.clone(),
+    }));
     Some(labels.into_iter().map(|label| label.value).collect())
 }
 
@@ -354,12 +369,19 @@ fn read_vendor(section: &mut Section<'_>, inputs: &RuleInputs) -> Option<VendorN
     Some(inputs.vendors.get(named?)?.name.clone())
 }
 
-fn read_plan(mut section: Section<'_>, billable: bool) -> Option<CasePlan> {
+fn read_plan(
+    mut section: Section<'_>,
+    billable: bool,
+    named: &mut Vec<NamedLabel>,
+) -> Option<CasePlan> {
     let account: Option<TextSource> = section.required("account");
     let names = Category::ALL.map(|category| (category.as_str(), category));
     let category = section.one_of("category", &names);
     let choices = read_choices(&mut section, category);
-    let severity: Option<SeverityRule> = section.required("severity");
+    let severity: Option<Located<SeverityRule>> = section.required("severity");
+    if let Some(Located { value: SeverityRule::FromLabel { label, .. }, place }) = &severity {
+        named.push(NamedLabel { key: "severity", name: label.clone(), place: place.clone() });
+    }
     let subject = section.required("subject");
     let description = section.required("description");
     let also_notify: Vec<TextSource> = section.one_or_many("also_notify");
@@ -387,7 +409,7 @@ fn read_plan(mut section: Section<'_>, billable: bool) -> Option<CasePlan> {
         account: account?,
         category: category?,
         choices,
-        severity: severity?,
+        severity: severity?.value,
         subject: subject?,
         description: description?,
         also_notify,

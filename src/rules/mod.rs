@@ -21,7 +21,7 @@ use crate::domain::ids::RuleName;
 
 use index::Index;
 
-pub use rule::{CasePlan, CaseRule, ContactPlan, Mismatch, Rule, TextSource, Then};
+pub use rule::{CasePlan, CaseRule, ContactPlan, Mismatch, NamedLabel, Rule, TextSource, Then};
 
 /// All rules, in the order of the files and of the rules in them.
 #[derive(Debug, Clone, Default)]

@@ -83,6 +83,8 @@ pub struct CaseRule {
     pub identity: Option<Vec<String>>,
     /// Within which the identity counts; `None`: within the rule.
     pub identity_scope: Option<Scope>,
+    /// The labels that its identity and its severity are made of, and where each stands.
+    pub named_labels: Vec<NamedLabel>,
     /// Where the case is opened.
     pub vendor: VendorName,
     /// What the case says.
@@ -107,6 +109,17 @@ impl CaseRule {
             .collect();
         if named.is_empty() { alert.group.clone() } else { named }
     }
+}
+
+/// A label that a rule names outside of its matchers and of its texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedLabel {
+    /// What it is named for: `identity` or `severity`.
+    pub key: &'static str,
+    /// The label.
+    pub name: String,
+    /// Where that stands.
+    pub place: Place,
 }
 
 /// What a case says.

@@ -30,6 +30,7 @@ use handlebars::{Handlebars, RenderError, RenderErrorReason, TemplateErrorReason
 pub use context::RenderContext;
 
 use lint::graph::{self, Node};
+pub use lint::tree::LabelUse;
 use lint::{Finding, scan, tree};
 
 /// Something wrong with a template, found when it was loaded.
@@ -85,6 +86,8 @@ pub struct Builder {
     inline: BTreeSet<String>,
     /// Unknown names in files, which are wrong unless the file is a partial.
     names: BTreeMap<String, Vec<Finding>>,
+    /// The labels that each template cannot do without.
+    labels: BTreeMap<String, Vec<LabelUse>>,
 }
 
 impl Builder {
@@ -100,6 +103,7 @@ impl Builder {
             files: BTreeMap::new(),
             inline: BTreeSet::new(),
             names: BTreeMap::new(),
+            labels: BTreeMap::new(),
         }
     }
 
@@ -178,6 +182,7 @@ impl Builder {
         }
         let node = Node { depth: report.depth, includes: report.includes };
         self.nodes.insert(name.to_owned(), node);
+        self.labels.insert(name.to_owned(), report.labels);
         Ok((template, report.names))
     }
 
@@ -211,7 +216,15 @@ impl Builder {
                 self.handlebars.unregister_template(short);
             }
         }
-        (TemplateSet { handlebars: self.handlebars }, found)
+        let includes = self.nodes.into_iter().map(|(name, node)| {
+            (name, node.includes.into_iter().map(|include| include.name).collect())
+        });
+        let set = TemplateSet {
+            handlebars: self.handlebars,
+            labels: self.labels,
+            includes: includes.collect(),
+        };
+        (set, found)
     }
 }
 
@@ -252,6 +265,9 @@ fn parse(name: &str, source: &str) -> Result<Template, Finding> {
 #[derive(Debug)]
 pub struct TemplateSet {
     handlebars: Handlebars<'static>,
+    labels: BTreeMap<String, Vec<LabelUse>>,
+    /// Which templates each template includes.
+    includes: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl TemplateSet {
@@ -263,6 +279,23 @@ impl TemplateSet {
     /// Whether there is a template of this file name or id.
     pub fn contains(&self, id: &str) -> bool {
         self.handlebars.has_template(id)
+    }
+
+    /// The labels without which a template, with all that it includes, cannot be rendered, each
+    /// with the name of the template that it stands in.
+    pub fn labels(&self, id: &str) -> Vec<(&str, &LabelUse)> {
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
+        let mut found = Vec::new();
+        let mut next = vec![id];
+        while let Some(id) = next.pop() {
+            let Some((name, includes)) = self.includes.get_key_value(id) else { continue };
+            if seen.insert(name) {
+                let labels = self.labels.get(name).into_iter().flatten();
+                found.extend(labels.map(|label| (name.as_str(), label)));
+                next.extend(includes.iter().rev().map(String::as_str));
+            }
+        }
+        found
     }
 
     /// Renders a template, named by its file name (with or without `.hbs`) or its id.

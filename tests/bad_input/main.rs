@@ -6,6 +6,7 @@ mod check;
 mod credentials;
 mod database;
 mod house;
+mod labels;
 mod mistakes;
 mod secrets;
 mod texts;

@@ -65,6 +65,16 @@ pub(in crate::templates) struct Include {
     pub depth: Depth,
 }
 
+/// A label without which a template cannot be rendered: it is neither given to `default` nor asked
+/// for by a block around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelUse {
+    /// The label.
+    pub name: String,
+    /// Line and column of the tag, from 1, in characters.
+    pub at: (usize, usize),
+}
+
 /// What the look found.
 #[derive(Debug, Default)]
 pub(in crate::templates) struct Report {
@@ -73,13 +83,16 @@ pub(in crate::templates) struct Report {
     /// What is wrong unless the template is a partial, which may be given other names.
     pub names: Vec<Finding>,
     pub includes: Vec<Include>,
+    /// The labels that it cannot be rendered without.
+    pub labels: Vec<LabelUse>,
     /// The template's own depth, partials aside.
     pub depth: Depth,
 }
 
 /// Looks at a template.
 pub(in crate::templates) fn inspect(template: &Template) -> Report {
-    let mut inspector = Inspector { report: Report::default(), at: (1, 1) };
+    let mut inspector =
+        Inspector { report: Report::default(), at: (1, 1), asked: Vec::new(), asking: false };
     inspector.template(template, &Scope::Root, Depth::default());
     inspector.report
 }
@@ -97,6 +110,10 @@ enum Scope {
 struct Inspector {
     report: Report,
     at: (usize, usize),
+    /// The labels that the blocks around ask for.
+    asked: Vec<String>,
+    /// What is looked at is a block's condition, or something that may be absent.
+    asking: bool,
 }
 
 impl Inspector {
@@ -149,8 +166,15 @@ impl Inspector {
 
     /// A call of a helper that gives a value.
     fn call(&mut self, call: &HelperTemplate, name: &str, scope: &Scope) {
+        let asking = self.asking;
+        self.asking |= name == "default";
+        let asked = self.asked.len();
         for parameter in call.params.iter().chain(call.hash.values()) {
             self.parameter(parameter, scope);
+        }
+        self.asking = asking;
+        if !asking {
+            self.asked.truncate(asked);
         }
         if helpers::BLOCKS.contains(&name) {
             self.finding(
@@ -219,10 +243,12 @@ impl Inspector {
     }
 
     fn block(&mut self, block: &HelperTemplate, scope: &Scope, depth: Depth) {
-        let at = self.at;
+        let (at, asked) = (self.at, self.asked.len());
+        self.asking = true;
         for parameter in block.params.iter().chain(block.hash.values()) {
             self.parameter(parameter, scope);
         }
+        self.asking = false;
         let name = block.name.as_name().unwrap_or_default();
         let path = match block.params.first() {
             Some(Parameter::Path(_) | Parameter::Name(_)) => {
@@ -282,6 +308,7 @@ impl Inspector {
             self.at = at;
             self.template(inverse, scope, depth.plus(Depth { blocks: 1, ..Depth::default() }));
         }
+        self.asked.truncate(asked);
         self.at = at;
     }
 
@@ -345,6 +372,13 @@ impl Inspector {
             return;
         }
         let Some(first) = keys.first().copied() else { return };
+        if let Some(label) = label(&keys, scope) {
+            if self.asking {
+                self.asked.push(label.to_owned());
+            } else if !self.asked.iter().any(|asked| asked == label) {
+                self.report.labels.push(LabelUse { name: label.to_owned(), at: self.at });
+            }
+        }
         let second = keys.get(1).copied();
         let finding = match scope {
             Scope::Root => match (first, second) {
@@ -365,6 +399,15 @@ impl Inspector {
         if let Some((message, hint)) = finding {
             self.report.names.push(Finding { at: self.at, message, hint: Some(hint) });
         }
+    }
+}
+
+/// The label that a path leads to.
+fn label<'k>(keys: &[&'k str], scope: &Scope) -> Option<&'k str> {
+    match (keys, scope) {
+        (["labels", name], Scope::Root | Scope::Alert(_))
+        | (["alert", "labels", name], Scope::Root) => Some(name),
+        _ => None,
     }
 }
 
