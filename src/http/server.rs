@@ -15,14 +15,17 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::response::IntoResponse as _;
-use http::{Request, Response};
+
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response};
+use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -294,10 +297,12 @@ impl hyper::service::Service<Request<Incoming>> for Guarded {
         self.phase.set(Phase::BUSY);
         let phase = self.phase.clone();
         let mut router = self.router.clone();
+        let unread = Arc::new(AtomicBool::new(true));
+        let request = request.map(|body| Body::new(Watched::new(body, unread.clone())));
         Box::pin(async move {
             let method = request.method().clone();
             let path = request.uri().path().to_owned();
-            let response = match caught(async move { router.call(request).await }).await {
+            let mut response = match caught(async move { router.call(request).await }).await {
                 Some(Ok(response)) => response,
                 Some(Err(never)) => match never {},
                 None => {
@@ -305,9 +310,50 @@ impl hyper::service::Service<Request<Incoming>> for Guarded {
                     Refusal::internal().into_response()
                 }
             };
+            if unread.load(Ordering::Relaxed) {
+                // What is left of the body is in the way of a next request. A client that is not
+                // told would send one on a connection that is just going away.
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             phase.set(Phase::IDLE);
             Ok(response)
         })
+    }
+}
+
+/// A request's body that tells whether some of it was not read.
+struct Watched {
+    body: Incoming,
+    unread: Arc<AtomicBool>,
+}
+
+impl Watched {
+    fn new(body: Incoming, unread: Arc<AtomicBool>) -> Self {
+        unread.store(!body.is_end_stream(), Ordering::Relaxed);
+        Self { body, unread }
+    }
+}
+
+impl http_body::Body for Watched {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        let is_over = matches!(polled, Poll::Ready(None)) || self.body.is_end_stream();
+        self.unread.store(!is_over, Ordering::Relaxed);
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

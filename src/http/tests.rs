@@ -513,6 +513,18 @@ async fn a_body_at_the_limit_is_taken_and_one_byte_more_is_413() {
 }
 
 #[tokio::test]
+async fn who_was_refused_before_all_was_read_is_told_that_the_connection_goes_away() {
+    let house = House::start().await;
+    let limit = alertmanager::BODY_LIMIT;
+    let refused = house.send(AM, &padded(limit + 1)).await;
+    assert_eq!((refused.status, refused.header("connection")), (413, Some("close")));
+    for body in [padded(limit), b"nothing".to_vec()] {
+        let read = house.send(AM, &body).await;
+        assert_eq!(read.header("connection"), None, "{}", read.status);
+    }
+}
+
+#[tokio::test]
 async fn each_kind_of_source_has_its_own_limit() {
     let house = House::start().await;
     let limit = pagerduty::BODY_LIMIT;
