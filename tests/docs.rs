@@ -1067,6 +1067,7 @@ fn incident() -> Incident {
         created_at: now,
         updated_at: now,
         heard_at: now,
+        incomplete: false,
         told_at: None,
         news: News::default(),
         last_seq: 1,

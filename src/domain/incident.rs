@@ -164,6 +164,9 @@ pub struct Incident {
     pub members: BTreeMap<Fingerprint, Member>,
     /// How all of its alerts stand, also those that `members` leaves out.
     pub tally: Tally,
+    /// The last payload of which it was told left alerts out: it may go on although none of its
+    /// alerts fires.
+    pub incomplete: bool,
     /// The alert that began it, as it was then. Subject and description are rendered from it.
     pub origin: Alert,
     /// The delivery that began it.

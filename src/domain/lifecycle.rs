@@ -3,14 +3,14 @@
 //! | state     | firing news                          | all resolved        | timer due      | case opened | open failed | revived |
 //! |-----------|--------------------------------------|---------------------|----------------|-------------|-------------|---------|
 //! | (none)    | pending, held, or opening at once    | ignored; dropped if the sender orders its events |                |             |             |         |
-//! | pending   | stays                                | dropped             | opening, held  |             |             |         |
+//! | pending   | stays                                | dropped             | opening, held; dropped after silence |  |  |         |
 //! | held      | opening if nothing holds it any more (not from the budget or a roll-up) | dropped | opening, stays; dropped after silence |  |  |         |
 //! | opening   | stays                                | stays (see below)   |                | open        | failed      |         |
 //! | open      | stays; a comment on what is new, at once if it is worse or nothing known of it fired before | resolving or closed | tells its news; closed after silence | see below   |             |         |
 //! | resolving | open                                 | stays               | closed         | see below   |             |         |
 //! | closed    | open with a comment, or a new generation after `reopen_within` | stays |  | see below   |             |         |
-//! | dropped   | a new generation, if it had been quiet | stays             |                |             |             |         |
-//! | failed    | opening again, looking first, if it had been quiet | stays  |                | open        |             | opening |
+//! | dropped   | a new generation, if it had been quiet or silent | stays   |                |             |             |         |
+//! | failed    | opening again, looking first, if it had been quiet or silent | stays | | open     |             | opening |
 //!
 //! What a person writes at the sender (`update.notes`) is a comment at once where there is a case, and
 //! waits for it where there will be one.
@@ -20,7 +20,8 @@
 //!
 //! What is not in the table changes nothing. An incident whose alerts have all resolved while it
 //! was `opening` is resolved as soon as its case is known: never forgotten. A truncated payload
-//! never concludes that everything has resolved, because the sender left alerts out. When a look
+//! never concludes that everything has resolved, because the sender left alerts out; nor is what was
+//! told last by such a payload resolved when its case is known. When a look
 //! finds several cases of an incident, the oldest becomes its case and the others get a comment,
 //! also where a case was known before.
 //!
@@ -30,6 +31,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -40,7 +42,7 @@ use super::ids::{
     CaseId, DeliveryId, Fingerprint, IncidentId, IncidentKey, InstallationId, RuleName, VendorName,
 };
 use super::incident::{Hold, Incident, State, Tally};
-use super::member::{Observation, observe};
+use super::member::{Member, Observation, observe};
 use super::news::{News, Remark};
 pub use super::policy::{Policy, ResolveAction};
 use super::severity::Rank;
@@ -402,12 +404,18 @@ fn hear(
     let now = scene.now;
     let was_firing = incident.is_firing();
     let mut work = Work::on(incident, scene);
+    let tells_of_fire = alerts.iter().any(|news| news.alert.status == AlertStatus::Firing);
+    let was_quiet = !was_firing || work.is_stale() || began_anew(incident, alerts);
     for news in alerts {
         work.hear(news);
     }
-    work.note_the_sender();
+    // An end shows that a sender is there, and not that anything goes on.
+    if tells_of_fire || !matches!(incident.state, State::Dropped { .. } | State::Failed { .. }) {
+        work.note_the_sender();
+    }
     let firing = work.incident.is_firing();
     let quiet = !firing && complete;
+    work.note_what_was_left_out(!firing && !complete);
     match incident.state.clone() {
         State::Pending { .. } | State::Held { .. } if quiet => {
             work.enter(State::Dropped { at: now }).end(Reason::Dropped)
@@ -435,12 +443,25 @@ fn hear(
             }
         }
         // What a person has rejected fires on; it comes back only after it has been quiet.
-        State::Dropped { .. } if firing && !was_firing => {
+        State::Dropped { .. } if tells_of_fire && firing && was_quiet => {
             begin(Some(incident), alerts, birth, scene)
         }
-        State::Failed { .. } if firing && !was_firing => work.open(true).end(Reason::OpensAgain),
+        State::Failed { .. } if tells_of_fire && firing && was_quiet => {
+            work.open(true).end(Reason::OpensAgain)
+        }
         _ => work.go_on(),
     }
+}
+
+/// Whether an alert of an incident that is over fires since a later time: its end was not told.
+fn began_anew(incident: &Incident, alerts: &[RankedAlert]) -> bool {
+    let State::Dropped { at } = incident.state else { return false };
+    alerts.iter().map(|news| &news.alert).any(|alert| {
+        let known = incident.members.get(&alert.fingerprint);
+        alert.status == AlertStatus::Firing
+            && known.is_some_and(Member::is_firing)
+            && alert.starts_at.is_some_and(|starts| starts > at)
+    })
 }
 
 /// A new incident, or a new generation of one that is over.
@@ -484,6 +505,7 @@ fn begin(
             state: State::Pending { due: later(now, policy.open_after) },
             members: BTreeMap::new(),
             tally: Tally::default(),
+            incomplete: false,
             origin: origin.alert.clone(),
             delivery: birth.delivery.clone(),
             created_at: now,
@@ -534,8 +556,10 @@ fn elapse(incident: &Incident, scene: Scene<'_>) -> Step {
     let now = scene.now;
     let work = Work::on(incident, scene);
     match incident.state.clone() {
-        State::Pending { due } if due <= now => work.open_or_hold(Reason::Opens),
-        State::Held { .. } if work.is_stale() => {
+        State::Pending { due } if due <= now && !work.is_stale() => {
+            work.open_or_hold(Reason::Opens)
+        }
+        State::Pending { .. } | State::Held { .. } if work.is_stale() => {
             let reason = Reason::DroppedInSilence(incident.heard_at);
             work.fall_silent().enter(State::Dropped { at: now }).end(reason)
         }
@@ -563,9 +587,10 @@ fn opened(incident: &Incident, opened: &OpenedCase, scene: Scene<'_>) -> Step {
             for remark in std::mem::take(&mut work.incident.news.remarks) {
                 work.comment(Note::Remark { remark });
             }
+            let unsent = std::mem::take(&mut work.incident.news.unsent);
             work.has_told();
-            work.note_what_came_after(opened.as_of);
-            if !incident.is_firing() {
+            work.note_what_came_after(opened.as_of, &unsent);
+            if !incident.is_firing() && !incident.incomplete {
                 return work.resolve(case);
             }
             let work = work.enter(State::Open { case: case.clone(), due: None });
@@ -648,6 +673,9 @@ impl<'a> Work<'a> {
                 _ => {}
             }
         }
+        if matches!(self.incident.state, State::Opening { .. }) && says_more {
+            self.incident.news.changes_unsent(&member.alert, self.scene.now);
+        }
         self.incident.admit(member);
         self.members.push(fingerprint.clone());
         self.changed = true;
@@ -672,16 +700,38 @@ impl<'a> Work<'a> {
     /// then, because repeats are most of the traffic.
     fn note_the_sender(&mut self) {
         let now = self.scene.now;
-        let Some(patience) = self.scene.policy.patience(&self.incident.origin) else { return };
+        let Some(patience) = self.patience() else { return };
         let unnoted = between(self.incident.heard_at, now);
-        let waits = matches!(
-            self.incident.state,
-            State::Pending { .. } | State::Held { .. } | State::Opening { .. } | State::Open { .. }
-        );
+        let waits = match self.incident.state {
+            State::Pending { .. }
+            | State::Held { .. }
+            | State::Opening { .. }
+            | State::Open { .. } => true,
+            // What fires on although a person does not want its case, or it could not be had.
+            State::Dropped { .. } | State::Failed { .. } => self.incident.is_firing(),
+            State::Resolving { .. } | State::Closed { .. } => false,
+        };
         if self.changed || (waits && unnoted >= patience / 8) {
             self.incident.heard_at = now;
             self.changed = true;
         }
+    }
+
+    fn note_what_was_left_out(&mut self, incomplete: bool) {
+        if self.incident.incomplete != incomplete {
+            self.incident.incomplete = incomplete;
+            self.changed = true;
+        }
+    }
+
+    /// How long its senders may be silent. Whoever speaks only when something happens may be silent
+    /// for ever while its alert fires, whoever began the incident. Of the members that are not known
+    /// here that cannot be told; a timer, which knows them all, decides.
+    fn patience(&self) -> Option<Duration> {
+        let firing = || self.incident.members.values().filter(|member| member.is_firing());
+        let patient = firing().find(|member| member.alert.occurred_at.is_some());
+        let speaker = patient.or_else(|| firing().next());
+        self.scene.policy.patience(speaker.map_or(&self.incident.origin, |member| &member.alert))
     }
 
     fn is_stale(&self) -> bool {
@@ -689,7 +739,7 @@ impl<'a> Work<'a> {
     }
 
     fn stale_at(&self) -> Option<Timestamp> {
-        let patience = self.scene.policy.patience(&self.incident.origin)?;
+        let patience = self.patience()?;
         Some(later(self.incident.heard_at, patience))
     }
 
@@ -725,17 +775,25 @@ impl<'a> Work<'a> {
 
     /// What happened after the draft was made is not in the case. It counts as told by this step, so
     /// that what is worse is told at once.
-    fn note_what_came_after(&mut self, as_of: Option<AsOf>) {
+    fn note_what_came_after(
+        &mut self,
+        as_of: Option<AsOf>,
+        unsent: &BTreeMap<Fingerprint, Timestamp>,
+    ) {
         let Some(AsOf { at, rank }) = as_of else { return };
         self.incident.rank = rank;
         self.incident.worst = rank;
         for (fingerprint, member) in &self.incident.members {
-            if member.since <= at {
-                continue;
-            }
-            match member.alert.status {
-                AlertStatus::Firing => self.incident.news.fires(&member.alert),
-                AlertStatus::Resolved => self.incident.news.resolves(&member.alert),
+            let firing = member.is_firing();
+            let changed = unsent.get(fingerprint).is_some_and(|changed| *changed > at);
+            match member.since > at {
+                true if firing => self.incident.news.fires(&member.alert),
+                true => self.incident.news.resolves(&member.alert),
+                // The draft had the worst rank of its time.
+                false if firing && (changed || member.rank < rank) => {
+                    self.incident.news.changes(&member.alert);
+                }
+                false => continue,
             }
             self.members.push(fingerprint.clone());
         }
@@ -829,7 +887,8 @@ impl<'a> Work<'a> {
 
     /// When the news that there is may be told.
     fn news_due(&self) -> Option<Timestamp> {
-        if self.incident.news.is_empty() {
+        // What is kept for a case is told as soon as that is there.
+        if self.incident.news.is_empty() || !matches!(self.incident.state, State::Open { .. }) {
             return None;
         }
         let told = self.incident.told_at.unwrap_or(self.incident.created_at);

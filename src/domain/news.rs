@@ -22,6 +22,10 @@ pub struct News {
     pub more: u32,
     /// Alerts that say something else than before.
     pub changed: BTreeMap<Fingerprint, String>,
+    /// Alerts that said something else while its case was being opened, and when. Whether the case
+    /// says it is known once it is there.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unsent: BTreeMap<Fingerprint, Timestamp>,
     /// What people wrote about it while it had no case.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<Remark>,
@@ -70,6 +74,13 @@ impl News {
         self.remarks.push(remark);
         let surplus = self.remarks.len().saturating_sub(REMARKS);
         self.remarks.drain(..surplus);
+    }
+
+    /// A firing alert says something else while the case is being opened.
+    pub fn changes_unsent(&mut self, alert: &Alert, at: Timestamp) {
+        if self.unsent.len() < NAMED || self.unsent.contains_key(&alert.fingerprint) {
+            self.unsent.insert(alert.fingerprint.clone(), at);
+        }
     }
 
     /// A firing alert says something else.

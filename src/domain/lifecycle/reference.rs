@@ -37,7 +37,7 @@ enum Phase {
     Open,
     Resolving(Timestamp),
     Closed(Timestamp),
-    Dropped,
+    Dropped(Timestamp),
     Failed,
 }
 
@@ -51,7 +51,7 @@ impl Phase {
             Self::Open => "open",
             Self::Resolving(_) => "resolving",
             Self::Closed(_) => "closed",
-            Self::Dropped => "dropped",
+            Self::Dropped(_) => "dropped",
             Self::Failed => "failed",
         }
     }
@@ -65,9 +65,13 @@ struct Model {
     generation: u32,
     /// Every alert of it, and whether it fires.
     known: BTreeMap<&'static str, bool>,
+    /// What was said last left alerts out, and nothing that is known fires.
+    incomplete: bool,
     /// What fired when the case was last told.
     told: BTreeSet<&'static str>,
     told_at: Timestamp,
+    /// How many remarks wait for the case.
+    remarks: usize,
     /// The worst that has ever fired.
     worst: Option<Rank>,
     heard_at: Timestamp,
@@ -83,8 +87,10 @@ impl Model {
             phase: Phase::Nothing,
             generation: 0,
             known: BTreeMap::new(),
+            incomplete: false,
             told: BTreeSet::new(),
             told_at: T0,
+            remarks: 0,
             worst: None,
             heard_at: T0,
             asked: Vec::new(),
@@ -146,7 +152,19 @@ impl Model {
         }
     }
 
-    fn hear(&mut self, alerts: &[(&'static str, bool)], complete: bool, now: Timestamp) {
+    fn is_silent(&self, now: Timestamp) -> bool {
+        let patience = self.policy.stale_after.unwrap_or_default();
+        !patience.is_zero() && later(self.heard_at, patience) <= now
+    }
+
+    /// `anew` if one of the alerts fires since a later time than it is known for.
+    fn hear(
+        &mut self,
+        alerts: &[(&'static str, bool)],
+        anew: impl Fn(&str, Timestamp) -> bool,
+        complete: bool,
+        now: Timestamp,
+    ) {
         let any_fires = alerts.iter().any(|(_, fires)| *fires);
         if self.phase == Phase::Nothing {
             if any_fires {
@@ -155,6 +173,13 @@ impl Model {
             return;
         }
         let fired_before = self.fires();
+        let renewed = match self.phase {
+            Phase::Dropped(at) => alerts.iter().any(|(name, fires)| {
+                *fires && self.known.get(name) == Some(&true) && anew(name, at)
+            }),
+            _ => false,
+        };
+        let lost = !fired_before || self.is_silent(now) || renewed;
         let (mut changed, mut is_worse) = (false, false);
         for (name, fires) in alerts {
             match self.known.get(name) {
@@ -170,15 +195,23 @@ impl Model {
             }
         }
         let patience = self.policy.stale_after.unwrap_or_default();
-        let waits =
-            matches!(self.phase, Phase::Pending(_) | Phase::Held(_) | Phase::Opening | Phase::Open);
-        if !patience.is_zero() && (changed || waits && later(self.heard_at, patience / 8) <= now) {
+        let waits = match self.phase {
+            Phase::Pending(_) | Phase::Held(_) | Phase::Opening | Phase::Open => true,
+            Phase::Dropped(_) | Phase::Failed => self.fires(),
+            _ => false,
+        };
+        let ended = matches!(self.phase, Phase::Dropped(_) | Phase::Failed) && !any_fires;
+        if !patience.is_zero()
+            && !ended
+            && (changed || waits && later(self.heard_at, patience / 8) <= now)
+        {
             self.heard_at = now;
         }
         let again = self.fires() && !fired_before;
         let over = !self.fires() && complete;
+        self.incomplete = !self.fires() && !complete;
         match self.phase {
-            Phase::Pending(_) | Phase::Held(_) if over => self.phase = Phase::Dropped,
+            Phase::Pending(_) | Phase::Held(_) if over => self.phase = Phase::Dropped(now),
             Phase::Pending(due) if self.fires() && due <= now => self.open_unless_held(),
             Phase::Held(hold) if self.fires() && !waits_its_turn(hold) => self.open_unless_held(),
             Phase::Open if over => self.is_over(now),
@@ -196,8 +229,8 @@ impl Model {
                     self.begin(alerts, now);
                 }
             }
-            Phase::Dropped if again => self.begin(alerts, now),
-            Phase::Failed if again => self.open(),
+            Phase::Dropped(_) if any_fires && self.fires() && lost => self.begin(alerts, now),
+            Phase::Failed if any_fires && self.fires() && lost => self.open(),
             _ => {}
         }
     }
@@ -207,6 +240,8 @@ impl Model {
         self.known = alerts.iter().filter(|(_, fires)| *fires).copied().collect();
         self.worst = self.known.keys().map(|name| rank(name)).min();
         self.heard_at = now;
+        self.incomplete = false;
+        self.remarks = 0;
         match self.policy.open_after {
             Duration::ZERO => self.open_unless_held(),
             after => self.phase = Phase::Pending(later(now, after)),
@@ -214,17 +249,15 @@ impl Model {
     }
 
     fn timer(&mut self, now: Timestamp) {
-        let patience = self.policy.stale_after.unwrap_or_default();
-        let silent = !patience.is_zero() && later(self.heard_at, patience) <= now;
         match self.phase {
-            Phase::Pending(due) if due <= now => self.open_unless_held(),
-            Phase::Held(_) | Phase::Open if silent => {
+            Phase::Pending(_) | Phase::Held(_) | Phase::Open if self.is_silent(now) => {
                 self.known.values_mut().for_each(|fires| *fires = false);
                 match self.phase {
                     Phase::Open => self.end("silent", self.policy.stale_action, now),
-                    _ => self.phase = Phase::Dropped,
+                    _ => self.phase = Phase::Dropped(now),
                 }
             }
+            Phase::Pending(due) if due <= now => self.open_unless_held(),
             // The others are looked at when something is heard, or when they end.
             Phase::Held(Hold::Budget) => self.open_unless_held(),
             Phase::Open => self.tell_what_may_be_told(false, now),
@@ -235,10 +268,21 @@ impl Model {
         }
     }
 
+    fn remarked(&mut self) {
+        match self.phase {
+            _ if !self.policy.update_notes => {}
+            Phase::Open | Phase::Resolving(_) => self.asked.push("remark"),
+            Phase::Pending(_) | Phase::Held(_) | Phase::Opening => self.remarks += 1,
+            _ => {}
+        }
+    }
+
     fn opened(&mut self, now: Timestamp) {
+        self.asked.extend(std::iter::repeat_n("remark", self.remarks.min(20)));
+        self.remarks = 0;
         self.know_all(now);
         self.phase = Phase::Open;
-        if !self.fires() {
+        if !self.fires() && !self.incomplete {
             self.is_over(now);
         }
     }
@@ -260,6 +304,8 @@ enum Move {
     Revived,
     Approved,
     Rejected,
+    /// A person writes something at the sender.
+    Remark,
     Restrain(Option<Hold>),
     Wait(u32),
 }
@@ -272,7 +318,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
         3 => Just(Move::Timer),
         3 => Just(Move::Opened),
         1 => prop::sample::select(
-            vec![Move::Failed, Move::Revived, Move::Approved, Move::Rejected]),
+            vec![Move::Failed, Move::Revived, Move::Approved, Move::Rejected, Move::Remark]),
         1 => prop::sample::select(
             Hold::ALL.map(Some).into_iter().chain([None; 5]).collect::<Vec<_>>()
         ).prop_map(Move::Restrain),
@@ -304,9 +350,10 @@ fn policies() -> impl Strategy<Value = Policy> {
         seconds(&[0, 4_000, 43_200]),
         actions(),
         actions(),
+        any::<bool>(),
     )
-        .prop_map(|(open, resolve, update, reopen, stale, resolve_action, stale_action)| {
-            Policy {
+        .prop_map(
+            |(open, resolve, update, reopen, stale, resolve_action, stale_action, notes)| Policy {
                 open_after: open,
                 resolve_after: resolve,
                 update_every: update,
@@ -314,9 +361,10 @@ fn policies() -> impl Strategy<Value = Policy> {
                 stale_after: Some(stale),
                 resolve_action,
                 stale_action,
+                update_notes: notes,
                 ..Policy::default()
-            }
-        })
+            },
+        )
 }
 
 /// What an action is called in the model.
@@ -328,6 +376,7 @@ fn word(action: &NewAction) -> &'static str {
         ActionKind::Comment { note: Note::Update { .. } } => "update",
         ActionKind::Comment { note: Note::Silent { .. } } => "silent",
         ActionKind::Comment { note: Note::Refired { .. } } => "refired",
+        ActionKind::Comment { note: Note::Remark { .. } } => "remark",
         other => panic!("not asked for here: {other:?}"),
     }
 }
@@ -357,12 +406,18 @@ proptest! {
                         let alert = if fires { built.build() } else { built.resolved(since).build() };
                         RankedAlert { alert, rank: rank(NAMES[*which]) }
                     }).collect();
-                    model.hear(&told, !cut, now);
+                    let anew = |name: &str, at| {
+                        NAMES.iter().zip(truth).any(|(known, (_, since))| *known == name && since > at)
+                    };
+                    model.hear(&told, anew, !cut, now);
                     if *cut { life.hear_truncated(&alerts, now); } else { life.hear(&alerts, now); }
                 }
                 Move::Timer => {
                     model.timer(now);
                     life.step(&Event::Timer, now);
+                    // A timer that were still due would run out again and again, before all others.
+                    let due = life.incident.as_ref().and_then(|incident| incident.state.due());
+                    prop_assert!(due.is_none_or(|due| due > now), "{:?}", life.incident);
                 }
                 // Outcomes come only of what was asked for.
                 Move::Opened if matches!(model.phase, Phase::Opening | Phase::Failed) => {
@@ -383,9 +438,15 @@ proptest! {
                 }
                 Move::Rejected => {
                     if matches!(model.phase, Phase::Held(_) | Phase::Pending(_)) {
-                        model.phase = Phase::Dropped;
+                        model.phase = Phase::Dropped(now);
                     }
                     life.step(&Event::Rejected, now);
+                }
+                Move::Remark => {
+                    let text = "somebody writes".to_owned();
+                    let remark = Remark { at: None, author: String::new(), text };
+                    model.remarked();
+                    life.step(&Event::Remarked(&remark), now);
                 }
                 Move::Restrain(hold) => {
                     model.hold = *hold;

@@ -127,6 +127,7 @@ impl Reader<'_> {
             state: self.state()?,
             members: BTreeMap::new(),
             tally: Tally { firing: self.small("firing")?, resolved: self.small("resolved")? },
+            incomplete: self.int("incomplete")? != 0,
             origin: self.json("origin")?,
             delivery: DeliveryId::new(self.text("delivery")?),
             created_at: self.time("created_at")?,
