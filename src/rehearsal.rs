@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use crate::dispatch::drafting::{self, Drafted};
 use crate::dispatch::rollup;
 use crate::domain::action::{ActionKind, NewAction};
-use crate::domain::alert::{AlertStatus, Labels};
+use crate::domain::alert::Labels;
 use crate::domain::draft::Contact;
 use crate::domain::ids::{
     ActionId, CaseId, DeliveryId, Fingerprint, IncidentId, IncidentKey, InstallationId, RuleName,
@@ -44,8 +44,8 @@ pub struct World {
     lives: Vec<Life>,
     /// The newest generation of each key.
     newest: HashMap<IncidentKey, usize>,
-    /// Of which lives an alert is a firing member.
-    firing: HashMap<(SourceName, Fingerprint), BTreeSet<usize>>,
+    /// Of which lives an alert is a member, or was.
+    members: HashMap<(SourceName, Fingerprint), BTreeSet<usize>>,
     /// Which rules opened a case when.
     opened: Vec<(RuleName, Timestamp)>,
     /// What waits for the case budget, by rule.
@@ -198,7 +198,7 @@ impl World {
             now: start,
             lives: Vec::new(),
             newest: HashMap::new(),
-            firing: HashMap::new(),
+            members: HashMap::new(),
             opened: Vec::new(),
             waiting: BTreeMap::new(),
             rolled: BTreeSet::new(),
@@ -270,7 +270,7 @@ impl World {
     }
 
     /// What the store would tell for a plan: the newest generations that it speaks of, each with
-    /// the members that it speaks of, and those of which alerts that have ended are firing members.
+    /// the members that it speaks of, and those of which the alerts are members that it follows.
     fn known(&mut self, plan: &Plan, source: &SourceName) -> Known {
         let mut members: BTreeMap<usize, BTreeSet<Fingerprint>> = BTreeMap::new();
         for wanted in plan.wanted() {
@@ -278,11 +278,17 @@ impl World {
                 members.entry(*index).or_default().extend(wanted.members);
             }
         }
-        let Followed { always, strangers } = plan.followed();
-        for fingerprint in always.into_iter().chain(strangers) {
-            let of = self.firing.get(&(source.clone(), fingerprint.clone()));
+        let Followed { always, strangers, returning } = plan.followed();
+        let firing = always.into_iter().chain(strangers).map(|name| (name, true));
+        for (fingerprint, fires) in firing.chain(returning.into_iter().map(|name| (name, false))) {
+            let of = self.members.get(&(source.clone(), fingerprint.clone()));
             for index in of.into_iter().flatten() {
-                members.entry(*index).or_default().insert(fingerprint.clone());
+                let Some(Life { incident, .. }) = self.lives.get(*index) else { continue };
+                let newest = self.newest.get(&incident.key) == Some(index);
+                let member = incident.members.get(&fingerprint);
+                if member.is_some_and(|member| member.is_firing() == fires && (fires || newest)) {
+                    members.entry(*index).or_default().insert(fingerprint.clone());
+                }
             }
         }
         let mut known = Known::default();
@@ -415,11 +421,8 @@ impl World {
         let mut members = std::mem::take(&mut life.incident.members);
         for name in step.members {
             let Some(member) = incident.members.remove(&name) else { continue };
-            let of = self.firing.entry((member.alert.source.clone(), name.clone())).or_default();
-            match member.alert.status {
-                AlertStatus::Firing => of.insert(index),
-                AlertStatus::Resolved => of.remove(&index),
-            };
+            let of = self.members.entry((member.alert.source.clone(), name.clone())).or_default();
+            of.insert(index);
             members.insert(name, member);
         }
         let begins = life.moments.is_empty();

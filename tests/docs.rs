@@ -1067,7 +1067,7 @@ fn incident() -> Incident {
         created_at: now,
         updated_at: now,
         heard_at: now,
-        incomplete: false,
+        left_out: None,
         told_at: None,
         news: News::default(),
         last_seq: 1,

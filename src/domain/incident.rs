@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::alert::{Alert, AlertStatus};
+use super::alert::{Alert, AlertStatus, Labels};
 use super::ids::{CaseId, DeliveryId, Fingerprint, IncidentId, IncidentKey, RuleName, VendorName};
 use super::member::Member;
 use super::news::News;
@@ -164,9 +164,9 @@ pub struct Incident {
     pub members: BTreeMap<Fingerprint, Member>,
     /// How all of its alerts stand, also those that `members` leaves out.
     pub tally: Tally,
-    /// The last payload of which it was told left alerts out: it may go on although none of its
-    /// alerts fires.
-    pub incomplete: bool,
+    /// None of its alerts fires, but it may go on: the payload that said so left alerts of this group
+    /// out. Only what is told of that group again settles it.
+    pub left_out: Option<Labels>,
     /// The alert that began it, as it was then. Subject and description are rendered from it.
     pub origin: Alert,
     /// The delivery that began it.

@@ -20,8 +20,8 @@
 //!
 //! What is not in the table changes nothing. An incident whose alerts have all resolved while it
 //! was `opening` is resolved as soon as its case is known: never forgotten. A truncated payload
-//! never concludes that everything has resolved, because the sender left alerts out; nor is what was
-//! told last by such a payload resolved when its case is known. When a look
+//! never concludes that everything has resolved, because the sender left alerts out; that is open until
+//! something is told of the same group again, also when the case becomes known meanwhile. When a look
 //! finds several cases of an incident, the oldest becomes its case and the others get a comment,
 //! also where a case was known before.
 //!
@@ -36,7 +36,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::action::{ActionKind, NewAction, Note};
-use super::alert::{Alert, AlertStatus};
+use super::alert::{Alert, AlertStatus, Labels};
 use super::draft::AsOf;
 use super::ids::{
     CaseId, DeliveryId, Fingerprint, IncidentId, IncidentKey, InstallationId, RuleName, VendorName,
@@ -414,8 +414,16 @@ fn hear(
         work.note_the_sender();
     }
     let firing = work.incident.is_firing();
-    let quiet = !firing && complete;
-    work.note_what_was_left_out(!firing && !complete);
+    let in_doubt = incident.left_out.as_ref().filter(|group| {
+        // Alerts that leave do not speak for their group.
+        !alerts.iter().any(|news| news.alert.group == **group)
+    });
+    let quiet = !firing && complete && in_doubt.is_none();
+    work.note_what_was_left_out(match alerts.first() {
+        _ if firing || quiet => None,
+        Some(news) if !complete => Some(news.alert.group.clone()),
+        _ => in_doubt.cloned(),
+    });
     match incident.state.clone() {
         State::Pending { .. } | State::Held { .. } if quiet => {
             work.enter(State::Dropped { at: now }).end(Reason::Dropped)
@@ -459,7 +467,8 @@ fn began_anew(incident: &Incident, alerts: &[RankedAlert]) -> bool {
     alerts.iter().map(|news| &news.alert).any(|alert| {
         let known = incident.members.get(&alert.fingerprint);
         alert.status == AlertStatus::Firing
-            && known.is_some_and(Member::is_firing)
+            && known
+                .is_some_and(|known| known.is_firing() && alert.starts_at > known.alert.starts_at)
             && alert.starts_at.is_some_and(|starts| starts > at)
     })
 }
@@ -505,7 +514,7 @@ fn begin(
             state: State::Pending { due: later(now, policy.open_after) },
             members: BTreeMap::new(),
             tally: Tally::default(),
-            incomplete: false,
+            left_out: None,
             origin: origin.alert.clone(),
             delivery: birth.delivery.clone(),
             created_at: now,
@@ -590,7 +599,7 @@ fn opened(incident: &Incident, opened: &OpenedCase, scene: Scene<'_>) -> Step {
             let unsent = std::mem::take(&mut work.incident.news.unsent);
             work.has_told();
             work.note_what_came_after(opened.as_of, &unsent);
-            if !incident.is_firing() && !incident.incomplete {
+            if !incident.is_firing() && incident.left_out.is_none() {
                 return work.resolve(case);
             }
             let work = work.enter(State::Open { case: case.clone(), due: None });
@@ -717,9 +726,9 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn note_what_was_left_out(&mut self, incomplete: bool) {
-        if self.incident.incomplete != incomplete {
-            self.incident.incomplete = incomplete;
+    fn note_what_was_left_out(&mut self, group: Option<Labels>) {
+        if self.incident.left_out != group {
+            self.incident.left_out = group;
             self.changed = true;
         }
     }
@@ -1033,5 +1042,7 @@ impl<'a> Work<'a> {
 mod policy_tests;
 #[cfg(test)]
 mod reference;
+#[cfg(test)]
+mod silence_tests;
 #[cfg(test)]
 mod tests;

@@ -82,16 +82,13 @@ impl Usage {
         (count, first)
     }
 
-    fn waiting(&self, rule: Option<&RuleName>) -> u32 {
-        match rule {
-            Some(rule) => self.waiting.get(rule).copied().unwrap_or(0),
-            None => self.waiting.values().fold(0, |sum, count| sum.saturating_add(*count)),
-        }
+    fn waiting(&self, rule: &RuleName) -> u32 {
+        self.waiting.get(rule).copied().unwrap_or(0)
     }
 }
 
 /// The budgets that count for a rule.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Budgets<'a> {
     /// The rule.
     pub rule: &'a RuleName,
@@ -99,6 +96,8 @@ pub struct Budgets<'a> {
     pub own: Option<&'a Limit>,
     /// That of all rules together.
     pub total: Option<&'a Limit>,
+    /// The own budget of any rule.
+    pub of_rule: &'a dyn Fn(&RuleName) -> Option<Limit>,
 }
 
 /// Whose turn it is.
@@ -126,6 +125,19 @@ impl Budgets<'_> {
         self.own.into_iter().chain(self.total).map(|limit| limit.per).max()
     }
 
+    /// How many of those that wait could take a place of the budget of all rules: whoever waits for
+    /// the budget of its own rule cannot.
+    fn ahead_of_all(&self, usage: &Usage, now: Timestamp) -> u32 {
+        let ahead = usage.waiting.iter().map(|(rule, waiting)| match (self.of_rule)(rule) {
+            Some(limit) => {
+                let (used, _) = usage.count(Some(rule), earlier(now, limit.per));
+                limit.cases.saturating_sub(used).min(*waiting)
+            }
+            None => *waiting,
+        });
+        ahead.fold(0, u32::saturating_add)
+    }
+
     /// Why no case may be opened now; `None` if one may.
     pub fn exceeded(&self, usage: &Usage, turn: Turn, now: Timestamp) -> Option<Exceeded> {
         let check = |limit: &Limit, rule: Option<&RuleName>| {
@@ -140,7 +152,10 @@ impl Budgets<'_> {
                 let frees = first.map(|first| later(first, limit.per));
                 return Some(Exceeded { why: share, frees, overflow: limit.overflow });
             }
-            let ahead = usage.waiting(rule);
+            let ahead = match rule {
+                Some(rule) => usage.waiting(rule),
+                None => self.ahead_of_all(usage, now),
+            };
             let left = limit.cases.saturating_sub(used);
             (turn == Turn::Newcomer && ahead >= left).then(|| Exceeded {
                 why: format!("{share}, and {ahead} incidents wait already"),

@@ -41,6 +41,7 @@ impl fmt::Display for Displaced {
 /// Whether the rules lead the alert that began an incident elsewhere. They are asked for the time at
 /// which it began, so that what holds at some hours only does not seem to have changed.
 pub fn displaced(playbook: &Playbook, incident: &Incident) -> Option<Displaced> {
+    let waits = matches!(incident.state, State::Pending { .. } | State::Held { .. });
     let then = match &incident.state {
         State::Pending { .. } | State::Held { .. } => {
             "it goes there when it is next heard of, and no case is opened for this incident"
@@ -56,7 +57,7 @@ pub fn displaced(playbook: &Playbook, incident: &Incident) -> Option<Displaced> 
         return None;
     }
     let origin = &incident.origin;
-    let mut leads: Vec<String> = Vec::new();
+    let (mut leads, mut ignored): (Vec<String>, bool) = (Vec::new(), true);
     for rule in playbook.rules.route(origin, incident.created_at) {
         match &rule.then {
             Then::Case(case) if key_of(&rule.name, case, origin) == incident.key => return None,
@@ -65,6 +66,7 @@ pub fn displaced(playbook: &Playbook, incident: &Incident) -> Option<Displaced> 
                 let pairs: Vec<String> =
                     labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
                 leads.push(format!("rule {} ({})", rule.name, pairs.join(", ")));
+                ignored = false;
             }
             Then::Ignore => leads.push(format!("rule {}, which ignores it", rule.name)),
         }
@@ -72,6 +74,11 @@ pub fn displaced(playbook: &Playbook, incident: &Incident) -> Option<Displaced> 
     let now = match leads.is_empty() {
         true => "no rule matches it any more".to_owned(),
         false => format!("it belongs to {}", leads.join(" and ")),
+    };
+    let then = match waits {
+        true if leads.is_empty() => "it waits on, and its case is opened when its time comes",
+        true if ignored => "no case is opened for it once it is next heard of",
+        _ => then,
     };
     Some(Displaced {
         incident: incident.id.clone(),

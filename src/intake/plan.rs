@@ -190,13 +190,19 @@ impl Plan {
         for Lead { alert, .. } in &self.leads {
             let list = match alert.status {
                 AlertStatus::Resolved => &mut followed.always,
+                // It may fire elsewhere besides.
+                AlertStatus::Firing if self.playbook.rules.can_go_on() => &mut followed.always,
                 AlertStatus::Firing => &mut followed.strangers,
             };
             list.push(alert.fingerprint.clone());
+            if alert.status == AlertStatus::Firing && alert.occurred_at.is_some() {
+                followed.returning.push(alert.fingerprint.clone());
+            }
         }
         for alert in self.moves.iter().flat_map(|moved| [&moved.from, &moved.into]) {
             followed.always.push(alert.fingerprint.clone());
         }
+        followed.returning.extend(self.moves.iter().map(|moved| moved.into.fingerprint.clone()));
         followed.always.extend(self.remarks.iter().map(|remarked| remarked.fingerprint.clone()));
         followed
     }
@@ -253,7 +259,7 @@ impl Plan {
             let homes = known.homes(&lead.alert);
             match lead.alert.status {
                 AlertStatus::Resolved => hear_end(lead, &homes, &mut heard),
-                AlertStatus::Firing => self.hear_fire(lead, &homes, &mut heard),
+                AlertStatus::Firing => self.hear_fire(lead, &homes, known, &mut heard),
             }
         }
         for moved in &self.moves {
@@ -262,30 +268,59 @@ impl Plan {
         heard
     }
 
-    /// An alert fires.
-    fn hear_fire(&self, lead: &Lead, homes: &[(&Incident, Rank)], heard: &mut Heard) {
-        let is_led = |home: &Incident| lead.to.iter().any(|(key, _)| *key == home.key);
-        let at_home = homes.iter().any(|(home, _)| is_led(home));
-        let lasting = |home: &Incident| is_begun(home) || (lead.to.is_empty() && waits(home));
+    /// An alert fires. Where it is a member already, and rules lead it there no longer, it stays if a
+    /// case was asked for; it is then nothing new to the others. Else it leaves.
+    fn hear_fire(
+        &self,
+        lead: &Lead,
+        homes: &[(&Incident, Rank)],
+        known: &Known,
+        heard: &mut Heard,
+    ) {
+        if let Some(former) = self.returns_to(lead, homes, known) {
+            return heard.tell(&former.key, lead.alert.clone(), self.rank_at_home(former, lead));
+        }
+        let is_wanted = !lead.to.is_empty() || lead.ignored_by.is_some();
         let mut stays = false;
-        if !at_home {
-            for (home, _) in homes.iter().filter(|(home, _)| lasting(home)) {
+        for (home, rank) in homes.iter().filter(|(home, _)| !lead.leads_to(home)) {
+            if is_begun(home) || (waits(home) && !is_wanted) {
                 heard.tell(&home.key, lead.alert.clone(), self.rank_at_home(home, lead));
                 stays = true;
+            } else if waits(home) {
+                heard.take_away(&home.key, &lead.alert, *rank, lead.why_it_leaves());
             }
         }
-        if stays {
-            return;
-        }
-        for (home, rank) in homes.iter().filter(|(home, _)| !at_home && waits(home)) {
-            let rules: Vec<&str> = lead.to.iter().map(|(key, _)| key.scope.as_str()).collect();
-            let why = format!("its alert belongs to {} now", rules.join(" and "));
-            heard.take_away(&home.key, &lead.alert, *rank, why);
-        }
         for (key, rank) in &lead.to {
-            heard.tell(key, lead.alert.clone(), *rank);
+            if !stays || homes.iter().any(|(home, _)| home.key == *key) {
+                heard.tell(key, lead.alert.clone(), *rank);
+            }
         }
-        lead.tell_unowned(heard);
+        if !stays {
+            lead.tell_unowned(heard);
+        }
+    }
+
+    /// The incident that an alert comes back to which fires nowhere, although rules lead it
+    /// elsewhere by now. PagerDuty reopens incidents, and what it changes of them meanwhile does not
+    /// make them others. Where the alert has ended after what is told of it here, that is told there
+    /// as well, and is known to be old.
+    fn returns_to<'k>(
+        &self,
+        lead: &Lead,
+        homes: &[(&Incident, Rank)],
+        known: &'k Known,
+    ) -> Option<&'k Incident> {
+        let occurred_at = lead.alert.occurred_at?;
+        let former = known.former_homes(&lead.alert);
+        if !homes.is_empty() || former.iter().any(|(home, _)| lead.leads_to(home)) {
+            return None;
+        }
+        let returns = former.into_iter().filter(|(home, member)| {
+            let is_old = member.alert.occurred_at.is_some_and(|known| known > occurred_at);
+            let goes_on = !waits(home) && !self.is_over_for_good(home);
+            is_old || goes_on
+        });
+        returns.max_by_key(|(home, _)| home.updated_at).map(|(home, _)| home)
     }
 
     /// How bad an alert is for the incident with which it stays: what either rule says, whichever
@@ -356,6 +391,19 @@ impl Plan {
 }
 
 impl Lead {
+    fn leads_to(&self, incident: &Incident) -> bool {
+        self.to.iter().any(|(key, _)| *key == incident.key)
+    }
+
+    /// Why it leaves an incident to which rules lead it no longer.
+    fn why_it_leaves(&self) -> String {
+        let rules: Vec<&str> = self.to.iter().map(|(key, _)| key.scope.as_str()).collect();
+        match &self.ignored_by {
+            Some(rule) if rules.is_empty() => format!("rule {rule} ignores its alert now"),
+            _ => format!("its alert belongs to {} now", rules.join(" and ")),
+        }
+    }
+
     /// Tells of the alert if it comes to no incident, or if a rule ignores it besides.
     fn tell_unowned(&self, heard: &mut Heard) {
         match &self.ignored_by {
@@ -368,28 +416,31 @@ impl Lead {
     }
 }
 
-/// An alert has ended: for whomever rules lead to, and for every incident of which it was a
-/// firing member. Rules may have led there by labels that it no longer has.
+/// An alert has ended: for every incident of which it was a firing member. Rules may have led there
+/// by labels that it no longer has. Where it fires nowhere, whoever rules lead to is told.
 fn hear_end(lead: &Lead, homes: &[(&Incident, Rank)], heard: &mut Heard) {
-    for (key, rank) in &lead.to {
-        heard.tell(key, lead.alert.clone(), *rank);
-    }
-    let strays = homes.iter().filter(|(home, _)| lead.to.iter().all(|(key, _)| *key != home.key));
-    let mut followed = false;
-    for (home, rank) in strays {
+    for (home, rank) in homes {
         heard.tell(&home.key, lead.alert.clone(), *rank);
-        followed = true;
     }
-    if !followed {
+    if homes.is_empty() {
+        for (key, rank) in &lead.to {
+            heard.tell(key, lead.alert.clone(), *rank);
+        }
+    }
+    if homes.iter().all(|(home, _)| lead.leads_to(home)) {
         lead.tell_unowned(heard);
     }
 }
 
 /// An alert goes on as another one (PagerDuty merges incidents): wherever it fires, the other takes
 /// its place. Where no case was asked for yet and the other has an incident of its own, that one
-/// does for both.
+/// does for both. An other that is known to have ended since does not fire on.
 fn hear_move(moved: &Move, known: &Known, heard: &mut Heard) {
     let elsewhere = known.homes(&moved.into);
+    let has_ended = known
+        .former_homes(&moved.into)
+        .iter()
+        .any(|(_, member)| member.alert.occurred_at > moved.into.occurred_at);
     for (home, rank) in &known.homes(&moved.from) {
         let other = elsewhere.iter().find(|(other, _)| other.id != home.id && !is_over(other));
         match other {
@@ -400,7 +451,9 @@ fn hear_move(moved: &Move, known: &Known, heard: &mut Heard) {
             }
             _ => {
                 heard.tell(&home.key, left(&moved.from), *rank);
-                heard.tell(&home.key, moved.into.clone(), *rank);
+                if !has_ended {
+                    heard.tell(&home.key, moved.into.clone(), *rank);
+                }
             }
         }
     }

@@ -208,3 +208,133 @@ fn rules_of_one_scope_share_their_incidents() {
     let opened = decision.steps.iter().filter(|step| step.opens()).count();
     assert_eq!(opened, 2);
 }
+
+/// Every event of one PagerDuty incident, by its number; the labels are those that rules look at.
+fn page(at: i64) -> AlertBuilder {
+    event("q", at).group("incident", "q")
+}
+
+fn ended(at: i64) -> Alert {
+    page(at).resolved(NOON.parse().unwrap()).build()
+}
+
+fn opened(decision: &Decision) -> usize {
+    decision.steps.iter().filter(|step| step.opens()).count()
+}
+
+#[test]
+fn what_is_reopened_goes_on_where_it_was_whatever_its_labels_say_by_now() {
+    let (playbook, mut known) = (two_rules(""), Known::default());
+    assert_eq!(opened(&hears(&playbook, &mut known, of([page(0).build()]))), 1);
+    let raised = |at| page(at).label("priority", "P1");
+    let decision = hears(&playbook, &mut known, of([raised(1).build()]));
+    assert_eq!(told(&decision), ["any: updated; alerts changed; the case goes on"]);
+    // Its end begins nothing where the rules lead by now.
+    let end = raised(2).resolved(NOON.parse().unwrap()).build();
+    let decision = hears(&playbook, &mut known, of([end]));
+    assert_eq!(decision.steps.len(), 1, "{:?}", told(&decision));
+    // What is older and comes late is known to be old.
+    let decision = hears(&playbook, &mut known, of([raised(1).build()]));
+    assert_eq!(opened(&decision), 0, "{:?}", told(&decision));
+    let decision = hears(&playbook, &mut known, of([raised(3).build()]));
+    let rules: Vec<_> = decision
+        .steps
+        .iter()
+        .filter_map(|step| step.incident.as_ref())
+        .map(|i| i.rule.as_str())
+        .collect();
+    assert_eq!((opened(&decision), rules), (0, vec!["any"]), "{:?}", told(&decision));
+}
+
+const GOES_ON: &str = "rules:
+  - name: all
+    match: []
+    continue: true
+    case: { account: A-1, category: TECHNICAL, product: p, problem: q, severity: 2, subject: s, description: d }
+  - name: severe
+    match: ['priority = P1']
+    OPEN
+    case: { account: A-1, category: TECHNICAL, product: p, problem: q, severity: 1, subject: s, description: d }
+  - name: mild
+    match: ['priority = P2']
+    OPEN
+    case: { account: A-1, category: TECHNICAL, product: p, problem: q, severity: 3, subject: s, description: d }";
+
+#[test]
+fn where_several_rules_take_an_alert_each_keeps_what_it_has() {
+    let (playbook, mut known) = (playbook(&GOES_ON.replace("OPEN", "")), Known::default());
+    let low = page(0).label("priority", "P2").build();
+    assert_eq!(opened(&hears(&playbook, &mut known, of([low]))), 2);
+    let high = page(1).label("priority", "P1").build();
+    let decision = hears(&playbook, &mut known, of([high]));
+    assert_eq!(opened(&decision), 0, "{:?}", told(&decision));
+    let told = told(&decision);
+    assert_eq!(told.iter().filter(|told| told.starts_with("all:")).count(), 1, "{told:?}");
+    assert_eq!(told.iter().filter(|told| told.starts_with("mild:")).count(), 1, "{told:?}");
+    // Its end is told to both.
+    let decision = hears(&playbook, &mut known, of([ended(2)]));
+    assert_eq!(decision.steps.len(), 2);
+}
+
+#[test]
+fn where_several_rules_take_an_alert_what_waits_is_left_for_the_new_one() {
+    let waiting = GOES_ON.replace("OPEN", "open: { after: 10m }");
+    let (playbook, mut known) = (playbook(&waiting), Known::default());
+    hears(&playbook, &mut known, of([page(0).label("priority", "P2").build()]));
+    let high = page(1).label("priority", "P1").build();
+    let decision = hears(&playbook, &mut known, of([high]));
+    let states: Vec<_> = decision
+        .steps
+        .iter()
+        .filter_map(|step| step.incident.as_ref())
+        .map(|incident| (incident.rule.as_str(), incident.state.name()))
+        .collect();
+    assert!(states.contains(&("mild", "dropped")), "{states:?}");
+    assert!(states.contains(&("severe", "pending")), "{states:?}");
+}
+
+#[test]
+fn what_waits_and_is_ignored_by_now_gets_no_case() {
+    let ignoring = "rules:
+  - name: known
+    match: ['status = acknowledged']
+    ignore: true
+  - name: any
+    match: []
+    open: { after: 10m }
+    case: { account: A-1, category: TECHNICAL, product: p, problem: q, severity: 3, subject: s, description: d }";
+    let (playbook, mut known) = (playbook(ignoring), Known::default());
+    hears(&playbook, &mut known, of([page(0).build()]));
+    let decision =
+        hears(&playbook, &mut known, of([page(1).label("status", "acknowledged").build()]));
+    assert_eq!(
+        told(&decision),
+        [
+            "any: resolved; rule known ignores its alert now; no case was opened here",
+            "known: a rule ignores it",
+        ]
+    );
+    // Once there is a case, it goes on.
+    let mut known = Known::default();
+    let at_once = self::playbook(&ignoring.replace("    open: { after: 10m }\n", ""));
+    hears(&at_once, &mut known, of([page(0).build()]));
+    let decision =
+        hears(&at_once, &mut known, of([page(1).label("status", "acknowledged").build()]));
+    assert_eq!(told(&decision), ["any: updated; alerts changed; the case goes on"]);
+}
+
+#[test]
+fn a_merge_that_is_told_after_the_end_of_its_target_ends() {
+    let (playbook, mut known) = (two_rules(""), Known::default());
+    let one = |at: i64| event("one", at).group("incident", "one");
+    let two = |at: i64| event("two", at).group("incident", "two");
+    hears(&playbook, &mut known, of([one(0).build()]));
+    hears(&playbook, &mut known, of([two(0).build()]));
+    let end = two(10).resolved(NOON.parse().unwrap()).build();
+    hears(&playbook, &mut known, of([end]));
+    let merge = Move { from: one(5).build(), into: two(5).build() };
+    let decision =
+        hears(&playbook, &mut known, Received { moves: vec![merge], ..Received::default() });
+    let [step] = decision.steps.as_slice() else { panic!("{:?}", told(&decision)) };
+    assert!(step.incident.as_ref().is_some_and(|incident| !incident.is_firing()));
+}

@@ -31,6 +31,7 @@ pub struct RuleSet {
     index: Index,
     /// The place of the first rule of each name.
     places: HashMap<RuleName, usize>,
+    can_go_on: bool,
 }
 
 impl RuleSet {
@@ -41,12 +42,18 @@ impl RuleSet {
         for (place, rule) in rules.iter().enumerate() {
             places.entry(rule.name.clone()).or_insert(place);
         }
-        Self { index: Index::new(&rules), rules, places }
+        let can_go_on = rules.iter().any(|rule| rule.goes_on);
+        Self { index: Index::new(&rules), rules, places, can_go_on }
     }
 
     /// The rules, in order.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// Whether an alert can belong to several rules, because some say `continue`.
+    pub fn can_go_on(&self) -> bool {
+        self.can_go_on
     }
 
     /// The rules that own an alert that is received at `now`, in order: the first that matches and, as long as the last one

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use self::admission::Admission;
 use crate::domain::action::ActionKind;
-use crate::domain::alert::Alert;
+use crate::domain::alert::{Alert, AlertStatus};
 use crate::domain::gate::Gate;
 use crate::domain::ids::{
     ActionId, DeliveryId, Fingerprint, IncidentId, IncidentKey, InstallationId, RuleName,
@@ -174,14 +174,17 @@ pub struct Followed {
     /// These only if they are firing members of no incident that is [`Wanted`]. Most are, because
     /// most of what senders say are repeats, and then there is nothing to be looked for.
     pub strangers: Vec<Fingerprint>,
+    /// Of these also the incidents of which they are resolved members. Only for alerts whose sender
+    /// orders its events; of each incident only the newest generation.
+    pub returning: Vec<Fingerprint>,
 }
 
 /// What a decision about a delivery knows.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
     incidents: HashMap<IncidentKey, Incident>,
-    /// Where an alert fires, or did: the incidents tell.
-    firing: HashMap<Fingerprint, Vec<IncidentKey>>,
+    /// Where an alert is a member, or was: the incidents tell.
+    members: HashMap<Fingerprint, Vec<IncidentKey>>,
     /// What was opened lately, and what waits. Empty as long as no decision asks for an opening:
     /// most do not, so it is read, and the decision made anew, only when one does.
     pub usage: Usage,
@@ -196,11 +199,10 @@ impl Known {
 
     /// Notes the newest generation of an incident, as it stands now.
     pub fn note(&mut self, incident: Incident) {
-        let firing = incident.members.values().filter(|member| member.is_firing());
-        for member in firing {
-            let homes = self.firing.entry(member.alert.fingerprint.clone()).or_default();
-            if !homes.contains(&incident.key) {
-                homes.push(incident.key.clone());
+        for fingerprint in incident.members.keys() {
+            let of = self.members.entry(fingerprint.clone()).or_default();
+            if !of.contains(&incident.key) {
+                of.push(incident.key.clone());
             }
         }
         self.incidents.insert(incident.key.clone(), incident);
@@ -219,17 +221,32 @@ impl Known {
         source: &SourceName,
         fingerprint: &Fingerprint,
     ) -> Vec<(&Incident, &Member)> {
-        let keys = self.firing.get(fingerprint).into_iter().flatten();
-        let mut homes: Vec<(&Incident, &Member)> = keys
+        self.member_of(source, fingerprint, AlertStatus::Firing)
+    }
+
+    /// The incidents of which an alert is a resolved member, as far as that was asked for, in the
+    /// order of their keys, with what is known of the alert.
+    pub fn former_homes(&self, alert: &Alert) -> Vec<(&Incident, &Member)> {
+        self.member_of(&alert.source, &alert.fingerprint, AlertStatus::Resolved)
+    }
+
+    fn member_of(
+        &self,
+        source: &SourceName,
+        fingerprint: &Fingerprint,
+        status: AlertStatus,
+    ) -> Vec<(&Incident, &Member)> {
+        let keys = self.members.get(fingerprint).into_iter().flatten();
+        let mut found: Vec<(&Incident, &Member)> = keys
             .filter_map(|key| {
                 let incident = self.incidents.get(key)?;
                 let member = incident.members.get(fingerprint)?;
-                let fires = member.is_firing() && member.alert.source == *source;
-                fires.then_some((incident, member))
+                let is_it = member.alert.status == status && member.alert.source == *source;
+                is_it.then_some((incident, member))
             })
             .collect();
-        homes.sort_by(|(one, _), (other, _)| one.key.cmp(&other.key));
-        homes
+        found.sort_by(|(one, _), (other, _)| one.key.cmp(&other.key));
+        found
     }
 }
 

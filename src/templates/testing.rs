@@ -82,7 +82,7 @@ pub(super) fn incident() -> Incident {
         created_at: "2026-08-01T09:51:00Z".parse().unwrap(),
         updated_at: "2026-08-01T09:59:00Z".parse().unwrap(),
         heard_at: "2026-08-01T09:59:00Z".parse().unwrap(),
-        incomplete: false,
+        left_out: None,
         told_at: None,
         news: News::default(),
         last_seq: 1,

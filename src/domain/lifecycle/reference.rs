@@ -65,6 +65,8 @@ struct Model {
     generation: u32,
     /// Every alert of it, and whether it fires.
     known: BTreeMap<&'static str, bool>,
+    /// Since when each alert fires, as it was said when it began.
+    since: BTreeMap<&'static str, Timestamp>,
     /// What was said last left alerts out, and nothing that is known fires.
     incomplete: bool,
     /// What fired when the case was last told.
@@ -87,6 +89,7 @@ impl Model {
             phase: Phase::Nothing,
             generation: 0,
             known: BTreeMap::new(),
+            since: BTreeMap::new(),
             incomplete: false,
             told: BTreeSet::new(),
             told_at: T0,
@@ -157,25 +160,27 @@ impl Model {
         !patience.is_zero() && later(self.heard_at, patience) <= now
     }
 
-    /// `anew` if one of the alerts fires since a later time than it is known for.
+    /// `since` tells since when an alert fires.
     fn hear(
         &mut self,
         alerts: &[(&'static str, bool)],
-        anew: impl Fn(&str, Timestamp) -> bool,
+        since: impl Fn(&str) -> Timestamp,
         complete: bool,
         now: Timestamp,
     ) {
         let any_fires = alerts.iter().any(|(_, fires)| *fires);
         if self.phase == Phase::Nothing {
             if any_fires {
-                self.begin(alerts, now);
+                self.begin(alerts, since, now);
             }
             return;
         }
         let fired_before = self.fires();
         let renewed = match self.phase {
             Phase::Dropped(at) => alerts.iter().any(|(name, fires)| {
-                *fires && self.known.get(name) == Some(&true) && anew(name, at)
+                let known_since =
+                    self.since.get(name).filter(|_| self.known.get(name) == Some(&true));
+                *fires && known_since.is_some_and(|known| since(name) > *known) && since(name) > at
             }),
             _ => false,
         };
@@ -189,6 +194,7 @@ impl Model {
             }
             changed = true;
             self.known.insert(name, *fires);
+            self.since.insert(name, since(name));
             if *fires && self.worst.is_none_or(|worst| rank(name) < worst) {
                 self.worst = Some(rank(name));
                 is_worse = true;
@@ -226,17 +232,25 @@ impl Model {
                     self.phase = Phase::Open;
                     self.tell("refired", now);
                 } else {
-                    self.begin(alerts, now);
+                    self.begin(alerts, since, now);
                 }
             }
-            Phase::Dropped(_) if any_fires && self.fires() && lost => self.begin(alerts, now),
+            Phase::Dropped(_) if any_fires && self.fires() && lost => {
+                self.begin(alerts, since, now)
+            }
             Phase::Failed if any_fires && self.fires() && lost => self.open(),
             _ => {}
         }
     }
 
-    fn begin(&mut self, alerts: &[(&'static str, bool)], now: Timestamp) {
+    fn begin(
+        &mut self,
+        alerts: &[(&'static str, bool)],
+        since: impl Fn(&str) -> Timestamp,
+        now: Timestamp,
+    ) {
         self.generation += 1;
+        self.since = alerts.iter().map(|(name, _)| (*name, since(name))).collect();
         self.known = alerts.iter().filter(|(_, fires)| *fires).copied().collect();
         self.worst = self.known.keys().map(|name| rank(name)).min();
         self.heard_at = now;
@@ -406,10 +420,10 @@ proptest! {
                         let alert = if fires { built.build() } else { built.resolved(since).build() };
                         RankedAlert { alert, rank: rank(NAMES[*which]) }
                     }).collect();
-                    let anew = |name: &str, at| {
-                        NAMES.iter().zip(truth).any(|(known, (_, since))| *known == name && since > at)
+                    let since = |name: &str| {
+                        NAMES.iter().zip(truth).find(|(known, _)| **known == name).map_or(T0, |(_, (_, since))| since)
                     };
-                    model.hear(&told, anew, !cut, now);
+                    model.hear(&told, since, !cut, now);
                     if *cut { life.hear_truncated(&alerts, now); } else { life.hear(&alerts, now); }
                 }
                 Move::Timer => {

@@ -131,7 +131,19 @@ async fn load_known(db: &mut SqliteConnection, intakes: &[&Intake]) -> Result<Kn
     Ok(known)
 }
 
-/// Adds the incidents of which alerts that are followed are firing members.
+const FIRING_MEMBERS: &str = "
+    SELECT m.* FROM json_each(?1) sought
+    CROSS JOIN members m ON m.fingerprint = sought.value->>1 AND m.status = 'firing'
+        AND m.alert->>'source' = sought.value->>0";
+
+const ENDED_MEMBERS: &str = "
+    SELECT m.* FROM json_each(?1) sought
+    CROSS JOIN members m ON m.fingerprint = sought.value->>1 AND m.status = 'resolved'
+        AND m.alert->>'occurred_at' IS NOT NULL AND m.alert->>'source' = sought.value->>0
+    JOIN incidents i ON i.id = m.incident AND i.generation = (SELECT max(generation) FROM incidents
+        WHERE scope = i.scope AND identity = i.identity)";
+
+/// Adds the incidents of which alerts that are followed are firing members, or were.
 async fn follow(
     db: &mut SqliteConnection,
     intakes: &[&Intake],
@@ -147,25 +159,31 @@ async fn follow(
         let mut sought: Vec<(&str, &str)> = Vec::new();
         for intake in intakes {
             let source = intake.delivery.source.as_str();
-            let Followed { always, strangers } = &intake.followed;
+            let Followed { always, strangers, .. } = &intake.followed;
             sought.extend(always.iter().map(|alert| (source, alert.as_str())));
             let strangers = strangers.iter().map(|alert| (source, alert.as_str()));
             sought.extend(strangers.filter(|alert| !firing.contains(alert)));
         }
-        if sought.is_empty() {
-            return Ok(());
-        }
-        json(&sought)?
+        sought
     };
-    let members = sqlx::query(
-        "SELECT m.* FROM json_each(?1) sought
-         CROSS JOIN members m ON m.fingerprint = sought.value->>1 AND m.status = 'firing'
-             AND m.alert->>'source' = sought.value->>0",
-    )
-    .bind(sought)
-    .fetch_all(&mut *db)
-    .await
-    .map_err(unavailable)?;
+    let returning: Vec<(&str, &str)> = intakes
+        .iter()
+        .flat_map(|intake| {
+            let source = intake.delivery.source.as_str();
+            intake.followed.returning.iter().map(move |alert| (source, alert.as_str()))
+        })
+        .collect();
+    let mut members = Vec::new();
+    for (statement, sought) in [(FIRING_MEMBERS, sought), (ENDED_MEMBERS, returning)] {
+        if sought.is_empty() {
+            continue;
+        }
+        let query = sqlx::query(statement).bind(json(&sought)?);
+        members.extend(query.fetch_all(&mut *db).await.map_err(unavailable)?);
+    }
+    if members.is_empty() {
+        return Ok(());
+    }
     let mut ids: BTreeSet<String> = BTreeSet::new();
     for row in &members {
         ids.insert(Reader(row).text("incident")?);

@@ -127,7 +127,10 @@ impl Reader<'_> {
             state: self.state()?,
             members: BTreeMap::new(),
             tally: Tally { firing: self.small("firing")?, resolved: self.small("resolved")? },
-            incomplete: self.int("incomplete")? != 0,
+            left_out: match self.maybe_text("left_out")? {
+                Some(_) => Some(self.json("left_out")?),
+                None => None,
+            },
             origin: self.json("origin")?,
             delivery: DeliveryId::new(self.text("delivery")?),
             created_at: self.time("created_at")?,

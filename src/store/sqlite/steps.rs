@@ -115,20 +115,20 @@ async fn execute(
 const UPSERT_INCIDENTS: &str = "
     INSERT INTO incidents (id, scope, rule, identity, generation, previous_case, vendor, rank, worst,
         state, hold, case_id, due_at, ended_at, open_seq, origin, delivery, created_at, updated_at,
-        heard_at, told_at, news, last_seq, firing, resolved, incomplete)
+        heard_at, told_at, news, last_seq, firing, resolved, left_out)
     SELECT value->>'id', value->>'scope', value->>'rule', value->>'identity', value->>'generation',
         value->>'previous_case', value->>'vendor', value->>'rank', value->>'worst',
         value->>'state', value->>'hold', value->>'case_id', value->>'due_at', value->>'ended_at',
         value->>'open_seq', value->>'origin', value->>'delivery', value->>'created_at',
         value->>'updated_at', value->>'heard_at', value->>'told_at', value->>'news',
-        value->>'last_seq', value->>'firing', value->>'resolved', value->>'incomplete'
+        value->>'last_seq', value->>'firing', value->>'resolved', value->>'left_out'
     FROM json_each(?1) WHERE true
     ON CONFLICT (id) DO UPDATE SET stripped = 0, rank = excluded.rank, worst = excluded.worst,
         state = excluded.state, hold = excluded.hold, case_id = excluded.case_id,
         due_at = excluded.due_at, ended_at = excluded.ended_at, open_seq = excluded.open_seq,
         updated_at = excluded.updated_at, heard_at = excluded.heard_at,
         told_at = excluded.told_at, news = excluded.news, last_seq = excluded.last_seq,
-        firing = excluded.firing, resolved = excluded.resolved, incomplete = excluded.incomplete";
+        firing = excluded.firing, resolved = excluded.resolved, left_out = excluded.left_out";
 
 /// Decisions of one incident in one go get the next numbers, in their order.
 const INSERT_DECISIONS: &str = "
@@ -182,7 +182,7 @@ struct IncidentRow<'a> {
     last_seq: u32,
     firing: u32,
     resolved: u32,
-    incomplete: bool,
+    left_out: Option<String>,
 }
 
 impl<'a> IncidentRow<'a> {
@@ -224,7 +224,7 @@ impl<'a> IncidentRow<'a> {
             last_seq: incident.last_seq,
             firing: incident.tally.firing,
             resolved: incident.tally.resolved,
-            incomplete: incident.incomplete,
+            left_out: incident.left_out.as_ref().map(json).transpose()?,
         })
     }
 }

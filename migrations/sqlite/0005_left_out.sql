@@ -1,5 +1,6 @@
--- Whether the last payload of which an incident was told left alerts out.
-ALTER TABLE incidents ADD COLUMN incomplete INTEGER NOT NULL DEFAULT 0 CHECK (incomplete IN (0, 1));
+-- JSON, the labels of a group: none of the incident's alerts fires, and the payload that said so
+-- left alerts of this group out.
+ALTER TABLE incidents ADD COLUMN left_out TEXT;
 
 -- For what comes back although the rules lead it elsewhere by now: of senders that order their
 -- events, whose labels change as they go.
