@@ -894,6 +894,67 @@ async fn an_alert_that_is_followed_brings_the_incident_in_which_it_fires(bench: 
     assert_eq!(homes(always(), "alertmanager", "b").await, 0, "it has ended");
 }
 
+/// Of a sender that orders its events, what has ended may come back.
+async fn an_alert_that_may_return_brings_the_incident_in_which_it_has_ended(bench: Bench) {
+    let seen = async |followed: Followed, source: &str| -> Vec<(String, u32)> {
+        let found = Arc::new(Mutex::new(Vec::new()));
+        let mut intake = bench.news("elsewhere", &["x"]).intake();
+        let (told, mut alert) = (found.clone(), firing("x"));
+        alert.source = source.into();
+        intake.delivery.source = source.into();
+        intake.followed = followed;
+        intake.decide = Arc::new(move |known: &Known| {
+            let homes = known.former_homes(&alert).into_iter();
+            *told.lock().expect("not poisoned") = homes
+                .map(|(home, _)| (home.key.identity.as_str().to_owned(), home.generation))
+                .collect();
+            let (verdicts, steps) = (Vec::new(), Vec::new());
+            Decision { fate: Fate::Noted, note: None, verdicts, steps }
+        });
+        bench.store().ingest(intake).await.expect("taken in");
+        std::mem::take(&mut *found.lock().expect("not poisoned"))
+    };
+    let returning = || Followed { returning: vec!["x".into()], ..Followed::default() };
+    bench.hear(bench.news("snapshots", &["x"])).await;
+    bench.hear(bench.over("snapshots", &["x"], 5)).await;
+    assert_eq!(seen(returning(), "alertmanager").await, [], "it has no order of its own");
+    let hear = async |second: i64, ended: bool| {
+        let mut alert = firing("x");
+        alert.occurred_at = Some(at(second));
+        if ended {
+            alert.status = casewright::domain::alert::AlertStatus::Resolved;
+        }
+        let patient = Policy { open_after: Duration::from_secs(600), ..closing() };
+        let installation = bench.store().installation();
+        let news = News::of(installation, key("edge", "events"), vec![alert]);
+        bench.hear(news.policy(patient).at(at(second))).await;
+    };
+    hear(10, false).await;
+    assert_eq!(seen(returning(), "alertmanager").await, [], "it fires");
+    hear(20, true).await;
+    let generations = async || -> Vec<u32> {
+        let homes = seen(returning(), "alertmanager").await.into_iter();
+        homes.map(|(_, generation)| generation).collect()
+    };
+    assert_eq!(generations().await, [1]);
+    assert_eq!(seen(Followed::default(), "alertmanager").await, [], "it was not asked for");
+    assert_eq!(seen(returning(), "another").await, [], "fingerprints are a source's own");
+    // A later generation takes its place.
+    hear(30, false).await;
+    hear(40, true).await;
+    assert_eq!(generations().await, [2]);
+}
+
+async fn what_a_payload_has_left_out_is_kept_until_it_is_told(bench: Bench) {
+    let left_out = async || bench.only_incident().await.left_out;
+    bench.hear(bench.news("a", &["x"])).await;
+    assert_eq!(left_out().await, None);
+    bench.hear(bench.over("a", &["x"], 5).truncated()).await;
+    assert_eq!(left_out().await, Some(firing("x").group));
+    bench.hear(bench.over("a", &["x"], 5)).await;
+    assert_eq!(left_out().await, None);
+}
+
 async fn a_decision_that_opens_knows_what_was_opened_and_what_waits(bench: Bench) {
     bench.hear(bench.news("a", &["x"]).at(at(10))).await;
     bench.hear(bench.news("b", &["x"]).at(at(20))).await;
@@ -1164,6 +1225,8 @@ macro_rules! every_promise {
             pruning_looks_at_a_few_rows_at_a_time_and_comes_to_an_end,
             pruning_changes_no_decision,
             an_alert_that_is_followed_brings_the_incident_in_which_it_fires,
+            an_alert_that_may_return_brings_the_incident_in_which_it_has_ended,
+            what_a_payload_has_left_out_is_kept_until_it_is_told,
             a_decision_that_opens_knows_what_was_opened_and_what_waits,
             what_waits_for_the_budget_comes_worst_and_oldest_first,
             a_roll_call_tells_who_joins_and_who_leaves,

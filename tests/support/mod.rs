@@ -73,6 +73,7 @@ pub(crate) struct News {
     pub(crate) now: Timestamp,
     pub(crate) installation: InstallationId,
     pub(crate) restraint: Option<Restraint>,
+    pub(crate) truncated: bool,
 }
 
 impl News {
@@ -87,7 +88,14 @@ impl News {
             now: T0,
             installation: installation.clone(),
             restraint: None,
+            truncated: false,
         }
+    }
+
+    /// The sender has left alerts out.
+    pub(crate) fn truncated(mut self) -> Self {
+        self.truncated = true;
+        self
     }
 
     /// Something keeps its case from being opened.
@@ -130,7 +138,7 @@ impl News {
             delivery: DeliveryId::new(&self.id),
         };
         let (key, policy, now) = (self.key.clone(), self.policy, self.now);
-        let restraint = self.restraint;
+        let (restraint, truncated) = (self.restraint, self.truncated);
         Intake {
             delivery: Delivery {
                 id: DeliveryId::new(&self.id),
@@ -144,7 +152,7 @@ impl News {
             budget_since: Timestamp::UNIX_EPOCH,
             decide: Arc::new(move |known: &Known| {
                 let event =
-                    Event::Alerts { alerts: &alerts, truncated: false, leave: None, birth: &birth };
+                    Event::Alerts { alerts: &alerts, truncated, leave: None, birth: &birth };
                 let step = step(known.get(&key), &event, &policy, restraint.as_ref(), now);
                 let fate = if step.changed { Fate::Accepted } else { Fate::Repeat };
                 Decision { fate, note: None, verdicts: Vec::new(), steps: vec![step] }
