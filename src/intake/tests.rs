@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use super::displaced;
 use super::plan::Plan;
 use crate::config::RuleInputs;
 use crate::domain::alert::Alert;
@@ -337,4 +338,22 @@ fn a_merge_that_is_told_after_the_end_of_its_target_ends() {
         hears(&playbook, &mut known, Received { moves: vec![merge], ..Received::default() });
     let [step] = decision.steps.as_slice() else { panic!("{:?}", told(&decision)) };
     assert!(step.incident.as_ref().is_some_and(|incident| !incident.is_firing()));
+}
+
+#[test]
+fn what_a_change_of_rules_does_to_what_waits_is_told_truly() {
+    let waiting = two_rules("open: { after: 10m }");
+    let began = hears(&waiting, &mut Known::default(), of([alert("a").group("g", "a").build()]));
+    let incident = began.steps[0].incident.clone().unwrap();
+    let of_rules = |rules: &str| {
+        let displaced = displaced(&playbook(rules), &incident).unwrap();
+        (displaced.now, displaced.then)
+    };
+    let other = "rules:\n  - name: other\n    match: ['alertname = b']\n    ignore: true\n";
+    let waits_on = "it waits on, and its case is opened when its time comes";
+    assert_eq!(of_rules(other), ("no rule matches it any more".to_owned(), waits_on));
+    let ignoring = "rules:\n  - name: other\n    match: []\n    ignore: true\n";
+    let (now, then) = of_rules(ignoring);
+    assert_eq!(now, "it belongs to rule other, which ignores it");
+    assert_eq!(then, "no case is opened for it once it is next heard of");
 }
