@@ -17,6 +17,8 @@ use crate::sources::alertmanager::Alertmanager;
 use crate::sources::credential::Auth;
 use crate::sources::pagerduty::PagerDuty;
 
+mod waiting;
+
 const CONFIG: &str = "
 store: { sqlite: casewright.db }
 rules: ['*.yaml']
@@ -82,10 +84,14 @@ struct House {
 
 impl House {
     fn new() -> Self {
+        Self::of(RULES)
+    }
+
+    fn of(rules: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("templates")).unwrap();
         std::fs::create_dir(folder.path().join("conf")).unwrap();
-        std::fs::write(folder.path().join("rules.yaml"), RULES).unwrap();
+        std::fs::write(folder.path().join("rules.yaml"), rules).unwrap();
         // Would be an error if it were taken for rules.
         std::fs::write(folder.path().join("rules.test.yaml"), "tests: []").unwrap();
         let config = folder.path().join("casewright.yaml");
@@ -136,14 +142,18 @@ impl House {
 
     /// What fails of one test, of which only what happens and is expected is given.
     fn failures(&self, deliveries: &str, expect: &str) -> String {
-        let indent = |text: &str| text.trim_end().replace('\n', "\n      ");
-        self.run(&format!(
-            "tests:\n  - name: t\n    deliveries:\n      {}\n    expect:\n      {}\n",
-            indent(deliveries.trim_start()),
-            indent(expect.trim_start()),
-        ))
-        .0
+        self.run(&test(&[("deliveries", deliveries), ("expect", expect)])).0
     }
+}
+
+/// A file with one test, of these lists.
+fn test(lists: &[(&str, &str)]) -> String {
+    let mut text = "tests:\n  - name: t\n".to_owned();
+    for (key, items) in lists {
+        let items = items.trim().replace('\n', "\n      ");
+        text.push_str(&format!("    {key}:\n      {items}\n"));
+    }
+    text
 }
 
 /// One alert fires at the beginning and is over after an hour.
