@@ -1,8 +1,9 @@
 //! A file as a person wrote it: its text, its lines, and what of it may be shown again.
 //!
-//! *Invariant*: a scalar is shown in an excerpt only after a reader asked for it as something that
-//! is not a secret, and never if it stands below a key that holds secrets. Everything else is
-//! masked, so a secret under a misspelt key is masked as well.
+//! *Invariant*: in a file that can hold secrets, a scalar is shown in an excerpt only after a reader
+//! asked for it as something that is not a secret. Everything else is masked, so a secret under a
+//! misspelt key is masked as well. What stands below a key that holds secrets is never shown, in no
+//! file: a pattern of rule files may catch the daemon's own.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -77,7 +78,7 @@ struct Excerpts {
 pub enum Holds {
     /// The daemon's own file.
     Secrets,
-    /// Rule files.
+    /// Rule files, tests of rules, templates.
     NoSecrets,
 }
 
@@ -199,9 +200,14 @@ impl SourceFile {
         self.lock().scalars.insert(span.start, (span.end, visibility));
     }
 
-    /// Tells where a scalar is. It stays masked until [`Self::reveal`]ed.
+    /// Tells where a scalar is. In a file that can hold secrets it stays masked until
+    /// [`Self::reveal`]ed.
     pub(super) fn register_scalar(&self, span: Span, secret: bool) {
-        let visibility = if secret { Visibility::Secret } else { Visibility::Unread };
+        let visibility = match (secret, self.holds) {
+            (true, _) => Visibility::Secret,
+            (false, Holds::Secrets) => Visibility::Unread,
+            (false, Holds::NoSecrets) => Visibility::Shown,
+        };
         self.lock().scalars.insert(span.start, (span.end, visibility));
     }
 

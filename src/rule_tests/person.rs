@@ -38,7 +38,7 @@ pub(super) fn read(mut section: Section<'_>, playbook: &Playbook) -> Option<Word
         }
     }
     let said = WORDS.iter().filter(|(key, _)| section.has(key)).count();
-    if said == 0 {
+    if said == 0 && !section.misspelt(&WORDS.map(|(key, _)| key)) {
         let message = format!("{} does not say what the person does", section.name());
         let hint = "add `approve` or `reject`, each with an incident, such as \
                     `approve: { rule: the name of a rule }`";

@@ -666,7 +666,7 @@ tests:
     4 |     delivery: []
       |     ^^^^^^^^ unknown key
       |
-      = help: known here: name, start, group_by, receiver, deliveries, expect
+      = help: known here: name, start, group_by, receiver, deliveries, people, expect
 
     error: `tests[0].deliveries[0].at` is not a duration: a number is expected at `soon`
      --> rules.test.yaml:6:13

@@ -142,17 +142,8 @@ impl CasePlan {
         texts.extend(self.choices.iter().map(|(field, text)| (field.name().to_owned(), text)));
         let notified = self.also_notify.iter().enumerate();
         texts.extend(notified.map(|(index, text)| (format!("also_notify[{index}]"), text)));
-        if let Some(contact) = &self.alternate_contact {
-            let parts = [
-                ("alternate_contact.name", &contact.name),
-                ("alternate_contact.company", &contact.company),
-                ("alternate_contact.email", &contact.email),
-                ("alternate_contact.phone", &contact.phone),
-            ];
-            texts.extend(
-                parts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text.as_ref()?))),
-            );
-        }
+        let contact = self.alternate_contact.iter().flat_map(ContactPlan::texts);
+        texts.extend(contact.map(|(part, text)| (format!("alternate_contact.{part}"), text)));
         texts
     }
 }
@@ -168,6 +159,19 @@ pub struct ContactPlan {
     pub email: Option<TextSource>,
     /// Their number.
     pub phone: Option<TextSource>,
+}
+
+impl ContactPlan {
+    /// What it says, with its keys.
+    pub fn texts(&self) -> impl Iterator<Item = (&'static str, &TextSource)> {
+        let parts = [
+            ("name", &self.name),
+            ("company", &self.company),
+            ("email", &self.email),
+            ("phone", &self.phone),
+        ];
+        parts.into_iter().filter_map(|(key, text)| Some((key, text.as_ref()?)))
+    }
 }
 
 /// A text for a case, as a rule has it: a template, or the name of a template file.

@@ -108,6 +108,12 @@ fn no_mistake_in_a_file_makes_check_show_a_secret() {
         ("name: X-Token".to_owned(), "name: X Token".to_owned()),
         (format!("values: [{HEADER}]"), format!("values: [{HEADER}")),
         (format!("password: {PASSWORD}"), format!("password: \"{PASSWORD}")),
+        // The file itself is taken for rules.
+        ("rules: [rules/*.yaml]".to_owned(), "rules: ['*.yaml']".to_owned()),
+        (
+            "rules: [rules/*.yaml]\ntemplates: templates\nsources:\n  - name: am\n    kind: alertmanager\n    auth: {".to_owned(),
+            "rules: ['*.yaml']\ntemplates: templates\nsources:\n  - name: am\n    kind: alertmanager\n    auth: { ${UNSET}: 1,".to_owned(),
+        ),
     ] {
         let files = armed();
         files.change(&from, &to);

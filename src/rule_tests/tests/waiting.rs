@@ -36,15 +36,15 @@ fn house() -> House {
     House::of(&rules)
 }
 
-/// Alerts of a rule with these contracts fire.
+/// Alerts of a rule with these contracts fire, one after the other.
 fn firing(rule: &str, contracts: &[&str]) -> String {
-    let alerts = contracts.iter().map(|contract| {
+    let deliveries = contracts.iter().map(|contract| {
         format!(
-            "{{ labels: {{ alertname: {rule}, contract: {contract}, severity: critical }}, \
-             annotations: {{ value: 9 }} }}"
+            "- {{ at: 0s, alerts: [{{ labels: {{ alertname: {rule}, contract: {contract}, \
+             severity: critical }}, annotations: {{ value: nine }} }}] }}"
         )
     });
-    format!("- {{ at: 0s, alerts: [{}] }}", alerts.collect::<Vec<_>>().join(", "))
+    deliveries.collect::<Vec<_>>().join("\n")
 }
 
 fn failures(house: &House, deliveries: &str, people: &str, expect: &str) -> String {
@@ -73,7 +73,7 @@ fn whatever_a_case_waits_for_its_draft_can_be_tested() {
         category: TECHNICAL
         product: Ion Premier
         subject: Usage of C-1
-        description: '{rule}: 9'
+        description: '{rule}: nine'
         also_notify: [noc@example.com]
 "
             ),
@@ -173,7 +173,54 @@ fn a_wrong_word_says_how_the_incident_stands() {
 ",
         "- { at: 1h, others: true, incidents: [{ rule: approval, state: held }] }",
     );
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r#"
+    error: t: at 10m, pending {contract="C-1"} cannot be approved: it is pending
+     --> rules.test.yaml:9:20
+      |
+    9 |       - { at: 10m, approve: { rule: pending } }
+      |                    ^^^^^^^ it is pending
+      |
+      = help: at 0s it was pending: fires; opens a case if it still fires at 1h
+
+    error: t: at 11m, 2 incidents of approval can be approved
+      --> rules.test.yaml:10:20
+       |
+    10 |       - { at: 11m, approve: { rule: approval } }
+       |                    ^^^^^^^ any of them may be meant
+       |
+       = help: say which one by its `identity`
+               approval {contract="C-1"}
+               approval {contract="C-2"}
+
+    error: t: at 12m, budget {contract="C-1"} cannot be rejected: it is open
+      --> rules.test.yaml:11:20
+       |
+    11 |       - { at: 12m, reject: { rule: budget } }
+       |                    ^^^^^^ it is open
+       |
+       = help: at 0s it was opening: fires; a case is being opened
+               at 0s it was open: case F-000001 is open
+
+    error: t: at 13m, there is no incident of shadow {contract="C-9"} to be approved
+      --> rules.test.yaml:12:20
+       |
+    12 |       - { at: 13m, approve: { rule: shadow, identity: { contract: C-9 } } }
+       |                    ^^^^^^^ there is no such incident
+       |
+       = help: pending firing: shadow wants alertname="shadow", and it is "pending"
+               approval firing: shadow wants alertname="shadow", and it is "approval"
+               budget firing: shadow wants alertname="shadow", and it is "budget"
+
+    error: t: at 14m, there is no incident of approval {contract="C-2"} (generation 2) to be approved
+      --> rules.test.yaml:13:20
+       |
+    13 |       - { at: 14m, approve: { rule: approval, identity: { contract: C-2 }, generation: 2 } }
+       |                    ^^^^^^^ there is no such incident
+       |
+       = help: pending firing: approval wants alertname="approval", and it is "pending"
+               approval firing: approval takes it
+               budget firing: approval wants alertname="approval", and it is "budget"
+    "#);
 }
 
 #[test]
@@ -195,7 +242,54 @@ fn a_wrong_draft_says_what_it_is() {
       draft: { severity: 3 }
 ",
     );
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r#"
+    error: t: at 1h, a built-in text stands in the draft of approval {contract="C-1"}
+      --> rules.test.yaml:11:13
+       |
+    11 |             draft: { severity: 1, subject: Usage of C-2, also_notify: [] }
+       |             ^^^^^
+       |
+       = help: the built-in description stands in: approval: description:1:17: `annotations.value` does not exist; write {{default annotations.value ""}} where it may be absent
+               if that is meant, say `fallback: true`
+
+    error: t: at 1h, `severity` of the draft of approval {contract="C-1"} is 3, not 1
+      --> rules.test.yaml:11:32
+       |
+    11 |             draft: { severity: 1, subject: Usage of C-2, also_notify: [] }
+       |                                ^ it is 3
+
+    error: t: at 1h, `subject` of the draft of approval {contract="C-1"} is not `Usage of C-2`
+      --> rules.test.yaml:11:44
+       |
+    11 |             draft: { severity: 1, subject: Usage of C-2, also_notify: [] }
+       |                                            ^^^^^^^^^^^^ it is "Usage of C-1"
+
+    error: t: at 1h, the draft of approval {contract="C-1"} has 1 address of `also_notify`, not 0
+      --> rules.test.yaml:11:58
+       |
+    11 |             draft: { severity: 1, subject: Usage of C-2, also_notify: [] }
+       |                                                          ^^^^^^^^^^^ there is 1
+       |
+       = help: - noc@example.com
+
+    error: t: at 1h, there is no draft of shadow {contract="C-2"}
+      --> rules.test.yaml:13:13
+       |
+    13 |             draft: { severity: 3 }
+       |             ^^^^^ it cannot be made
+       |
+       = help: the vendor would not take this case: `product` is missing: a case of category TECHNICAL must have one
+
+    error: t: at 1h, budget {contract="C-3"} does not wait for its case: it is open
+      --> rules.test.yaml:15:13
+       |
+    15 |             draft: { severity: 3 }
+       |             ^^^^^ it is open
+       |
+       = help: its case was opened: say `case`
+               at 0s it was opening: fires; a case is being opened
+               at 0s it was open: case F-000001 is open
+    "#);
 }
 
 #[test]
@@ -216,5 +310,101 @@ fn mistakes_in_what_people_do_are_all_shown() {
         ),
         ("expect", "- { at: 1h, cases: 0, incidents: [{ rule: approval, draft: none }] }"),
     ]);
-    insta::assert_snapshot!(house().mistakes(&file), @"");
+    insta::assert_snapshot!(house().mistakes(&file), @r"
+    error: `tests[0].people[0]` does not say what the person does
+     --> rules.test.yaml:4:11
+      |
+    4 |       - { at: 1m }
+      |           ^^
+      |
+      = help: add `approve` or `reject`, each with an incident, such as `approve: { rule: the name of a rule }`
+
+    error: `tests[0].people[1]` both approves and rejects
+     --> rules.test.yaml:5:11
+      |
+    5 |       - { at: 1m, approve: { rule: approval }, reject: { rule: approval } }
+      |           ^^
+      |
+      = help: write an item for each
+
+    error: `tests[0].people[2]` needs `at`
+     --> rules.test.yaml:6:11
+      |
+    6 |       - { approve: { rule: aproval } }
+      |           ^^^^^^^ `at` is missing
+      |
+      = help: add `at: ...`
+
+    error: there is no rule `aproval`
+     --> rules.test.yaml:6:28
+      |
+    6 |       - { approve: { rule: aproval } }
+      |                            ^^^^^^^
+      |
+      = help: did you mean `approval`?
+
+    error: `tests[0].people[3]` does not say what the person does
+     --> rules.test.yaml:7:11
+      |
+    7 |       - { at: 1m, aprove: { rule: ******** } }
+      |           ^^
+      |
+      = help: add `approve` or `reject`, each with an incident, such as `approve: { rule: the name of a rule }`
+
+    error: there is no key `aprove` in `tests[0].people[3]`
+     --> rules.test.yaml:7:19
+      |
+    7 |       - { at: 1m, aprove: { rule: ******** } }
+      |                   ^^^^^^ unknown key
+      |
+      = help: did you mean `approve`? known here: at, approve, reject
+
+    error: `tests[0].people[4].approve` must be a map, not a text
+     --> rules.test.yaml:8:28
+      |
+    8 |       - { at: 1m, approve: ******** }
+      |                            ^^^^^^^^ this is a text
+      |
+      = help: such as `{ rule: the name of a rule }`
+
+    error: `tests[0].people[5].approve` needs `rule`
+     --> rules.test.yaml:9:19
+      |
+    9 |       - { at: 1m, approve: { identity: { contract: C-1 } } }
+      |                   ^^^^^^^ `rule` is missing
+      |
+      = help: add `rule: ...`
+
+    error: `contrct` is no label of the rule's identity
+      --> rules.test.yaml:10:67
+       |
+    10 |       - { at: 1m, approve: { rule: approval, identity: { contrct: C-1 }, state: **** } }
+       |                                                                   ^^^
+       |
+       = help: did you mean `contract`?
+
+    error: there is no key `state` in `tests[0].people[6].approve`
+      --> rules.test.yaml:10:74
+       |
+    10 |       - { at: 1m, approve: { rule: approval, identity: { contrct: C-1 }, state: **** } }
+       |                                                                          ^^^^^ unknown key
+       |
+       = help: known here: rule, identity, generation
+
+    error: nothing is expected after this
+      --> rules.test.yaml:11:19
+       |
+    11 |       - { at: 2h, reject: { rule: approval } }
+       |                   ^^^^^^
+       |
+       = help: add an expectation for this time or a later one
+
+    error: `tests[0].expect[0].incidents[0].draft` must be a map, not a text
+      --> rules.test.yaml:13:66
+       |
+    13 |       - { at: 1h, cases: 0, incidents: [{ rule: approval, draft: **** }] }
+       |                                                                  ^^^^ this is a text
+       |
+       = help: such as `{ severity: 1 }`
+    ");
 }
