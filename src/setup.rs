@@ -73,7 +73,12 @@ fn read(path: &Path, env: Lookup<'_>, needs: Needs) -> (Option<Setup>, Diagnosti
     let (templates, wrong) = templates.build();
     if let Some(files) = &files {
         for problem in &wrong {
-            report_in_file(files, problem, &mut diagnostics);
+            let in_rule =
+                |(id, text): &&(String, &TextSource)| !text.is_file && *id == problem.template;
+            match inline.iter().find(in_rule) {
+                Some((_, text)) => report_in_rule(text, problem, &mut diagnostics),
+                None => report_in_file(files, problem, &mut diagnostics),
+            }
         }
         refuse_missing_files(&inline, files, &mut diagnostics);
     }
@@ -273,20 +278,18 @@ fn add_inline(
         return;
     }
     for problem in templates.inline(id, &text.text) {
-        if let Some(place) = place_of_tag(text, &problem) {
-            into.push(told(place, &problem));
-            continue;
-        }
-        let place = text.place.clone();
-        let problem = TemplateProblem {
-            message: format!(
-                "{} (line {}, column {} of this template)",
-                problem.message, problem.line, problem.column
-            ),
-            ..problem
-        };
-        into.push(told(place, &problem));
+        report_in_rule(text, &problem, into);
     }
+}
+
+fn report_in_rule(text: &TextSource, problem: &TemplateProblem, into: &mut Diagnostics) {
+    if let Some(place) = place_of_tag(text, problem) {
+        into.push(told(place, problem));
+        return;
+    }
+    let TemplateProblem { message, line, column, .. } = problem;
+    let message = format!("{message} (line {line}, column {column} of this template)");
+    into.push(told(text.place.clone(), &TemplateProblem { message, ..problem.clone() }));
 }
 
 fn refuse_missing_files(

@@ -676,18 +676,10 @@ tests:
       |
       = help: write numbers with the units y, w, d, h, m, s or ms, such as `1h30m`
 
-    error: `tests[0].deliveries[1]` needs one way to say what comes in
-     --> rules.test.yaml:8:9
-      |
-    8 |       - at: 1m
-      |         ^^
-      |
-      = help: `firing`, `resolved` or `alerts` for Alertmanager, `incident` for PagerDuty, or `payload` with the name of a file
-
     error: there is no key `fireing` in `tests[0].deliveries[1]`
      --> rules.test.yaml:9:9
       |
-    9 |         fireing: { alertname: * }
+    9 |         fireing: { alertname: A }
       |         ^^^^^^^ unknown key
       |
       = help: did you mean `firing`? known here: at, times, source, group_by, receiver, truncated, alerts, firing, resolved, incident, payload
@@ -783,7 +775,7 @@ tests:
     error: there is no key `severty` in `tests[0].expect[0].incidents[2].case`
       --> rules.test.yaml:34:15
        |
-    34 |               severty: *
+    34 |               severty: 1
        |               ^^^^^^^ unknown key
        |
        = help: did you mean `severity`? known here: severity, account, subject, description, category, product, problem, policy_domain, area, service, parent_account, solution, package, alternate_contact, also_notify, fallback
@@ -799,7 +791,7 @@ tests:
     error: there is no key `contain` in `tests[0].expect[0].incidents[2].case.subject`
       --> rules.test.yaml:36:26
        |
-    36 |               subject: { contain: * }
+    36 |               subject: { contain: x }
        |                          ^^^^^^^ unknown key
        |
        = help: write `contains:`

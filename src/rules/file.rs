@@ -433,7 +433,9 @@ fn read_choices(
     let mut choices = BTreeMap::new();
     for field in ChoiceField::ALL {
         let key = field.name();
-        let text: Option<TextSource> = section.optional(key);
+        if let Some(text) = section.optional(key) {
+            choices.insert(field, text);
+        }
         let Some(category) = category else { continue };
         if required_fields(category).contains(&field) && !section.has(key) {
             section.error_at_key(
@@ -452,9 +454,6 @@ fn read_choices(
                 format!("the category {category} has no `{key}`"),
                 format!("remove it; this category has: {}", accepted.join(", ")),
             );
-        }
-        if let Some(text) = text {
-            choices.insert(field, text);
         }
     }
     choices

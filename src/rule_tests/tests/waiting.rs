@@ -343,18 +343,10 @@ fn mistakes_in_what_people_do_are_all_shown() {
       |
       = help: did you mean `approval`?
 
-    error: `tests[0].people[3]` does not say what the person does
-     --> rules.test.yaml:7:11
-      |
-    7 |       - { at: 1m, aprove: { rule: ******** } }
-      |           ^^
-      |
-      = help: add `approve` or `reject`, each with an incident, such as `approve: { rule: the name of a rule }`
-
     error: there is no key `aprove` in `tests[0].people[3]`
      --> rules.test.yaml:7:19
       |
-    7 |       - { at: 1m, aprove: { rule: ******** } }
+    7 |       - { at: 1m, aprove: { rule: approval } }
       |                   ^^^^^^ unknown key
       |
       = help: did you mean `approve`? known here: at, approve, reject
@@ -362,7 +354,7 @@ fn mistakes_in_what_people_do_are_all_shown() {
     error: `tests[0].people[4].approve` must be a map, not a text
      --> rules.test.yaml:8:28
       |
-    8 |       - { at: 1m, approve: ******** }
+    8 |       - { at: 1m, approve: approval }
       |                            ^^^^^^^^ this is a text
       |
       = help: such as `{ rule: the name of a rule }`
@@ -378,7 +370,7 @@ fn mistakes_in_what_people_do_are_all_shown() {
     error: `contrct` is no label of the rule's identity
       --> rules.test.yaml:10:67
        |
-    10 |       - { at: 1m, approve: { rule: approval, identity: { contrct: C-1 }, state: **** } }
+    10 |       - { at: 1m, approve: { rule: approval, identity: { contrct: C-1 }, state: held } }
        |                                                                   ^^^
        |
        = help: did you mean `contract`?
@@ -386,7 +378,7 @@ fn mistakes_in_what_people_do_are_all_shown() {
     error: there is no key `state` in `tests[0].people[6].approve`
       --> rules.test.yaml:10:74
        |
-    10 |       - { at: 1m, approve: { rule: approval, identity: { contrct: C-1 }, state: **** } }
+    10 |       - { at: 1m, approve: { rule: approval, identity: { contrct: C-1 }, state: held } }
        |                                                                          ^^^^^ unknown key
        |
        = help: known here: rule, identity, generation
@@ -402,7 +394,7 @@ fn mistakes_in_what_people_do_are_all_shown() {
     error: `tests[0].expect[0].incidents[0].draft` must be a map, not a text
       --> rules.test.yaml:13:66
        |
-    13 |       - { at: 1h, cases: 0, incidents: [{ rule: approval, draft: **** }] }
+    13 |       - { at: 1h, cases: 0, incidents: [{ rule: approval, draft: none }] }
        |                                                                  ^^^^ this is a text
        |
        = help: such as `{ severity: 1 }`
