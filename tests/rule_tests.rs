@@ -103,7 +103,11 @@ fn the_tests_of_cases_that_wait_pass_and_prove_something() {
     let run = house.test(&[]);
     assert_eq!((run.code, run.err.as_str()), (0, ""), "{}", run.out);
     for (from, to, told) in [
-        ("at: 2h", "at: 4h", "at 3h, the state of usage-anomaly {contract=\"C-1\"} is held"),
+        (
+            "contract: C-1 } }\n      - at: 3h",
+            "contract: C-3 } }\n      - at: 3h",
+            "there is no incident of usage-anomaly {contract=\"C-3\"} to be approved",
+        ),
         (
             "        reject:",
             "        approve:",

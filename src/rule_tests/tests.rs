@@ -984,3 +984,50 @@ tests:
     let of_edge: Vec<&String> = gaps.iter().filter(|gap| gap.contains("edge: matcher")).collect();
     assert_eq!(of_edge.len(), 2, "{gaps:?}");
 }
+
+#[test]
+fn a_default_counts_only_where_an_alert_can_come_to_it() {
+    let counts = |matchers: &str| {
+        let house = House::of(&format!(
+            "
+rules:
+  - name: one
+    match: [{matchers}]
+    case:
+      account: A-1
+      category: TECHNICAL
+      product: Ion Premier
+      problem: Slow
+      severity: {{ from: severity, map: {{ critical: 1, warning: 2 }}, default: 3 }}
+      subject: x
+      description: x
+"
+        ));
+        let (_, gaps) = house.run(
+            "
+tests:
+  - name: t
+    deliveries: [{ at: 0s, firing: [{ severity: critical }, { severity: warning }] }]
+    expect: [{ at: 0s, others: false, unmatched: 0 }]
+",
+        );
+        gaps.iter().any(|gap| gap == "one: severity that is never taken: the default (rank 3)")
+    };
+    for matchers in [
+        "'severity =~ \"critical|warning\"'",
+        "'severity =~ \"critical|warning|info\"', 'severity != info'",
+        "'severity =~ \"(critical|warning)\"', 'severity =~ \".+\"'",
+    ] {
+        assert!(!counts(matchers), "{matchers}");
+    }
+    for matchers in [
+        "",
+        "'severity != info'",
+        "'severity =~ \"critical|warning|\"'",
+        "'severity =~ \"critical|warning.*\"'",
+        "'severity =~ \"critical|warning|info\"'",
+        "'level !~ \"info\"'",
+    ] {
+        assert!(counts(matchers), "{matchers}");
+    }
+}
