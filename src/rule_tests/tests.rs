@@ -1026,7 +1026,7 @@ tests:
         "'severity =~ \"critical|warning|\"'",
         "'severity =~ \"critical|warning.*\"'",
         "'severity =~ \"critical|warning|info\"'",
-        "'level !~ \"info\"'",
+        "'level !~ \"info|low\"'",
     ] {
         assert!(counts(matchers), "{matchers}");
     }
