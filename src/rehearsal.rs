@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::dispatch::drafting::{self, Drafted, Unready};
+use crate::dispatch::drafting::{self, Unready};
 use crate::dispatch::rollup;
 use crate::domain::action::{ActionKind, NewAction};
 use crate::domain::alert::{AlertStatus, Labels};
@@ -36,6 +36,8 @@ use crate::store::Followed;
 use crate::store::{Action, ActionState, Fate, Known, Phase, Verdict};
 use crate::time::later;
 use crate::vendors::Operation;
+
+pub use crate::dispatch::drafting::Drafted;
 
 /// See the [module](self).
 pub struct World {

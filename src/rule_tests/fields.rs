@@ -4,11 +4,10 @@ use super::diff;
 use super::expectation::{CaseExpect, Fields, Text};
 use super::judge::{Difference, Scene, count, indented};
 use crate::config::decode::Located;
-use crate::dispatch::drafting::Drafted;
 use crate::domain::draft::{ChoiceField, Contact, Draft};
 use crate::domain::incident::State;
 use crate::domain::severity::Rank;
-use crate::rehearsal::Life;
+use crate::rehearsal::{Drafted, Life};
 
 /// The longest text that stands in a label, in characters.
 const SHORT: usize = 80;
