@@ -67,14 +67,14 @@ impl Scene<'_> {
     /// # Errors
     ///
     /// That there is none, or that it is not known which.
-    pub(super) fn judged(&self, word: &Word) -> Result<usize, Diagnostic> {
+    pub(super) fn judged(&self, word: &Word) -> Result<usize, Box<Diagnostic>> {
         let lives = || self.world.lives().iter().enumerate().filter(|(_, life)| word.of.is(life));
         let fitting: Vec<_> =
             lives().filter(|(_, life)| self.world.heeds(life, word.judgement)).collect();
         let done = word.judgement.participle();
         let (what, label, hint) = match fitting.as_slice() {
             [(index, _)] => return Ok(*index),
-            [] => match lives().last() {
+            [] => match lives().next_back() {
                 Some((_, life)) => {
                     let state = life.incident.state.name();
                     let what = format!("{} cannot be {done}: it is {state}", name(life));
@@ -97,7 +97,8 @@ impl Scene<'_> {
             }
         };
         let place = word.place.clone();
-        Err(self.told(word.at, Difference { place, what, label, hint: Some(hint) }))
+        let difference = Difference { place, what, label, hint: Some(hint) };
+        Err(Box::new(self.told(word.at, difference)))
     }
 
     fn told(

@@ -78,7 +78,7 @@ fn run_one(playbook: &Arc<Playbook>, test: &Test, coverage: &mut Coverage) -> Ou
             }
             Step::Word(word) => match scene(playbook, test, &world, &record).judged(word) {
                 Ok(index) => world.judge(index, word.judgement),
-                Err(failure) => failures.push(failure),
+                Err(failure) => failures.push(*failure),
             },
             Step::Expect(expect) => {
                 failures.extend(scene(playbook, test, &world, &record).judge(expect));
