@@ -612,7 +612,7 @@ fn bad_files_are_bad_to_the_schemas() {
         (schema::TESTS, &tests, "at: 0s", "after: 0s"),
         (schema::TESTS, &approved, "approve:", "aprove:"),
         (schema::TESTS, &approved, "approve:", "reject: { rule: x }\n        approve:"),
-        (schema::TESTS, &approved, "draft:", "draft: none #"),
+        (schema::TESTS, &approved, "severity: 3", "severity: high"),
         (schema::TESTS, &tests, "severity: 1", "severity: critical"),
     ] {
         let validator = validator(schema);
