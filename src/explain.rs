@@ -96,6 +96,10 @@ pub struct IncidentStory {
     pub rule: String,
     /// The labels that make alerts this incident, with their values.
     pub identity: Labels,
+    /// The labels of the rule's `identity` that the alert does not have.
+    pub identity_absent: Vec<String>,
+    /// Whether it has none of them, so that the source's own grouping is the identity.
+    pub identity_by_group: bool,
     /// The vendor that its case is for.
     pub vendor: String,
     /// Where it stands afterwards.
@@ -210,9 +214,13 @@ fn incident(playbook: &Playbook, step: &Step, now: Timestamp) -> Option<Incident
     let incident = step.incident.as_ref()?;
     let rule = playbook.case_rule(&incident.rule)?;
     let opens = matches!(incident.state.name(), "pending" | "held" | "opening");
+    let absent = rule.identity_without(&incident.origin);
+    let named = rule.identity.as_ref().map_or(0, Vec::len);
     Some(IncidentStory {
         rule: incident.rule.to_string(),
         identity: rule.identity_of(&incident.origin),
+        identity_by_group: absent.len() == named,
+        identity_absent: absent.into_iter().map(str::to_owned).collect(),
         vendor: incident.vendor.to_string(),
         state: incident.state.name(),
         reason: step.reason.to_string(),

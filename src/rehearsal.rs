@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::dispatch::drafting::{self, Drafted};
+use crate::dispatch::drafting::{self, Unready};
 use crate::dispatch::rollup;
 use crate::domain::action::{ActionKind, NewAction};
 use crate::domain::alert::Labels;
@@ -24,6 +24,7 @@ use crate::domain::ids::{
     SourceName,
 };
 use crate::domain::incident::{Hold, Incident, State};
+use crate::domain::judgement::{self, Judgement};
 use crate::domain::lifecycle::{Event, OpenedCase, Reason, Step, step};
 use crate::domain::rollup::{RollCall, RollCalls, key};
 use crate::domain::severity::Rank;
@@ -35,6 +36,8 @@ use crate::store::Followed;
 use crate::store::{Action, ActionState, Fate, Known, Phase, Verdict};
 use crate::time::later;
 use crate::vendors::Operation;
+
+pub use crate::dispatch::drafting::Drafted;
 
 /// See the [module](self).
 pub struct World {
@@ -269,6 +272,34 @@ impl World {
         (decision.fate, decision.verdicts)
     }
 
+    /// The case of an incident as it would be opened now, whatever keeps it from being opened.
+    ///
+    /// # Errors
+    ///
+    /// As of [`drafting::preview`].
+    pub fn draft(&self, life: &Life) -> Result<Drafted, Unready> {
+        drafting::preview(&self.playbook, &life.incident, self.now)
+    }
+
+    /// Whether an incident is one that a person could approve or reject now.
+    pub fn heeds(&self, life: &Life, judgement: Judgement) -> bool {
+        judgement::was_heeded(&self.judged(life, judgement))
+    }
+
+    /// A person approves or rejects the incident with this place among [`Self::lives`]. Nothing
+    /// happens to one that [heeds](Self::heeds) it not.
+    pub fn judge(&mut self, index: usize, judgement: Judgement) {
+        let Some(life) = self.lives.get(index) else { return };
+        let step = self.judged(life, judgement);
+        self.apply(step);
+        self.advance(self.now);
+    }
+
+    fn judged(&self, life: &Life, judgement: Judgement) -> Step {
+        let policy = self.playbook.policy(&life.incident);
+        judgement::judge(&life.incident, judgement, &policy, self.now)
+    }
+
     /// What the store would tell for a plan: the newest generations that it speaks of, each with
     /// the members that it speaks of, and those of which the alerts are members that it follows.
     fn known(&mut self, plan: &Plan, source: &SourceName) -> Known {
@@ -489,7 +520,7 @@ impl World {
         let incident = &life.incident;
         let (mut opened, rank) = (None, incident.rank);
         let said = if action.kind == ActionKind::Open {
-            match drafting::preview(&self.playbook, incident, self.now) {
+            match self.draft(life) {
                 Ok(drafted) => {
                     self.cases += 1;
                     let case = CaseId::new(format!("F-{:06}", self.cases));

@@ -6,9 +6,13 @@
 pub mod coverage;
 mod diff;
 pub mod expectation;
+mod fields;
 pub mod file;
 mod judge;
 pub mod labels;
+pub mod meant;
+mod pairing;
+pub mod person;
 pub mod run;
 mod traffic;
 

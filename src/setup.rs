@@ -7,8 +7,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::config::source_file::{Holds, Place, Position, SourceFile, Span};
 use crate::config::{Code, Config, Diagnostic, Diagnostics, Lookup, VendorConfig, VendorKind};
-use crate::domain::ids::RuleName;
 use crate::playbook::{Playbook, template_id};
+use crate::rules::file::Read;
 use crate::rules::{RuleSet, TextSource, Then};
 use crate::templates::{self, TemplateProblem, TemplateSet};
 use crate::vendors::akamai::edgerc::{self, Access};
@@ -58,21 +58,29 @@ fn read(path: &Path, env: Lookup<'_>, needs: Needs) -> (Option<Setup>, Diagnosti
         checked.rules.files = rules;
     }
     let mut diagnostics = checked.diagnostics;
-    // A rule that cannot be read must not hide what is wrong in the texts of its neighbours.
-    let (rules, wrong) = crate::rules::file::read_all(&checked.rules, env);
+    // A rule that cannot be read must not hide what is wrong in its texts and in its neighbours.
+    let (Read { rules, loose }, wrong) = crate::rules::file::read_all(&checked.rules, env);
     diagnostics.extend(wrong);
     let mut templates = TemplateSet::builder();
     let files = checked
         .templates
         .as_deref()
         .map(|folder| read_templates(folder, &mut templates, &mut diagnostics));
-    add_inline(&rules, &mut templates, &mut diagnostics);
+    let inline = inline_texts(&rules, &loose);
+    for (id, text) in &inline {
+        add_inline(id, text, &mut templates, &mut diagnostics);
+    }
     let (templates, wrong) = templates.build();
     if let Some(files) = &files {
         for problem in &wrong {
-            report_in_file(files, problem, &mut diagnostics);
+            let in_rule =
+                |(id, text): &&(String, &TextSource)| !text.is_file && *id == problem.template;
+            match inline.iter().find(in_rule) {
+                Some((_, text)) => report_in_rule(text, problem, &mut diagnostics),
+                None => report_in_file(files, problem, &mut diagnostics),
+            }
         }
-        refuse_missing_files(&rules, files, &mut diagnostics);
+        refuse_missing_files(&inline, files, &mut diagnostics);
     }
     let vendors = checked.config.iter().flat_map(|config| &config.vendors);
     for vendor in vendors.filter(|_| credentials) {
@@ -246,42 +254,50 @@ fn told(place: Place, problem: &TemplateProblem) -> Diagnostic {
     }
 }
 
-/// Every text of every rule that is a template of its own.
-fn inline_texts(rules: &RuleSet) -> impl Iterator<Item = (&RuleName, String, &TextSource)> {
-    rules.rules().iter().flat_map(|rule| {
-        let texts = match &rule.then {
-            Then::Case(case) => case.plan.texts(),
-            Then::Ignore => Vec::new(),
-        };
-        texts.into_iter().map(|(key, text)| (&rule.name, key, text))
-    })
+/// Every text of every rule, each with the id of its template.
+fn inline_texts<'a>(rules: &'a RuleSet, loose: &'a [TextSource]) -> Vec<(String, &'a TextSource)> {
+    let mut texts = Vec::new();
+    for rule in rules.rules() {
+        if let Then::Case(case) = &rule.then {
+            let of_rule = case.plan.texts().into_iter();
+            texts.extend(of_rule.map(|(key, text)| (template_id(&rule.name, &key, text), text)));
+        }
+    }
+    // Of rules that cannot be used, names may be missing or stand there twice.
+    texts.extend(loose.iter().enumerate().map(|(at, text)| (format!("(loose {at})"), text)));
+    texts
 }
 
-fn add_inline(rules: &RuleSet, templates: &mut templates::Builder, into: &mut Diagnostics) {
-    for (rule, key, text) in inline_texts(rules) {
-        if text.is_file || text.constant().is_some() {
-            continue;
-        }
-        for problem in templates.inline(&template_id(rule, &key, text), &text.text) {
-            if let Some(place) = place_of_tag(text, problem.line, problem.column) {
-                into.push(told(place, &problem));
-                continue;
-            }
-            let place = text.place.clone();
-            let problem = TemplateProblem {
-                message: format!(
-                    "{} (line {}, column {} of this template)",
-                    problem.message, problem.line, problem.column
-                ),
-                ..problem
-            };
-            into.push(told(place, &problem));
-        }
+fn add_inline(
+    id: &str,
+    text: &TextSource,
+    templates: &mut templates::Builder,
+    into: &mut Diagnostics,
+) {
+    if text.is_file || text.constant().is_some() {
+        return;
+    }
+    for problem in templates.inline(id, &text.text) {
+        report_in_rule(text, &problem, into);
     }
 }
 
-fn refuse_missing_files(rules: &RuleSet, files: &[TemplateFile], into: &mut Diagnostics) {
-    for (_, _, text) in inline_texts(rules) {
+fn report_in_rule(text: &TextSource, problem: &TemplateProblem, into: &mut Diagnostics) {
+    if let Some(place) = place_of_tag(text, problem.line, problem.column) {
+        into.push(told(place, problem));
+        return;
+    }
+    let TemplateProblem { message, line, column, .. } = problem;
+    let message = format!("{message} (line {line}, column {column} of this template)");
+    into.push(told(text.place.clone(), &TemplateProblem { message, ..problem.clone() }));
+}
+
+fn refuse_missing_files(
+    texts: &[(String, &TextSource)],
+    files: &[TemplateFile],
+    into: &mut Diagnostics,
+) {
+    for (_, text) in texts {
         if !text.is_file || files.iter().any(|file| file.name == text.text) {
             continue;
         }

@@ -773,10 +773,37 @@ fn what_cannot_be_explained_says_why() {
     assert!(explain(&["no-such-file.json"]).contains("cannot read no-such-file.json"));
     let told = explain(&[payload, "--source", "grafana"]);
     assert!(told.contains("there is no source `grafana`; there are: alertmanager, pagerduty"));
-    assert!(explain(&[payload, "--set", "severity"]).contains("is not LABEL=VALUE"));
     let told = explain(&["Cargo.toml"]);
     assert!(told.contains("no source can read this payload"), "{told}");
     assert!(told.contains("alertmanager (alertmanager): "), "{told}");
+}
+
+#[test]
+fn what_if_takes_values_with_and_without_quotes_and_names_what_the_identity_lacks() {
+    let explain = |changes: &[&str]| {
+        let payload = "tests/fixtures/alertmanager/0.25-01-firing.json";
+        let mut command = Command::new(env!("CARGO_BIN_EXE_casewright"));
+        command.args(["explain", payload]).current_dir(root());
+        for change in ["alertname=EdgeHigh5xxRatio", "env=production"].iter().chain(changes) {
+            command.args(["--set", change]);
+        }
+        let told = command.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (told.status.code(), text(told.stdout), text(told.stderr))
+    };
+    let (code, plain, _) = explain(&["severity=critical"]);
+    assert_eq!(code, Some(0));
+    assert!(plain.contains("from label severity = \"critical\""), "{plain}");
+    assert!(!plain.contains("  absent  "), "{plain}");
+    let case = |text: &str| text.split("  case\n").nth(1).unwrap().len();
+    assert_eq!(case(&plain), case(&explain(&["severity=\"critical\""]).1));
+    let (code, _, told) = explain(&["severity=\"critical"]);
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("a quote at one end only"), "{told}");
+    let (_, without, _) = explain(&["property="]);
+    let expected = "  identity  alertname=\"EdgeHigh5xxRatio\"\n  absent    the alert has no label \
+                    property, so it is one incident with every such alert that has none either\n";
+    assert!(without.contains(expected), "{without}");
 }
 
 #[test]

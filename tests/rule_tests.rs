@@ -28,9 +28,13 @@ vendors:
 ";
 
 fn block(info: &str) -> String {
+    nth_block(info, 0)
+}
+
+fn nth_block(info: &str, nth: usize) -> String {
     let begin = format!("```{info}\n");
-    let from = PAGE.find(&begin).unwrap_or_else(|| panic!("no {info}")) + begin.len();
-    PAGE[from..].split("```").next().unwrap().to_owned()
+    let after = PAGE.split(&begin).nth(nth + 1).unwrap_or_else(|| panic!("no {info} {nth}"));
+    after.split("```").next().unwrap().to_owned()
 }
 
 /// What a run has said.
@@ -88,6 +92,35 @@ fn the_tests_of_the_page_pass_without_any_credentials() {
         run.out,
         "rules/checkout.test.yaml: 3 passed\n3 tests in 1 file: 3 passed, 0 failed\n"
     );
+}
+
+#[test]
+fn the_tests_of_cases_that_wait_pass_and_prove_something() {
+    let house = House::new();
+    house.write("rules/usage.yaml", &nth_block("yaml rules", 1));
+    let good = nth_block("yaml rule-tests", 1);
+    house.write("rules/usage.test.yaml", &good);
+    let run = house.test(&[]);
+    assert_eq!((run.code, run.err.as_str()), (0, ""), "{}", run.out);
+    for (from, to, told) in [
+        (
+            "contract: C-1 } }\n      - at: 3h",
+            "contract: C-3 } }\n      - at: 3h",
+            "there is no incident of usage-anomaly {contract=\"C-3\"} to be approved",
+        ),
+        (
+            "        reject:",
+            "        approve:",
+            "at 3h, the state of usage-anomaly {contract=\"C-2\"} is open, not dropped",
+        ),
+        ("930 TB }\n          - rule", "93 TB }\n          - rule", "does not contain `93 TB`"),
+        ("subject: Forecast for C-1", "subject: Forecast", "is \"Forecast for C-1\""),
+    ] {
+        assert!(good.contains(from), "{from}");
+        house.write("rules/usage.test.yaml", &good.replacen(from, to, 1));
+        let run = house.test(&[]);
+        assert!(run.code != 0 && run.err.contains(told), "{to}: {}", run.err);
+    }
 }
 
 #[test]
@@ -282,10 +315,12 @@ fn the_tables_of_the_page_have_every_key() {
 tests:
   - name: x
     deliveries: [{ at: 0s, firing: { a: b }, zzz: 1 }]
+    people: [{ at: 0s, zzz: 1 }]
     expect: [{ at: 0s, zzz: 1, incidents: [{ rule: checkout-errors, zzz: 1 }] }]
 ";
     for (section, title) in [
         ("tests[0].deliveries[0]", "key of a delivery"),
+        ("tests[0].people[0]", "key of a person's word"),
         ("tests[0].expect[0]", "key of an expectation"),
         ("tests[0].expect[0].incidents[0]", "key of an incident"),
     ] {
@@ -360,7 +395,6 @@ fn the_example_is_checked_without_an_error_and_without_a_warning() {
     assert!(run.out.ends_with("0 errors, 0 warnings\n"), "{}", run.out);
 }
 
-/// Their tests cannot see them: an incident that is held has no case.
 #[test]
 fn the_cases_of_the_example_that_are_held_can_be_drafted() {
     let payload = r#"{ "version": "4", "groupKey": "{}:{}", "receiver": "casewright", "alerts": [{

@@ -92,6 +92,12 @@ tests:
               alternate_contact: { name: n, company: c, email: e, phone: p }
               also_notify: [a]
               fallback: false
+            draft: { subject: s }
+    people:
+      - at: 1m
+        approve: { rule: edge-errors, identity: { property: p }, generation: 1 }
+      - at: 1m
+        reject: { rule: edge-errors, identity: { property: p }, generation: 1 }
 "#;
 
 // ---- what there is
@@ -590,6 +596,7 @@ fn bad_files_are_bad_to_the_schemas() {
     let config = block(README, "yaml casewright", 0);
     let rules = block(README, "yaml rule", 0);
     let tests = block(RULE_TESTS, "yaml rule-tests", 0);
+    let approved = block(RULE_TESTS, "yaml rule-tests", 1);
     for (schema, good, from, to) in [
         (schema::CONFIG, &config, "listen:", "lissten:"),
         (schema::CONFIG, &config, "timeout: 10s", "timeout: 10 s"),
@@ -603,6 +610,9 @@ fn bad_files_are_bad_to_the_schemas() {
         (schema::RULES, &rules, "account: A-CCT7890", "account: 7890"),
         (schema::TESTS, &tests, "state: open", "state: opened"),
         (schema::TESTS, &tests, "at: 0s", "after: 0s"),
+        (schema::TESTS, &approved, "approve:", "aprove:"),
+        (schema::TESTS, &approved, "approve:", "reject: { rule: x }\n        approve:"),
+        (schema::TESTS, &approved, "severity: 3", "severity: high"),
         (schema::TESTS, &tests, "severity: 1", "severity: critical"),
     ] {
         let validator = validator(schema);

@@ -6,7 +6,7 @@ use anyhow::bail;
 use serde_json::json;
 
 use super::remote::shown;
-use super::{ConfigArg, colorful, say, tell};
+use super::{OnlyConfigArg, colorful, say, tell};
 use crate::config::diagnostic::counted;
 use crate::config::sarif::to_sarif;
 use crate::config::{Diagnostic, Diagnostics, process_env};
@@ -22,7 +22,7 @@ use crate::store::sqlite::Archive;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    config: ConfigArg,
+    config: OnlyConfigArg,
 
     /// Tell as well which incidents of the store go on that these rules lead elsewhere. Reads the
     /// database, also while the daemon runs.
@@ -49,7 +49,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.against_store && args.output == Output::Sarif {
         bail!("SARIF tells of lines in files, not of incidents: ask with `--output json`");
     }
-    let (setup, mut diagnostics) = setup::load(&args.config.config, &process_env);
+    let (setup, mut diagnostics) = setup::load(args.config.path(), &process_env);
     if let Some(setup) = &setup {
         diagnostics.extend(look_at_labels(setup)?);
     }
@@ -74,7 +74,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
             match &setup {
                 Some(setup) => say(&format!(
                     "{} is good: {}, {}, {}; {}",
-                    args.config.config.display(),
+                    args.config.path().display(),
                     counted(setup.playbook.rules.rules().len(), "rule"),
                     counted(setup.config.sources.len(), "source"),
                     counted(setup.config.vendors.len(), "vendor"),

@@ -1,5 +1,6 @@
 //! `casewright explain`: what a payload would do, and why, without doing it.
 
+mod change;
 mod compared;
 
 use std::io::Read as _;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 
+use self::change::Change;
 use super::remote::shown;
 use super::{ConfigArg, Output, colorful, say, tell};
 use crate::clock::{Clock as _, SystemClock};
@@ -55,9 +57,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
 
-    /// What if: gives every alert this label; without a value, takes it away.
+    /// What if: gives every alert this label; without a value, takes it away. Quotes around the
+    /// value are no part of it.
     #[arg(long = "set", value_name = "LABEL=VALUE")]
-    changes: Vec<String>,
+    changes: Vec<Change>,
 
     /// For people or for scripts.
     #[arg(long, value_enum, default_value = "text")]
@@ -96,7 +99,9 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let (name, mut received) = parse(&sources, &body)?;
     for change in &args.changes {
-        change_labels(&mut received, change)?;
+        for alert in &mut received.alerts {
+            change.apply(&mut alert.labels);
+        }
     }
     let explanation = explain(&Arc::new(setup.playbook), received, now);
     say(&match args.output {
@@ -222,20 +227,6 @@ fn parse(sources: &[&dyn Source], body: &[u8]) -> anyhow::Result<(String, Receiv
     bail!("no source can read this payload:\n{}", refused.join("\n"))
 }
 
-fn change_labels(received: &mut Received, change: &str) -> anyhow::Result<()> {
-    let Some((label, value)) = change.split_once('=').filter(|(label, _)| !label.is_empty()) else {
-        bail!("`--set {}` is not LABEL=VALUE", shown(change));
-    };
-    for alert in &mut received.alerts {
-        if value.is_empty() {
-            alert.labels.remove(label);
-        } else {
-            alert.labels.insert(label.to_owned(), value.to_owned());
-        }
-    }
-    Ok(())
-}
-
 fn text(source: &str, explanation: &Explanation) -> String {
     let mut lines = vec![format!(
         "read as a payload of source {source}: {}",
@@ -298,15 +289,29 @@ fn incident_lines(incident: &IncidentStory) -> Vec<String> {
     let mut lines = vec![
         format!("incident of rule {}", shown(&incident.rule)),
         format!("  identity  {}", pairs(&incident.identity)),
+    ];
+    lines.extend(absent(incident));
+    lines.extend([
         format!("  vendor    {}", shown(&incident.vendor)),
         format!("  decision  {}", shown(&incident.reason)),
         format!("  state     {}", incident.state),
         format!("  severity  rank {rank}, from {}", shown(origin)),
-    ];
+    ]);
     if let Some(case) = &incident.case {
         lines.extend(case_lines(case));
     }
     lines
+}
+
+/// What it means that the alert lacks labels of the rule's identity.
+fn absent(incident: &IncidentStory) -> Option<String> {
+    let names = shown(&incident.identity_absent.join(", "));
+    let means = match (incident.identity_absent.is_empty(), incident.identity_by_group) {
+        (true, _) => return None,
+        (false, true) => "so the sender's own grouping is the identity",
+        (false, false) => "so it is one incident with every such alert that has none either",
+    };
+    Some(format!("  absent    the alert has no label {names}, {means}"))
 }
 
 fn case_lines(case: &CaseStory) -> Vec<String> {

@@ -16,8 +16,9 @@ mod store;
 mod test;
 mod vendors;
 
+use std::convert::Infallible;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::clock::SystemClock;
 use crate::config::process_env;
+use crate::config::source_file::CONFIG_VARIABLE;
 use crate::daemon::World;
 use crate::rng::Rng;
 use crate::telemetry::logs;
@@ -44,7 +46,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the daemon.
-    Serve(ConfigArg),
+    Serve(OnlyConfigArg),
     /// Check config, rules and templates; exit with 1 if anything is wrong.
     Check(check::Args),
     /// Run the tests of the rules; exit with 1 if one fails, with 2 if files cannot be used.
@@ -80,11 +82,34 @@ struct ConfigArg {
     #[arg(
         long,
         short,
-        env = "CASEWRIGHT_CONFIG",
+        env = CONFIG_VARIABLE,
         value_name = "FILE",
         default_value = "config/casewright.yaml"
     )]
     config: PathBuf,
+}
+
+/// As [`ConfigArg`], for commands that take nothing else without a name: what stands there is taken
+/// for the config by who has other programs in mind.
+#[derive(Debug, clap::Args)]
+struct OnlyConfigArg {
+    #[command(flatten)]
+    named: ConfigArg,
+
+    #[arg(value_name = "FILE", hide = true, value_parser = must_be_named)]
+    unnamed: Option<Infallible>,
+}
+
+impl OnlyConfigArg {
+    fn path(&self) -> &Path {
+        // Whatever stands there is refused when it is read.
+        let None = { self.unnamed };
+        &self.named.config
+    }
+}
+
+fn must_be_named(file: &str) -> Result<Infallible, String> {
+    Err(format!("the configuration is named by `--config {file}`"))
 }
 
 /// For whom to print.

@@ -4,14 +4,14 @@ use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{ConfigArg, colorful, shutdown, tell};
+use super::{OnlyConfigArg, colorful, shutdown, tell};
 use crate::daemon::{Daemon, World};
 use crate::setup;
 
-pub(super) async fn run(args: &ConfigArg, world: World<'static>) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: &OnlyConfigArg, world: World<'static>) -> anyhow::Result<ExitCode> {
     // Before anything else: without somebody who listens, a SIGHUP ends the process.
     let mut hangup = signal(SignalKind::hangup())?;
-    let (setup, diagnostics) = setup::load(&args.config, world.env);
+    let (setup, diagnostics) = setup::load(args.path(), world.env);
     if !diagnostics.is_empty() {
         tell(&diagnostics.render(colorful()));
     }

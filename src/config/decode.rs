@@ -446,6 +446,13 @@ impl<'a> Section<'a> {
         found.is_some()
     }
 
+    /// Whether something stands here that is nearly one of these keys: [`Self::finish`] tells what
+    /// was meant, so that it need not be told as well that the key is missing.
+    pub fn misspelt(&self, keys: &[&str]) -> bool {
+        let unknown = self.entries.iter().filter(|(entry, _)| !self.asked.contains(&entry.text));
+        unknown.into_iter().any(|(entry, _)| nearest(&entry.text, keys.iter().copied()).is_some())
+    }
+
     /// Reports a key that may be shown as not known.
     fn unknown(&self, key: &Key, hint: impl Into<String>) {
         self.reader().file.reveal(key.span);

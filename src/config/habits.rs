@@ -147,7 +147,48 @@ pub(super) fn hint(written: &str, known: impl Fn(&str) -> bool) -> Option<&'stat
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
     use super::*;
+
+    const SCHEMAS: [&str; 3] = [
+        include_str!("../schema/config.json"),
+        include_str!("../schema/rules.json"),
+        include_str!("../schema/tests.json"),
+    ];
+
+    /// The keys of every section that there is: the schemas are kept in step with the readers.
+    fn sections(schema: &Value, into: &mut Vec<BTreeSet<String>>) {
+        if let Some(keys) = schema["properties"].as_object()
+            && schema["additionalProperties"] == false
+        {
+            into.push(keys.keys().cloned().collect());
+        }
+        match schema {
+            Value::Object(map) => map.values().for_each(|below| sections(below, into)),
+            Value::Array(items) => items.iter().for_each(|below| sections(below, into)),
+            _ => {}
+        }
+    }
+
+    /// In some section its own key is none, the one that it leads to is, and no entry before it
+    /// answers in its place.
+    #[test]
+    fn every_habit_is_told_somewhere() {
+        let mut all = Vec::new();
+        for schema in SCHEMAS {
+            sections(&serde_json::from_str(schema).unwrap(), &mut all);
+        }
+        assert!(all.len() > 20, "{}", all.len());
+        for (written, leads_to, told) in HABITS {
+            let is_told = |keys: &BTreeSet<String>| {
+                !keys.contains(*written) && hint(written, |key| keys.contains(key)) == Some(told)
+            };
+            assert!(all.iter().any(is_told), "{written} for {leads_to}");
+        }
+    }
 
     #[test]
     fn a_habit_counts_only_where_it_leads_to_a_key() {

@@ -1,8 +1,9 @@
 //! A file as a person wrote it: its text, its lines, and what of it may be shown again.
 //!
-//! *Invariant*: a scalar is shown in an excerpt only after a reader asked for it as something that
-//! is not a secret, and never if it stands below a key that holds secrets. Everything else is
-//! masked, so a secret under a misspelt key is masked as well.
+//! *Invariant*: in a file that can hold secrets, a scalar is shown in an excerpt only after a reader
+//! asked for it as something that is not a secret. Everything else is masked, so a secret under a
+//! misspelt key is masked as well. What stands below a key that holds secrets is never shown, in no
+//! file: a pattern of rule files may catch the daemon's own.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,6 +16,9 @@ use super::diagnostic::Diagnostic;
 
 /// No file that people write by hand is longer.
 pub const MAX_BYTES: u64 = 1024 * 1024;
+
+/// The variable of the environment that names the daemon's own file, if the command line does not.
+pub const CONFIG_VARIABLE: &str = "CASEWRIGHT_CONFIG";
 
 /// Keys whose values, at any depth below them, are never shown.
 const SENSITIVE: &[&str] = &[
@@ -77,7 +81,7 @@ struct Excerpts {
 pub enum Holds {
     /// The daemon's own file.
     Secrets,
-    /// Rule files.
+    /// Rule files, tests of rules, templates.
     NoSecrets,
 }
 
@@ -93,7 +97,8 @@ pub struct SourceFile {
 impl SourceFile {
     /// Reads a file of at most [`MAX_BYTES`] bytes of UTF-8. A byte order mark is dropped.
     pub fn read(path: &Path, holds: Holds) -> Result<Arc<Self>, Box<Diagnostic>> {
-        let bytes = read_bounded(path).map_err(|problem| Box::new(problem.diagnostic(path)))?;
+        let bytes =
+            read_bounded(path).map_err(|problem| Box::new(problem.diagnostic(path, holds)))?;
         match String::from_utf8(bytes) {
             Ok(text) => {
                 let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
@@ -199,9 +204,14 @@ impl SourceFile {
         self.lock().scalars.insert(span.start, (span.end, visibility));
     }
 
-    /// Tells where a scalar is. It stays masked until [`Self::reveal`]ed.
+    /// Tells where a scalar is. In a file that can hold secrets it stays masked until
+    /// [`Self::reveal`]ed.
     pub(super) fn register_scalar(&self, span: Span, secret: bool) {
-        let visibility = if secret { Visibility::Secret } else { Visibility::Unread };
+        let visibility = match (secret, self.holds) {
+            (true, _) => Visibility::Secret,
+            (false, Holds::Secrets) => Visibility::Unread,
+            (false, Holds::NoSecrets) => Visibility::Shown,
+        };
         self.lock().scalars.insert(span.start, (span.end, visibility));
     }
 
@@ -358,16 +368,22 @@ pub(super) enum Unreadable {
 }
 
 impl Unreadable {
-    fn diagnostic(&self, path: &Path) -> Diagnostic {
+    fn diagnostic(&self, path: &Path, holds: Holds) -> Diagnostic {
         let shown = path.display();
         match self {
             Self::TooLong => Diagnostic::about_file(path, format!("`{shown}` is too long"))
                 .hint(format!("at most {MAX_BYTES} bytes are read: split it")),
             Self::Io(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Diagnostic::about_file(path, format!("there is no file `{shown}`")).hint(
-                    "a relative path counts from the current folder: give another path, \
-                     or create the file",
-                )
+                let hint = match holds {
+                    Holds::Secrets => format!(
+                        "name the configuration with `--config FILE` or in the variable \
+                         {CONFIG_VARIABLE}; a relative path counts from the current folder"
+                    ),
+                    Holds::NoSecrets => "a relative path counts from the current folder: give \
+                                         another path, or create the file"
+                        .to_owned(),
+                };
+                Diagnostic::about_file(path, format!("there is no file `{shown}`")).hint(hint)
             }
             Self::Io(error) => {
                 Diagnostic::about_file(path, format!("`{shown}` cannot be read: {error}"))

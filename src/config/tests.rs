@@ -138,11 +138,11 @@ fn secrets_in_files_lose_their_trailing_line_break_only() {
 fn a_missing_file_says_what_to_do() {
     let (config, diagnostics) = Config::load(Path::new("no/such/casewright.yaml"), &env);
     assert!(config.is_none());
-    insta::assert_snapshot!(diagnostics.render(false), @r#"
+    insta::assert_snapshot!(diagnostics.render(false), @r"
     error: there is no file `no/such/casewright.yaml`
     --> no/such/casewright.yaml
-     = help: a relative path counts from the current folder: give another path, or create the file
-    "#);
+     = help: name the configuration with `--config FILE` or in the variable CASEWRIGHT_CONFIG; a relative path counts from the current folder
+    ");
 }
 
 #[test]

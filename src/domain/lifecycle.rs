@@ -42,7 +42,7 @@ use super::ids::{
     CaseId, DeliveryId, Fingerprint, IncidentId, IncidentKey, InstallationId, RuleName, VendorName,
 };
 use super::incident::{Hold, Incident, State, Tally};
-use super::member::{Member, Observation, observe};
+use super::member::{Observation, observe};
 use super::news::{News, Remark};
 pub use super::policy::{Policy, ResolveAction};
 use super::severity::Rank;

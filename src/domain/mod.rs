@@ -13,6 +13,7 @@ pub mod draft;
 pub mod gate;
 pub mod ids;
 pub mod incident;
+pub mod judgement;
 pub mod lifecycle;
 pub mod member;
 pub mod mute;

@@ -12,7 +12,7 @@ use crate::domain::action::ActionKind;
 use crate::domain::alert::Labels;
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::{Incident, State};
-use crate::domain::lifecycle::{Event, Reason, step};
+use crate::domain::judgement::{self, Judgement};
 use crate::domain::storm::Usage;
 use crate::explain::{CaseStory, case_of};
 use crate::playbook::Playbook;
@@ -167,15 +167,6 @@ pub enum NotJudged {
     NotWaiting(&'static str),
 }
 
-/// What a person says about an incident that has no case yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Judgement {
-    /// Open the case, whatever holds it.
-    Approve,
-    /// No case.
-    Reject,
-}
-
 impl People {
     /// The newest incidents of a kind, at most `limit`, and whether there are more.
     ///
@@ -278,20 +269,15 @@ impl People {
         let (playbook, now) = (self.playbook.get(), self.clock.now());
         let rules = playbook.clone();
         let decide = Arc::new(move |incident: &Incident, _: &Usage| {
-            let policy = rules.policy(incident);
-            let event = match judgement {
-                Judgement::Approve => Event::Approved,
-                Judgement::Reject => Event::Rejected,
-            };
-            step(Some(incident), &event, &policy, None, now)
+            judgement::judge(incident, judgement, &rules.policy(incident), now)
         });
         let cause = cause::person(who);
-        // A person's word needs no room in a budget.
         let Some(step) = self.store.advance(id, &cause, now, decide).await? else {
             return Ok(Err(NotJudged::Unknown));
         };
+        let heeded = judgement::was_heeded(&step);
         let Some(incident) = step.incident else { return Ok(Err(NotJudged::Unknown)) };
-        if !matches!(step.reason, Reason::Approved | Reason::Rejected) {
+        if !heeded {
             return Ok(Err(NotJudged::NotWaiting(incident.state.name())));
         }
         self.wake.notify_one();

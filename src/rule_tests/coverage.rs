@@ -2,7 +2,8 @@
 //! branches of severities.
 //!
 //! A matcher has decided if an alert came to its rule for which it was the only one that did not
-//! hold: without it the rule would have taken the alert.
+//! hold: without it the rule would have taken the alert. The default of a severity is no branch where
+//! the rule's matchers let only values through that its map has.
 
 use std::collections::BTreeSet;
 
@@ -112,7 +113,11 @@ impl RuleCoverage {
                     let values = map
                         .iter()
                         .map(|(value, rank)| Part::new(format!("{label}={value:?} (rank {rank})")));
-                    values.chain([Part::new(format!("the default (rank {default})"))]).collect()
+                    let always_mapped = rule
+                        .values_of(label)
+                        .is_some_and(|all| all.iter().all(|value| map.contains_key(value)));
+                    let default = Part::new(format!("the default (rank {default})"));
+                    values.chain((!always_mapped).then_some(default)).collect()
                 }
             },
         };

@@ -1,10 +1,10 @@
 //! What must be true at a time of a test, as its file says it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ::regex::Regex;
 
+use super::meant::{Meant, check_rule};
 use crate::config::decode::{Decode, Field, Located, Section};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::source_file::Place;
@@ -40,12 +40,8 @@ pub struct Expect {
 pub struct IncidentExpect {
     /// Where it stands.
     pub place: Place,
-    /// The rule that owns it.
-    pub rule: Located<RuleName>,
-    /// Some of the labels that tell it from others of the rule.
-    pub identity: BTreeMap<String, String>,
-    /// Which time it is that this problem begins anew, from 1.
-    pub generation: Option<u32>,
+    /// Which one.
+    pub of: Meant,
     /// Where it stands in its life.
     pub state: Option<Located<&'static str>>,
     /// Why.
@@ -56,6 +52,8 @@ pub struct IncidentExpect {
     pub actions: Option<Located<Vec<&'static str>>>,
     /// Its case, as it was opened.
     pub case: Option<CaseExpect>,
+    /// The case that it would get if what keeps it from being opened let it go now.
+    pub draft: Option<Fields>,
     /// All comments so far.
     pub comments: Option<Located<Vec<Located<Text>>>>,
 }
@@ -65,20 +63,24 @@ pub struct IncidentExpect {
 pub enum CaseExpect {
     /// None was opened.
     None(Place),
-    /// Fields of it, by their keys in a rule.
-    Fields {
-        /// Where they stand.
-        place: Place,
-        /// How bad.
-        severity: Option<Located<Rank>>,
-        /// Single texts.
-        texts: Vec<(&'static str, Located<Text>)>,
-        /// Who gets the vendor's mail, in order.
-        also_notify: Option<Located<Vec<Located<Text>>>>,
-        /// A built-in text stands in for one that does not render. Nobody should find that out
-        /// from a case, so it has to be said.
-        fallback: bool,
-    },
+    /// One was opened, with these fields.
+    Fields(Fields),
+}
+
+/// What must be true of a case's fields. What is not said is not looked at.
+#[derive(Debug)]
+pub struct Fields {
+    /// Where they stand.
+    pub place: Place,
+    /// How bad.
+    pub severity: Option<Located<Rank>>,
+    /// Single texts, by their keys in a rule.
+    pub texts: Vec<(&'static str, Located<Text>)>,
+    /// Who gets the vendor's mail, in order.
+    pub also_notify: Option<Located<Vec<Located<Text>>>>,
+    /// A built-in text stands in for one that does not render. Nobody should find that out from a
+    /// case, so it has to be said.
+    pub fallback: bool,
 }
 
 /// What a text must be like.
@@ -246,13 +248,7 @@ fn is_none(field: &Field<'_>) -> bool {
 
 fn read_incident(mut section: Section<'_>, playbook: &Playbook) -> Option<IncidentExpect> {
     let place = section.place();
-    let rule: Option<Located<RuleName>> = section.required("rule");
-    if let Some(rule) = &rule {
-        let opens = |then: &Then| matches!(then, Then::Case(_));
-        check_rule(&section, rule, playbook, "opens cases", opens);
-    }
-    let identity = read_identity(&mut section, rule.as_ref(), playbook);
-    let generation = section.optional_within("generation", 1..=u32::MAX);
+    let of = Meant::read(&mut section, playbook);
     let state = named(&mut section, "state", &State::NAMES);
     let reason = section.optional("reason");
     let firing = section.optional("firing");
@@ -263,63 +259,34 @@ fn read_incident(mut section: Section<'_>, playbook: &Playbook) -> Option<Incide
         Some(Located { value, place: field.place() })
     });
     let case = section.field("case").and_then(|field| read_case(&field));
+    let draft = section.section_like("draft", "{ severity: 1 }").map(read_fields);
     let comments = texts(&mut section, "comments");
     section.finish();
-    Some(IncidentExpect {
-        place,
-        rule: rule?,
-        identity,
-        generation,
-        state,
-        reason,
-        firing,
-        actions,
-        case,
-        comments,
-    })
-}
-
-fn read_identity(
-    section: &mut Section<'_>,
-    rule: Option<&Located<RuleName>>,
-    playbook: &Playbook,
-) -> BTreeMap<String, String> {
-    let Some(field) = section.field("identity") else { return BTreeMap::new() };
-    let labels = rule.and_then(|rule| playbook.case_rule(&rule.value)?.identity.as_ref());
-    if let (Some(labels), Some(entries)) = (labels, field.entries()) {
-        for (key, value) in entries {
-            if labels.contains(&key.text) {
-                continue;
-            }
-            let hint = match nearest(&key.text, labels.iter().map(String::as_str)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("its `identity` is: {}", labels.join(", ")),
-            };
-            value.error(format!("{} is no label of the rule's identity", quoted(&key.text)), hint);
-        }
-    }
-    field.decode().unwrap_or_default()
+    Some(IncidentExpect { place, of: of?, state, reason, firing, actions, case, draft, comments })
 }
 
 fn read_case(field: &Field<'_>) -> Option<CaseExpect> {
     if is_none(field) {
         return Some(CaseExpect::None(field.place()));
     }
-    let mut section = field.section()?;
+    field.section().map(read_fields).map(CaseExpect::Fields)
+}
+
+fn read_fields(mut section: Section<'_>) -> Fields {
     let place = section.place();
     let severity = section.optional("severity");
-    let mut fields = Vec::new();
+    let mut single = Vec::new();
     for key in ["account", "subject", "description"] {
-        fields.extend(section.optional(key).map(|text| (key, text)));
+        single.extend(section.optional(key).map(|text| (key, text)));
     }
     if let Some(field) = section.field("category")
         && let Some(name) = one_of(&field, &Category::ALL.map(Category::as_str))
     {
         let value = Text::Is(name.to_owned());
-        fields.push(("category", Located { value, place: field.place() }));
+        single.push(("category", Located { value, place: field.place() }));
     }
     for choice in ChoiceField::ALL {
-        fields.extend(section.optional(choice.name()).map(|text| (choice.name(), text)));
+        single.extend(section.optional(choice.name()).map(|text| (choice.name(), text)));
     }
     if let Some(mut contact) = section.section("alternate_contact") {
         for (key, name) in [
@@ -328,14 +295,14 @@ fn read_case(field: &Field<'_>) -> Option<CaseExpect> {
             ("email", "alternate_contact.email"),
             ("phone", "alternate_contact.phone"),
         ] {
-            fields.extend(contact.optional(key).map(|text| (name, text)));
+            single.extend(contact.optional(key).map(|text| (name, text)));
         }
         contact.finish();
     }
     let also_notify = texts(&mut section, "also_notify");
     let fallback = section.with_default("fallback", false);
     section.finish();
-    Some(CaseExpect::Fields { place, severity, texts: fields, also_notify, fallback })
+    Fields { place, severity, texts: single, also_notify, fallback }
 }
 
 /// A list of texts, or the only one of it.
@@ -367,28 +334,4 @@ fn one_of(field: &Field<'_>, names: &[&'static str]) -> Option<&'static str> {
         field.error(format!("`{}` is never {}", field.path(), field.quoted()), hint);
     }
     found
-}
-
-fn check_rule(
-    section: &Section<'_>,
-    name: &Located<RuleName>,
-    playbook: &Playbook,
-    does: &str,
-    fits: fn(&Then) -> bool,
-) {
-    let message = match playbook.rules.get(&name.value) {
-        Some(rule) if fits(&rule.then) => return,
-        Some(_) => format!("rule `{}` is not one that {does}", name.value),
-        None => format!("there is no rule `{}`", name.value),
-    };
-    let fitting = || playbook.rules.rules().iter().filter(|rule| fits(&rule.then));
-    let near = nearest(name.value.as_str(), fitting().map(|rule| rule.name.as_str()));
-    let hint = match near {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => {
-            let names: Vec<&str> = fitting().map(|rule| rule.name.as_str()).collect();
-            format!("what {does}: {}", names.join(", "))
-        }
-    };
-    section.error_at(name.place.clone(), message, hint);
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::expectation::{self, Expect};
+use super::person::{self, Word};
 use super::traffic::{Habits, Traffic};
 use crate::config::decode::{Decode, Field, Located, Section};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
@@ -45,6 +46,8 @@ pub struct Test {
     pub start: Timestamp,
     /// What comes in, in order.
     pub deliveries: Vec<Delivery>,
+    /// What people do, in order.
+    pub people: Vec<Word>,
     /// What must be true, in order.
     pub expect: Vec<Expect>,
 }
@@ -158,6 +161,13 @@ fn read_test(
         .into_iter()
         .filter_map(|(at, section)| read_delivery(at, section, &mut traffic))
         .collect();
+    let mut people: Vec<Word> = section
+        .sections("people")
+        .into_iter()
+        .filter_map(|word| person::read(word, inputs.playbook))
+        .collect();
+    people.sort_by_key(|word| word.at);
+    let last_word = people.last().map(|word| (word.at, word.place.clone()));
     if !section.has("expect") && !section.misnamed("expect") {
         section.error(
             format!("{} expects nothing", section.name()),
@@ -170,15 +180,20 @@ fn read_test(
         .filter_map(|expect| expectation::read(expect, inputs.playbook))
         .collect();
     expect.sort_by_key(|expect| expect.at);
-    if let (Some((at, place)), Some(end)) = (last, expect.last())
-        && at > end.at
-    {
-        let hint = "add an expectation for this time or a later one";
-        section.error_at(place, "nothing is expected of this delivery", hint);
+    if let Some(end) = expect.last() {
+        let lasts = [
+            (last, "nothing is expected of this delivery"),
+            (last_word, "nothing is expected after this"),
+        ];
+        for (last, message) in lasts {
+            if let Some((_, place)) = last.filter(|(at, _)| *at > end.at) {
+                section.error_at(place, message, "add an expectation for this time or a later one");
+            }
+        }
     }
     section.finish();
     let name = name?;
-    Some(Test { name: name.value, place, start, deliveries, expect })
+    Some(Test { name: name.value, place, start, deliveries, people, expect })
 }
 
 fn read_delivery(

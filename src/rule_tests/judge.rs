@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::diff;
-use super::expectation::{CaseExpect, Expect, IncidentExpect, Text};
+use super::expectation::{Expect, IncidentExpect};
+use super::fields::compare;
+use super::pairing::pair;
+use super::person::Word;
 use crate::config::code::Code;
 use crate::config::decode::Located;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::source_file::Place;
 use crate::domain::alert::{Alert, Labels};
-use crate::domain::draft::{ChoiceField, Contact, Draft};
 use crate::domain::ids::RuleName;
 use crate::playbook::Playbook;
 use crate::rehearsal::{Life, World};
@@ -21,9 +22,6 @@ use crate::time::duration;
 
 /// How many changes of an incident, or alerts, are told at most.
 const MOST_TOLD: usize = 12;
-
-/// The longest text that stands in a label, in characters.
-const SHORT: usize = 80;
 
 /// What happened in a test up to now, as far as the world does not remember it.
 #[derive(Debug, Default)]
@@ -46,11 +44,11 @@ pub(super) struct Scene<'a> {
 }
 
 /// Something that is not as expected.
-struct Difference {
-    place: Place,
-    what: String,
-    label: String,
-    hint: Option<String>,
+pub(super) struct Difference {
+    pub(super) place: Place,
+    pub(super) what: String,
+    pub(super) label: String,
+    pub(super) hint: Option<String>,
 }
 
 impl Scene<'_> {
@@ -61,19 +59,59 @@ impl Scene<'_> {
         if let Some(incidents) = &expect.incidents {
             self.incidents(incidents, expect.others, &mut found);
         }
-        let at = duration::format(expect.at);
-        found
-            .into_iter()
-            .map(|Difference { place, what, label, hint }| {
-                let message = format!("{}: at {at}, {what}", self.test);
-                let diagnostic =
-                    Diagnostic::error(place, message).code(Code::Expectation).label(label);
-                match hint.filter(|hint| !hint.is_empty()) {
-                    Some(hint) => diagnostic.hint(hint),
-                    None => diagnostic,
+        found.into_iter().map(|difference| self.told(expect.at, difference)).collect()
+    }
+
+    /// The incident that a person's word is about, by its place among the lives of the world.
+    ///
+    /// # Errors
+    ///
+    /// That there is none, or that it is not known which.
+    pub(super) fn judged(&self, word: &Word) -> Result<usize, Box<Diagnostic>> {
+        let lives = || self.world.lives().iter().enumerate().filter(|(_, life)| word.of.is(life));
+        let fitting: Vec<_> =
+            lives().filter(|(_, life)| self.world.heeds(life, word.judgement)).collect();
+        let done = word.judgement.participle();
+        let (what, label, hint) = match fitting.as_slice() {
+            [(index, _)] => return Ok(*index),
+            [] => match lives().next_back() {
+                Some((_, life)) => {
+                    let state = life.incident.state.name();
+                    let what = format!("{} cannot be {done}: it is {state}", name(life));
+                    (what, format!("it is {state}"), self.life(life))
                 }
-            })
-            .collect()
+                None => {
+                    let what = format!("there is no incident of {} to be {done}", word.of);
+                    (
+                        what,
+                        "there is no such incident".to_owned(),
+                        self.why_not(&word.of.rule.value),
+                    )
+                }
+            },
+            several => {
+                let what = format!("{} incidents of {} can be {done}", several.len(), word.of);
+                let names = several.iter().map(|(_, life)| name(life)).collect();
+                let hint = format!("say which one by its `identity`\n{}", shorten(names));
+                (what, "any of them may be meant".to_owned(), hint)
+            }
+        };
+        let place = word.place.clone();
+        let difference = Difference { place, what, label, hint: Some(hint) };
+        Err(Box::new(self.told(word.at, difference)))
+    }
+
+    fn told(
+        &self,
+        at: Duration,
+        Difference { place, what, label, hint }: Difference,
+    ) -> Diagnostic {
+        let message = format!("{}: at {}, {what}", self.test, duration::format(at));
+        let diagnostic = Diagnostic::error(place, message).code(Code::Expectation).label(label);
+        match hint.filter(|hint| !hint.is_empty()) {
+            Some(hint) => diagnostic.hint(hint),
+            None => diagnostic,
+        }
     }
 
     fn counts(&self, expect: &Expect, found: &mut Vec<Difference>) {
@@ -113,16 +151,16 @@ impl Scene<'_> {
     ) {
         let lives = self.world.lives();
         let pairs = pair(&wanted.value, lives, |wanted, life| {
-            is_meant(wanted, life).then(|| self.differences(wanted, life).len())
+            wanted.of.is(life).then(|| self.differences(wanted, life).len())
         });
         for (wanted, paired) in wanted.value.iter().zip(&pairs) {
             match paired.and_then(|index| lives.get(index)) {
                 Some(life) => found.extend(self.differences(wanted, life)),
                 None => found.push(Difference {
                     place: wanted.place.clone(),
-                    what: format!("there is no incident of {}", meant(wanted)),
+                    what: format!("there is no incident of {}", wanted.of),
                     label: "there is no such incident".to_owned(),
-                    hint: Some(self.why_not(&wanted.rule.value)),
+                    hint: Some(self.why_not(&wanted.of.rule.value)),
                 }),
             }
         }
@@ -179,9 +217,12 @@ impl Scene<'_> {
         if let Some(case) = &wanted.case {
             self.case(case, life, &name, &mut found);
         }
+        if let Some(draft) = &wanted.draft {
+            self.draft(draft, life, &name, &mut found);
+        }
         if let Some(comments) = &wanted.comments {
             let actual: Vec<&str> = life.comments().collect();
-            self.texts("comment", comments, &actual, life, &mut found);
+            self.texts("comment", comments, &actual, &name, life, &mut found);
         }
         // What has happened to it is told once.
         let story = Some(self.life(life));
@@ -194,111 +235,8 @@ impl Scene<'_> {
         found
     }
 
-    fn case(&self, wanted: &CaseExpect, life: &Life, name: &str, found: &mut Vec<Difference>) {
-        let (place, severity, texts, also_notify, fallback) = match (wanted, life.case()) {
-            (CaseExpect::None(_), None) => return,
-            (CaseExpect::None(place), Some(_)) => {
-                found.push(Difference {
-                    place: place.clone(),
-                    what: format!("{name} has a case"),
-                    label: "it has one".to_owned(),
-                    hint: Some(self.life(life)),
-                });
-                return;
-            }
-            (CaseExpect::Fields { place, severity, texts, also_notify, fallback }, _) => {
-                (place, severity, texts, also_notify, fallback)
-            }
-        };
-        let Some((deed, drafted)) = life.case() else {
-            let hint = match life.problem() {
-                Some(why) => format!("{why}\n{}", self.life(life)),
-                None => self.life(life),
-            };
-            found.push(Difference {
-                place: place.clone(),
-                what: format!("{name} has no case"),
-                label: "there is none".to_owned(),
-                hint: Some(hint),
-            });
-            return;
-        };
-        if let Some(Located { value, place }) = severity
-            && *value != deed.rank
-        {
-            found.push(Difference {
-                place: place.clone(),
-                what: format!("`severity` of {name} is {}, not {value}", deed.rank),
-                label: format!("it is {}", deed.rank),
-                hint: None,
-            });
-        }
-        for (key, wanted) in texts {
-            let actual = field(&drafted.draft, key);
-            compare(&format!("`{key}`"), name, wanted, &actual, found);
-        }
-        if *fallback != (drafted.failed_templates > 0) {
-            let what = if *fallback {
-                format!("every text of the case of {name} renders")
-            } else {
-                format!("a built-in text stands in the case of {name}")
-            };
-            let notes = drafted.notes.iter().filter(|note| note.contains("stands in"));
-            let hint = notes.cloned().collect::<Vec<_>>().join("\n");
-            let hint = match *fallback {
-                true => "remove `fallback: true`".to_owned(),
-                false => format!("{hint}\nif that is meant, say `fallback: true`"),
-            };
-            let place = place.clone();
-            found.push(Difference { place, what, label: String::new(), hint: Some(hint) });
-        }
-        if let Some(wanted) = also_notify {
-            let actual: Vec<&str> = drafted.draft.also_notify.iter().map(String::as_str).collect();
-            self.texts("address of `also_notify`", wanted, &actual, life, found);
-        }
-    }
-
-    /// Compares a list of texts: as many, in this order.
-    fn texts(
-        &self,
-        what: &str,
-        wanted: &Located<Vec<Located<Text>>>,
-        actual: &[&str],
-        life: &Life,
-        found: &mut Vec<Difference>,
-    ) {
-        let name = name(life);
-        if wanted.value.len() != actual.len() {
-            let mut told: Vec<String> = actual.iter().map(|text| indented("- ", text)).collect();
-            if told.is_empty() {
-                told.push(self.life(life));
-            }
-            found.push(Difference {
-                place: wanted.place.clone(),
-                what: format!(
-                    "{name} has {}, not {}",
-                    count(actual.len(), what),
-                    wanted.value.len()
-                ),
-                label: format!(
-                    "there {}",
-                    if actual.len() == 1 {
-                        "is 1".to_owned()
-                    } else {
-                        format!("are {}", actual.len())
-                    }
-                ),
-                hint: Some(told.join("\n")),
-            });
-            return;
-        }
-        for (index, (wanted, actual)) in wanted.value.iter().zip(actual).enumerate() {
-            compare(&format!("{what} {}", index + 1), &name, wanted, actual, found);
-        }
-    }
-
     /// All that has happened to an incident, in lines.
-    fn life(&self, life: &Life) -> String {
+    pub(super) fn life(&self, life: &Life) -> String {
         let mut lines: Vec<String> = life
             .moments
             .iter()
@@ -387,140 +325,6 @@ impl Scene<'_> {
     }
 }
 
-/// Gives each expectation an incident of its own: as many as possible one that is as expected,
-/// and the others one that differs as little as possible. `distance` is `None` where an incident
-/// is not meant at all.
-fn pair(
-    wanted: &[IncidentExpect],
-    lives: &[Life],
-    distance: impl Fn(&IncidentExpect, &Life) -> Option<usize>,
-) -> Vec<Option<usize>> {
-    let distances: Vec<Vec<Option<usize>>> = wanted
-        .iter()
-        .map(|wanted| lives.iter().map(|life| distance(wanted, life)).collect())
-        .collect();
-    let mut owner: Vec<Option<usize>> = vec![None; lives.len()];
-    for index in 0..wanted.len() {
-        let mut tried = vec![false; lives.len()];
-        augment(index, &distances, &mut owner, &mut tried);
-    }
-    let mut pairs: Vec<Option<usize>> = vec![None; wanted.len()];
-    for (life, of) in owner.iter().enumerate() {
-        if let Some(slot) = of.and_then(|of| pairs.get_mut(of)) {
-            *slot = Some(life);
-        }
-    }
-    for (index, row) in distances.iter().enumerate() {
-        if pairs.get(index).is_some_and(Option::is_some) {
-            continue;
-        }
-        let free = |life: &usize| !pairs.contains(&Some(*life));
-        let nearest = row
-            .iter()
-            .enumerate()
-            .filter(|(life, _)| free(life))
-            .filter_map(|(life, distance)| Some((distance.as_ref()?, life)))
-            .min()
-            .map(|(_, life)| life);
-        if let Some(slot) = pairs.get_mut(index) {
-            *slot = nearest;
-        }
-    }
-    pairs
-}
-
-/// Finds an incident that is as expected, and has others who hold it look for another one.
-fn augment(
-    wanted: usize,
-    distances: &[Vec<Option<usize>>],
-    owner: &mut [Option<usize>],
-    tried: &mut [bool],
-) -> bool {
-    let Some(row) = distances.get(wanted) else { return false };
-    for (life, distance) in row.iter().enumerate() {
-        let Some(seen) = tried.get_mut(life).filter(|seen| !**seen && *distance == Some(0)) else {
-            continue;
-        };
-        *seen = true;
-        let holder = owner.get(life).copied().flatten();
-        if holder.is_none_or(|holder| augment(holder, distances, owner, tried)) {
-            if let Some(slot) = owner.get_mut(life) {
-                *slot = Some(wanted);
-            }
-            return true;
-        }
-    }
-    false
-}
-
-/// Whether an expectation is about an incident.
-fn is_meant(wanted: &IncidentExpect, life: &Life) -> bool {
-    wanted.rule.value == life.incident.rule
-        && wanted.generation.is_none_or(|generation| generation == life.incident.generation)
-        && wanted.identity.iter().all(|(name, value)| {
-            life.identity.get(name).map_or("", String::as_str) == value.as_str()
-        })
-}
-
-fn compare(
-    what: &str,
-    name: &str,
-    wanted: &Located<Text>,
-    actual: &str,
-    found: &mut Vec<Difference>,
-) {
-    let misses = wanted.value.misses(actual);
-    if misses.is_empty() {
-        return;
-    }
-    let short = !actual.trim_end().contains('\n') && actual.chars().count() <= SHORT;
-    let label = match (short, actual.is_empty()) {
-        (_, true) => "it is empty".to_owned(),
-        (true, _) => format!("it is {:?}", actual.trim_end()),
-        (false, _) => "it is another text".to_owned(),
-    };
-    let hint = match wanted.value.whole() {
-        _ if short => None,
-        Some(whole) => {
-            let lines = diff::lines(whole, actual);
-            Some(format!("what is expected (-) and what it is (+):\n{lines}"))
-        }
-        None => Some(indented("", actual)),
-    };
-    found.push(Difference {
-        place: wanted.place.clone(),
-        what: format!("{what} of {name} {}", misses.join(" and ")),
-        label,
-        hint,
-    });
-}
-
-/// A field of a draft, by its key in a rule.
-fn field(draft: &Draft, key: &str) -> String {
-    let contact = |of: fn(&Contact) -> &Option<String>| {
-        draft.alternate_contact.as_ref().and_then(|contact| of(contact).clone()).unwrap_or_default()
-    };
-    match key {
-        "account" => draft.account.to_string(),
-        "category" => draft.category.to_string(),
-        // The token at its end is none of the rule's business.
-        "subject" => {
-            let token = draft.marker.token();
-            let bare = draft.subject.strip_suffix(token.as_str()).unwrap_or(&draft.subject);
-            bare.trim_end().to_owned()
-        }
-        "description" => draft.whole_description.as_ref().unwrap_or(&draft.description).clone(),
-        "alternate_contact.name" => contact(|contact| &contact.name),
-        "alternate_contact.company" => contact(|contact| &contact.company),
-        "alternate_contact.email" => contact(|contact| &contact.email),
-        "alternate_contact.phone" => contact(|contact| &contact.phone),
-        other => ChoiceField::parse(other)
-            .and_then(|field| field.of(&draft.choices))
-            .unwrap_or_default()
-            .to_owned(),
-    }
-}
-
 fn name(life: &Life) -> String {
     let mut name = format!("{} {}", life.incident.rule, pairs(&life.identity));
     if life.incident.generation > 1 {
@@ -529,18 +333,7 @@ fn name(life: &Life) -> String {
     name
 }
 
-fn meant(wanted: &IncidentExpect) -> String {
-    let mut name = wanted.rule.value.to_string();
-    if !wanted.identity.is_empty() {
-        name.push_str(&format!(" {}", pairs(&wanted.identity)));
-    }
-    if let Some(generation) = wanted.generation {
-        name.push_str(&format!(" (generation {generation})"));
-    }
-    name
-}
-
-fn pairs(labels: &Labels) -> String {
+pub(super) fn pairs(labels: &Labels) -> String {
     let pairs: Vec<String> =
         labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
     format!("{{{}}}", pairs.join(", "))
@@ -550,7 +343,7 @@ fn list(names: &[&str]) -> String {
     format!("[{}]", names.join(", "))
 }
 
-fn count(number: usize, what: &str) -> String {
+pub(super) fn count(number: usize, what: &str) -> String {
     match (number, what.split_once(' ')) {
         (1, _) => format!("1 {what}"),
         (_, Some((word, rest))) => format!("{number} {word}es {rest}"),
@@ -558,7 +351,7 @@ fn count(number: usize, what: &str) -> String {
     }
 }
 
-fn indented(mark: &str, text: &str) -> String {
+pub(super) fn indented(mark: &str, text: &str) -> String {
     let lines: Vec<String> = text
         .lines()
         .enumerate()

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use super::coverage::Coverage;
+use super::expectation::Expect;
 use super::file::{Delivery, Test};
 use super::judge::{Record, Scene};
+use super::person::Word;
 use crate::config::diagnostic::Diagnostic;
 use crate::intake::IGNORED;
 use crate::playbook::Playbook;
@@ -66,18 +69,59 @@ pub fn run(playbook: &Arc<Playbook>, tests: &[&Test], threads: usize) -> (Vec<Ou
 fn run_one(playbook: &Arc<Playbook>, test: &Test, coverage: &mut Coverage) -> Outcome {
     let mut world = World::new(playbook.clone(), test.start);
     let mut record = Record::default();
-    let mut deliveries = test.deliveries.iter().peekable();
     let mut failures = Vec::new();
-    for expect in &test.expect {
-        while let Some(delivery) = deliveries.next_if(|delivery| delivery.at <= expect.at) {
-            deliver(playbook, test, delivery, &mut world, &mut record, coverage);
+    for step in timeline(test) {
+        world.advance(later(test.start, step.at()));
+        match step {
+            Step::Delivery(delivery) => {
+                deliver(playbook, test, delivery, &mut world, &mut record, coverage);
+            }
+            Step::Word(word) => match scene(playbook, test, &world, &record).judged(word) {
+                Ok(index) => world.judge(index, word.judgement),
+                Err(failure) => failures.push(*failure),
+            },
+            Step::Expect(expect) => {
+                failures.extend(scene(playbook, test, &world, &record).judge(expect));
+            }
         }
-        world.advance(later(test.start, expect.at));
-        let (test, start) = (test.name.as_str(), test.start);
-        let scene = Scene { test, start, playbook, world: &world, record: &record };
-        failures.extend(scene.judge(expect));
     }
     Outcome { failures }
+}
+
+/// Something at its time in a test.
+enum Step<'a> {
+    Delivery(&'a Delivery),
+    Word(&'a Word),
+    Expect(&'a Expect),
+}
+
+impl Step<'_> {
+    fn at(&self) -> Duration {
+        match self {
+            Self::Delivery(delivery) => delivery.at,
+            Self::Word(word) => word.at,
+            Self::Expect(expect) => expect.at,
+        }
+    }
+}
+
+/// Everything in a test in its order. At the same time, a person knows what has come in, and what is
+/// expected comes last.
+fn timeline(test: &Test) -> Vec<Step<'_>> {
+    let mut steps: Vec<Step<'_>> = test.deliveries.iter().map(Step::Delivery).collect();
+    steps.extend(test.people.iter().map(Step::Word));
+    steps.extend(test.expect.iter().map(Step::Expect));
+    steps.sort_by_key(Step::at);
+    steps
+}
+
+fn scene<'a>(
+    playbook: &'a Playbook,
+    test: &'a Test,
+    world: &'a World,
+    record: &'a Record,
+) -> Scene<'a> {
+    Scene { test: &test.name, start: test.start, playbook, world, record }
 }
 
 fn deliver(

@@ -17,6 +17,8 @@ use crate::sources::alertmanager::Alertmanager;
 use crate::sources::credential::Auth;
 use crate::sources::pagerduty::PagerDuty;
 
+mod waiting;
+
 const CONFIG: &str = "
 store: { sqlite: casewright.db }
 rules: ['*.yaml']
@@ -82,10 +84,14 @@ struct House {
 
 impl House {
     fn new() -> Self {
+        Self::of(RULES)
+    }
+
+    fn of(rules: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("templates")).unwrap();
         std::fs::create_dir(folder.path().join("conf")).unwrap();
-        std::fs::write(folder.path().join("rules.yaml"), RULES).unwrap();
+        std::fs::write(folder.path().join("rules.yaml"), rules).unwrap();
         // Would be an error if it were taken for rules.
         std::fs::write(folder.path().join("rules.test.yaml"), "tests: []").unwrap();
         let config = folder.path().join("casewright.yaml");
@@ -136,14 +142,18 @@ impl House {
 
     /// What fails of one test, of which only what happens and is expected is given.
     fn failures(&self, deliveries: &str, expect: &str) -> String {
-        let indent = |text: &str| text.trim_end().replace('\n', "\n      ");
-        self.run(&format!(
-            "tests:\n  - name: t\n    deliveries:\n      {}\n    expect:\n      {}\n",
-            indent(deliveries.trim_start()),
-            indent(expect.trim_start()),
-        ))
-        .0
+        self.run(&test(&[("deliveries", deliveries), ("expect", expect)])).0
     }
+}
+
+/// A file with one test, of these lists.
+fn test(lists: &[(&str, &str)]) -> String {
+    let mut text = "tests:\n  - name: t\n".to_owned();
+    for (key, items) in lists {
+        let items = items.trim().replace('\n', "\n      ");
+        text.push_str(&format!("    {key}:\n      {items}\n"));
+    }
+    text
 }
 
 /// One alert fires at the beginning and is over after an hour.
@@ -656,7 +666,7 @@ tests:
     4 |     delivery: []
       |     ^^^^^^^^ unknown key
       |
-      = help: known here: name, start, group_by, receiver, deliveries, expect
+      = help: known here: name, start, group_by, receiver, deliveries, people, expect
 
     error: `tests[0].deliveries[0].at` is not a duration: a number is expected at `soon`
      --> rules.test.yaml:6:13
@@ -666,18 +676,10 @@ tests:
       |
       = help: write numbers with the units y, w, d, h, m, s or ms, such as `1h30m`
 
-    error: `tests[0].deliveries[1]` needs one way to say what comes in
-     --> rules.test.yaml:8:9
-      |
-    8 |       - at: 1m
-      |         ^^
-      |
-      = help: `firing`, `resolved` or `alerts` for Alertmanager, `incident` for PagerDuty, or `payload` with the name of a file
-
     error: there is no key `fireing` in `tests[0].deliveries[1]`
      --> rules.test.yaml:9:9
       |
-    9 |         fireing: { alertname: * }
+    9 |         fireing: { alertname: A }
       |         ^^^^^^^ unknown key
       |
       = help: did you mean `firing`? known here: at, times, source, group_by, receiver, truncated, alerts, firing, resolved, incident, payload
@@ -773,7 +775,7 @@ tests:
     error: there is no key `severty` in `tests[0].expect[0].incidents[2].case`
       --> rules.test.yaml:34:15
        |
-    34 |               severty: *
+    34 |               severty: 1
        |               ^^^^^^^ unknown key
        |
        = help: did you mean `severity`? known here: severity, account, subject, description, category, product, problem, policy_domain, area, service, parent_account, solution, package, alternate_contact, also_notify, fallback
@@ -789,7 +791,7 @@ tests:
     error: there is no key `contain` in `tests[0].expect[0].incidents[2].case.subject`
       --> rules.test.yaml:36:26
        |
-    36 |               subject: { contain: * }
+    36 |               subject: { contain: x }
        |                          ^^^^^^^ unknown key
        |
        = help: write `contains:`
@@ -981,4 +983,51 @@ tests:
     );
     let of_edge: Vec<&String> = gaps.iter().filter(|gap| gap.contains("edge: matcher")).collect();
     assert_eq!(of_edge.len(), 2, "{gaps:?}");
+}
+
+#[test]
+fn a_default_counts_only_where_an_alert_can_come_to_it() {
+    let counts = |matchers: &str| {
+        let house = House::of(&format!(
+            "
+rules:
+  - name: one
+    match: [{matchers}]
+    case:
+      account: A-1
+      category: TECHNICAL
+      product: Ion Premier
+      problem: Slow
+      severity: {{ from: severity, map: {{ critical: 1, warning: 2 }}, default: 3 }}
+      subject: x
+      description: x
+"
+        ));
+        let (_, gaps) = house.run(
+            "
+tests:
+  - name: t
+    deliveries: [{ at: 0s, firing: [{ severity: critical }, { severity: warning }] }]
+    expect: [{ at: 0s, others: false, unmatched: 0 }]
+",
+        );
+        gaps.iter().any(|gap| gap == "one: severity that is never taken: the default (rank 3)")
+    };
+    for matchers in [
+        "'severity =~ \"critical|warning\"'",
+        "'severity =~ \"critical|warning|info\"', 'severity != info'",
+        "'severity =~ \"(critical|warning)\"', 'severity =~ \".+\"'",
+    ] {
+        assert!(!counts(matchers), "{matchers}");
+    }
+    for matchers in [
+        "",
+        "'severity != info'",
+        "'severity =~ \"critical|warning|\"'",
+        "'severity =~ \"critical|warning.*\"'",
+        "'severity =~ \"critical|warning|info\"'",
+        "'level !~ \"info|low\"'",
+    ] {
+        assert!(counts(matchers), "{matchers}");
+    }
 }

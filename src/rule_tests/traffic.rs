@@ -66,6 +66,9 @@ struct Item {
 
 const ALERTS: [&str; 3] = ["alerts", "firing", "resolved"];
 
+/// The ways to say what comes in.
+const FORMS: [&str; 5] = ["alerts", "firing", "resolved", "incident", "payload"];
+
 impl<'a> Traffic<'a> {
     pub(super) fn new(
         sources: &'a BTreeMap<SourceName, Arc<dyn Source>>,
@@ -90,7 +93,7 @@ impl<'a> Traffic<'a> {
         let payload: Option<Located<PathBuf>> = section.optional("payload");
         let inline = ALERTS.iter().any(|key| section.has(key));
         let forms = [inline, section.has("incident"), section.has("payload")];
-        if !forms.contains(&true) && section.misnamed("firing") {
+        if !forms.contains(&true) && (section.misspelt(&FORMS) || section.misnamed("firing")) {
             return None;
         }
         if forms.iter().filter(|form| **form).count() != 1 {

@@ -30,6 +30,14 @@ pub(super) struct Written {
     pub(super) matchers: Vec<Place>,
 }
 
+/// The values that a label can have of alerts for which these matchers hold, where they can be
+/// listed: no other, perhaps not all of these, and the empty one also for a label that is absent.
+pub(super) fn values_of(label: &str, matchers: &[Matcher]) -> Option<BTreeSet<String>> {
+    let of_label: Vec<&Matcher> =
+        matchers.iter().filter(|matcher| matcher.name() == label).collect();
+    values_left(&of_label, &mut { MOST_COMPARISONS })
+}
+
 /// Warnings about the rules, which stand in their order.
 pub(super) fn audit(rules: &[Written]) -> Vec<Diagnostic> {
     let mut effort = MOST_COMPARISONS;

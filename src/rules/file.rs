@@ -16,6 +16,7 @@ use crate::config::interpolate::Lookup;
 use crate::config::limit;
 use crate::config::source_file::{Holds, Place};
 use crate::config::vendor_config::WHEN_NOT_FOUND;
+use crate::config::yaml::Key;
 use crate::domain::catalog::Category;
 use crate::domain::draft::problems::is_address;
 use crate::domain::draft::{ChoiceField, forbidden_fields, required_fields};
@@ -55,42 +56,51 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Reads all rule files, in order. There is a rule set only if there is no error.
 pub fn load(inputs: &RuleInputs, env: Lookup<'_>) -> (Option<RuleSet>, Diagnostics) {
-    let (rules, diagnostics) = read_all(inputs, env);
+    let (Read { rules, .. }, diagnostics) = read_all(inputs, env);
     ((!diagnostics.has_errors()).then_some(rules), diagnostics)
 }
 
-/// As [`load`], but with the rules that could be read although others could not: for finding what
-/// else is wrong, never for running.
-pub fn read_all(inputs: &RuleInputs, env: Lookup<'_>) -> (RuleSet, Diagnostics) {
+/// What could be read of rule files, although something else could not.
+pub struct Read {
+    /// The rules.
+    pub rules: RuleSet,
+    /// The texts of rules that cannot be used.
+    pub loose: Vec<TextSource>,
+}
+
+/// As [`load`], but with all that could be read: for finding what else is wrong, never for running.
+pub fn read_all(inputs: &RuleInputs, env: Lookup<'_>) -> (Read, Diagnostics) {
     let mut diagnostics = Diagnostics::default();
-    let mut names = BTreeMap::new();
+    let mut reading = Reading { inputs, names: BTreeMap::new(), loose: Vec::new() };
     let mut rules = Vec::new();
     for path in &inputs.files {
-        let (found, wrong) = read(path, inputs, env, &mut names);
+        let (found, wrong) = read(path, env, &mut reading);
         rules.extend(found);
         diagnostics.extend(wrong);
     }
     for warning in audit::audit(&rules) {
         diagnostics.push(warning);
     }
-    (RuleSet::new(rules.into_iter().map(|written| written.rule).collect()), diagnostics)
+    let rules = RuleSet::new(rules.into_iter().map(|written| written.rule).collect());
+    (Read { rules, loose: reading.loose }, diagnostics)
 }
 
-/// Where each name stands first.
-type Names = BTreeMap<RuleName, Place>;
+/// What is known while files are read one after the other.
+struct Reading<'a> {
+    inputs: &'a RuleInputs,
+    /// Where each name stands first.
+    names: BTreeMap<RuleName, Place>,
+    /// The texts of rules that cannot be used, and of the one that is being read.
+    loose: Vec<TextSource>,
+}
 
-fn read(
-    path: &Path,
-    inputs: &RuleInputs,
-    env: Lookup<'_>,
-    names: &mut Names,
-) -> (Vec<Written>, Diagnostics) {
+fn read(path: &Path, env: Lookup<'_>, reading: &mut Reading<'_>) -> (Vec<Written>, Diagnostics) {
     let document = Document::open(path, Holds::NoSecrets, env);
-    let rules = document.root().map(|root| read_root(root, inputs, names)).unwrap_or_default();
+    let rules = document.root().map(|root| read_root(root, reading)).unwrap_or_default();
     (rules, document.into_diagnostics())
 }
 
-fn read_root(mut root: Section<'_>, inputs: &RuleInputs, names: &mut Names) -> Vec<Written> {
+fn read_root(mut root: Section<'_>, reading: &mut Reading<'_>) -> Vec<Written> {
     if !root.has("rules") && !root.misnamed("rules") {
         root.reader().report(
             Diagnostic::warning(root.place(), "this file has no rules")
@@ -99,20 +109,27 @@ fn read_root(mut root: Section<'_>, inputs: &RuleInputs, names: &mut Names) -> V
     }
     let sections = root.sections("rules");
     root.finish();
-    sections.into_iter().filter_map(|section| read_rule(section, inputs, names)).collect()
+    sections.into_iter().filter_map(|section| read_rule(section, reading)).collect()
 }
 
-fn read_rule(mut section: Section<'_>, inputs: &RuleInputs, names: &mut Names) -> Option<Written> {
+fn read_rule(section: Section<'_>, reading: &mut Reading<'_>) -> Option<Written> {
+    let before = reading.loose.len();
+    let written = read_whole_rule(section, reading)?;
+    // Its texts are no loose ones.
+    reading.loose.truncate(before);
+    Some(written)
+}
+
+/// Reads a rule; its texts are added to the loose ones.
+fn read_whole_rule(mut section: Section<'_>, reading: &mut Reading<'_>) -> Option<Written> {
     let place = section.place();
     let name: Option<Located<RuleName>> = section.required("name");
-    if let Some(name) = &name {
-        check_name(&section, name, names);
-    }
+    let name = name.filter(|name| is_first(&section, name, &mut reading.names));
     let matchers = read_matchers(&mut section);
     let during = section.optional("during");
     let outside = section.optional("outside");
     let goes_on = section.with_default("continue", false);
-    let then = read_then(&mut section, inputs);
+    let then = read_then(&mut section, reading);
     section.finish();
     let (matchers, places) =
         matchers?.into_iter().map(|located| (located.value, located.place)).unzip();
@@ -130,20 +147,23 @@ fn read_rule(mut section: Section<'_>, inputs: &RuleInputs, names: &mut Names) -
     Some(Written { rule, name: name_place, matchers: places })
 }
 
-fn check_name(section: &Section<'_>, name: &Located<RuleName>, names: &mut Names) {
-    match names.get(&name.value) {
-        None => {
-            names.insert(name.value.clone(), name.place.clone());
-        }
-        Some(first) => {
-            let (file, line) = (first.file.path().display(), first.start().line);
-            section.error_at(
-                name.place.clone(),
-                format!("there are two rules with the name `{}`", name.value),
-                format!("the first is in {file}, line {line}: give this one another name"),
-            );
-        }
-    }
+/// Whether a name stands there for the first time; reports it otherwise.
+fn is_first(
+    section: &Section<'_>,
+    name: &Located<RuleName>,
+    names: &mut BTreeMap<RuleName, Place>,
+) -> bool {
+    let Some(first) = names.get(&name.value) else {
+        names.insert(name.value.clone(), name.place.clone());
+        return true;
+    };
+    let (file, line) = (first.file.path().display(), first.start().line);
+    section.error_at(
+        name.place.clone(),
+        format!("there are two rules with the name `{}`", name.value),
+        format!("the first is in {file}, line {line}: give this one another name"),
+    );
+    false
 }
 
 fn read_matchers(section: &mut Section<'_>) -> Option<Vec<Located<Matcher>>> {
@@ -238,7 +258,7 @@ fn warn_of_one_value(field: &Field<'_>, text: &str, matcher: &Matcher) {
     field.report(diagnostic.hint(hint));
 }
 
-fn read_then(section: &mut Section<'_>, inputs: &RuleInputs) -> Option<Then> {
+fn read_then(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<Then> {
     let ignore: Option<bool> = section.optional("ignore");
     let unreadable = ignore.is_none() && section.has("ignore");
     let (ignore, has_case) = (ignore.unwrap_or(false), section.has("case"));
@@ -256,7 +276,7 @@ fn read_then(section: &mut Section<'_>, inputs: &RuleInputs) -> Option<Then> {
         return None;
     }
     if !ignore {
-        return read_case_rule(section, inputs).map(|case| Then::Case(Box::new(case)));
+        return read_case_rule(section, reading).map(|case| Then::Case(Box::new(case)));
     }
     section.reject("case", "`case` and `ignore: true` exclude each other", "keep one of them");
     for key in ONLY_FOR_CASES {
@@ -266,7 +286,8 @@ fn read_then(section: &mut Section<'_>, inputs: &RuleInputs) -> Option<Then> {
     Some(Then::Ignore)
 }
 
-fn read_case_rule(section: &mut Section<'_>, inputs: &RuleInputs) -> Option<CaseRule> {
+fn read_case_rule(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Option<CaseRule> {
+    let inputs = reading.inputs;
     let mut named_labels = Vec::new();
     let identity = read_identity(section, &mut named_labels);
     let identity_scope = read_scope(section, identity.is_some());
@@ -274,8 +295,9 @@ fn read_case_rule(section: &mut Section<'_>, inputs: &RuleInputs) -> Option<Case
     let billable = vendor.as_ref().is_some_and(|vendor| {
         inputs.vendors.iter().any(|known| known.name == *vendor && known.allow_billable)
     });
-    let plan =
-        section.section("case").and_then(|case| read_plan(case, billable, &mut named_labels));
+    let plan = section
+        .section("case")
+        .and_then(|case| read_plan(case, billable, &mut named_labels, &mut reading.loose));
     let policy = read_policy(section);
     let when_not_found = section.optional_one_of("when_not_found", &WHEN_NOT_FOUND);
     let plan = plan?;
@@ -369,10 +391,13 @@ fn read_vendor(section: &mut Section<'_>, inputs: &RuleInputs) -> Option<VendorN
     Some(inputs.vendors.get(named?)?.name.clone())
 }
 
+/// Reads what a case says. Every text that can be read is also added to `texts`, because the others
+/// may be missing.
 fn read_plan(
     mut section: Section<'_>,
     billable: bool,
     named: &mut Vec<NamedLabel>,
+    texts: &mut Vec<TextSource>,
 ) -> Option<CasePlan> {
     let account: Option<TextSource> = section.required("account");
     let names = Category::ALL.map(|category| (category.as_str(), category));
@@ -382,8 +407,8 @@ fn read_plan(
     if let Some(Located { value: SeverityRule::FromLabel { label, .. }, place }) = &severity {
         named.push(NamedLabel { key: "severity", name: label.clone(), place: place.clone() });
     }
-    let subject = section.required("subject");
-    let description = section.required("description");
+    let subject: Option<TextSource> = section.required("subject");
+    let description: Option<TextSource> = section.required("description");
     let also_notify: Vec<TextSource> = section.one_or_many("also_notify");
     let contact = section.section("alternate_contact").and_then(read_contact);
     for text in also_notify.iter().chain(contact.as_ref().and_then(|who| who.email.as_ref())) {
@@ -405,6 +430,9 @@ fn read_plan(
         );
     }
     section.finish();
+    texts.extend([&account, &subject, &description].into_iter().flatten().cloned());
+    texts.extend(choices.values().chain(&also_notify).cloned());
+    texts.extend(contact.iter().flat_map(ContactPlan::texts).map(|(_, text)| text.clone()));
     Some(CasePlan {
         account: account?,
         category: category?,
@@ -424,7 +452,9 @@ fn read_choices(
     let mut choices = BTreeMap::new();
     for field in ChoiceField::ALL {
         let key = field.name();
-        let text: Option<TextSource> = section.optional(key);
+        if let Some(text) = section.optional(key) {
+            choices.insert(field, text);
+        }
         let Some(category) = category else { continue };
         if required_fields(category).contains(&field) && !section.has(key) {
             section.error_at_key(
@@ -443,9 +473,6 @@ fn read_choices(
                 format!("the category {category} has no `{key}`"),
                 format!("remove it; this category has: {}", accepted.join(", ")),
             );
-        }
-        if let Some(text) = text {
-            choices.insert(field, text);
         }
     }
     choices
@@ -586,6 +613,11 @@ impl Decode for SeverityRule {
             return field.decode().map(Self::Fixed);
         }
         let mut section = field.section()?;
+        if !section.has("from") && !section.has("map") && !section.misspelt(&["from", "map"]) {
+            let message = format!("`{}` does not say which label decides", field.path());
+            field.error(message, of_a_label(&field.entries().unwrap_or_default()));
+            return None;
+        }
         let label: Option<Located<String>> = section.required("from");
         if let Some(label) = &label {
             check_label(&section, label);
@@ -595,4 +627,22 @@ impl Decode for SeverityRule {
         section.finish();
         Some(Self::FromLabel { label: label?.value, map: map?, default: default? })
     }
+}
+
+/// What to write in place of a map from values to ranks alone.
+fn of_a_label(entries: &[(&Key, Field<'_>)]) -> String {
+    let rank =
+        |field: &Field<'_>| field.quoted().trim_matches('`').parse().ok().and_then(Rank::new);
+    let mut ranks: Vec<(String, Rank)> =
+        entries.iter().filter_map(|(key, field)| Some((key.text.clone(), rank(field)?))).collect();
+    let default = match ranks.iter().position(|(value, _)| value == "default") {
+        Some(at) => ranks.remove(at).1.to_string(),
+        None => "3".to_owned(),
+    };
+    let mut map: Vec<String> =
+        ranks.into_iter().map(|(value, rank)| format!("{value}: {rank}")).collect();
+    if map.is_empty() {
+        map.push("critical: 1".to_owned());
+    }
+    format!("write `{{ from: severity, map: {{ {} }}, default: {default} }}`", map.join(", "))
 }

@@ -1,6 +1,6 @@
 //! What a rule is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -15,6 +15,7 @@ use crate::domain::pace::WhenNotFound;
 use crate::domain::schedule::Schedule;
 use crate::domain::severity::SeverityRule;
 
+use super::audit;
 use super::matcher::Matcher;
 
 /// A rule: which alerts it is for, and what becomes of them.
@@ -42,6 +43,12 @@ impl Rule {
     /// Whether an alert that is received at `now` is for this rule.
     pub fn matches(&self, alert: &Alert, now: Timestamp) -> bool {
         self.mismatch(alert, now).is_none()
+    }
+
+    /// The values that a label of an alert for this rule can have, where its matchers list them: no
+    /// other, and the empty one also for a label that is absent. `None` says nothing.
+    pub fn values_of(&self, label: &str) -> Option<BTreeSet<String>> {
+        audit::values_of(label, &self.matchers)
     }
 
     /// The first condition that keeps an alert that is received at `now` from being for this rule.
@@ -96,6 +103,12 @@ pub struct CaseRule {
 }
 
 impl CaseRule {
+    /// The labels of its identity that an alert does not have, in the rule's order.
+    pub fn identity_without(&self, alert: &Alert) -> Vec<&str> {
+        let named = self.identity.iter().flatten().map(String::as_str);
+        named.filter(|name| alert.identifying(name).is_empty()).collect()
+    }
+
     /// The labels by which an alert's incident is told from others, with their values. An alert
     /// that has none of them is told by its source's own grouping: it must not be one with every
     /// other alert that has none.
@@ -155,17 +168,8 @@ impl CasePlan {
         texts.extend(self.choices.iter().map(|(field, text)| (field.name().to_owned(), text)));
         let notified = self.also_notify.iter().enumerate();
         texts.extend(notified.map(|(index, text)| (format!("also_notify[{index}]"), text)));
-        if let Some(contact) = &self.alternate_contact {
-            let parts = [
-                ("alternate_contact.name", &contact.name),
-                ("alternate_contact.company", &contact.company),
-                ("alternate_contact.email", &contact.email),
-                ("alternate_contact.phone", &contact.phone),
-            ];
-            texts.extend(
-                parts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text.as_ref()?))),
-            );
-        }
+        let contact = self.alternate_contact.iter().flat_map(ContactPlan::texts);
+        texts.extend(contact.map(|(part, text)| (format!("alternate_contact.{part}"), text)));
         texts
     }
 }
@@ -181,6 +185,19 @@ pub struct ContactPlan {
     pub email: Option<TextSource>,
     /// Their number.
     pub phone: Option<TextSource>,
+}
+
+impl ContactPlan {
+    /// What it says, with its keys.
+    pub fn texts(&self) -> impl Iterator<Item = (&'static str, &TextSource)> {
+        let parts = [
+            ("name", &self.name),
+            ("company", &self.company),
+            ("email", &self.email),
+            ("phone", &self.phone),
+        ];
+        parts.into_iter().filter_map(|(key, text)| Some((key, text.as_ref()?)))
+    }
 }
 
 /// A text for a case, as a rule has it: a template, or the name of a template file.

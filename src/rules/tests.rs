@@ -274,7 +274,7 @@ rules:
     error: there is no key `severty` in `rules[0].case`
      --> 0.yaml:7:7
       |
-    7 |       severty: *
+    7 |       severty: 1
       |       ^^^^^^^ unknown key
       |
       = help: did you mean `severity`? known here: account, category, product, problem, policy_domain, area, service, parent_account, solution, package, severity, subject, description, also_notify, alternate_contact
@@ -368,7 +368,7 @@ rules:
     error: there is no key `colour` in `rules[0]`
      --> 1.yaml:5:5
       |
-    5 |     colour: ***
+    5 |     colour: red
       |     ^^^^^^ unknown key
       |
       = help: known here: name, match, during, outside, continue, ignore, case, identity, identity_scope, vendor, open, resolve, reopen_within, update, limits, mute, stale_after, stale_action, when_not_found
@@ -665,7 +665,7 @@ fn mistakes_in_weekly_times_are_underlined_where_they_are() {
     error: `rules[0].during[0].days` names no day
      --> 0.yaml:5:16
       |
-    5 |     during: [{ days: [], from: '24:00', to: '06:00', time_zone: Mars, zone: *** }]
+    5 |     during: [{ days: [], from: '24:00', to: '06:00', time_zone: Mars, zone: UTC }]
       |                ^^^^
       |
       = help: such as `mon-fri`
@@ -673,7 +673,7 @@ fn mistakes_in_weekly_times_are_underlined_where_they_are() {
     error: `rules[0].during[0].from` is the end of a day
      --> 0.yaml:5:26
       |
-    5 |     during: [{ days: [], from: '24:00', to: '06:00', time_zone: Mars, zone: *** }]
+    5 |     during: [{ days: [], from: '24:00', to: '06:00', time_zone: Mars, zone: UTC }]
       |                          ^^^^
       |
       = help: write `from: "00:00"`, and the day after it
@@ -681,7 +681,7 @@ fn mistakes_in_weekly_times_are_underlined_where_they_are() {
     error: `rules[0].during[0].time_zone` is not a time zone: `Mars`
      --> 0.yaml:5:65
       |
-    5 |     during: [{ days: [], from: '24:00', to: '06:00', time_zone: Mars, zone: *** }]
+    5 |     during: [{ days: [], from: '24:00', to: '06:00', time_zone: Mars, zone: UTC }]
       |                                                                 ^^^^
       |
       = help: names are those of the IANA database, such as `Europe/Berlin`
@@ -689,7 +689,7 @@ fn mistakes_in_weekly_times_are_underlined_where_they_are() {
     error: there is no key `zone` in `rules[0].during[0]`
      --> 0.yaml:5:71
       |
-    5 |     during: [{ days: [], from: '24:00', to: '06:00', time_zone: Mars, zone: *** }]
+    5 |     during: [{ days: [], from: '24:00', to: '06:00', time_zone: Mars, zone: UTC }]
       |                                                                       ^^^^ unknown key
       |
       = help: known here: days, from, to, time_zone

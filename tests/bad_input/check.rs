@@ -145,8 +145,21 @@ fn a_missing_config_is_named_with_what_to_do() {
         files.run(command).says(&[
             "casewright.yaml",
             "there is no file",
-            "give another path, or create the file",
+            "`--config FILE`",
+            "CASEWRIGHT_CONFIG",
         ]);
+    }
+}
+
+#[test]
+fn a_config_without_its_option_is_told_how_to_name_it() {
+    let files = Files::good();
+    for command in ["check", "serve"] {
+        let mut command = files.command(command);
+        command.arg("other.yaml");
+        let ended = super::house::Ended::of(command);
+        assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+        assert!(ended.stderr.contains("named by `--config other.yaml`"), "{ended:?}");
     }
 }
 

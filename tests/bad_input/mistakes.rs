@@ -315,6 +315,16 @@ fn mistakes_in_rules() {
         ("a rank in words", "critical: 1", "critical: «high»"),
         ("a rank that there is not", "critical: 1", "critical: «0»"),
         ("ranks without a map", "map: { critical: 1, warning: 2 }", "«critical»: 1"),
+        (
+            "ranks and nothing else",
+            "severity: { from: severity, map: { critical: 1, warning: 2 }, default: 3 }",
+            "«severity»: { critical: 1 }",
+        ),
+        (
+            "ranks with a default",
+            "severity: { from: severity, map: { critical: 1, warning: 2 }, default: 3 }",
+            "«severity»:\n        critical: 1\n        warning: 2\n        default: 4",
+        ),
         ("`label` for `from`", "from: severity", "«label»: severity"),
         (
             "no rank for the rest",
@@ -332,6 +342,11 @@ fn mistakes_in_rules() {
         ("`message` for `description`", "      description: ", "      «message»: "),
         ("a vendor that there is not", "    case:", "    vendor: «akamia»\n    case:"),
         ("two rules with one name", "- name: the-rest", "- name: «edge-errors»"),
+        (
+            "two rules with one name that open cases",
+            "  - name: the-rest\n    match: ['env = \"staging\"']\n    ignore: true\n",
+            "  - name: «edge-errors»\n    match: ['env = \"staging\"']\n    case:\n      account: '{{labels.account}}'\n      category: TECHNICAL\n      product: Ion Premier\n      problem: Alerts\n      severity: 3\n      subject: '{{labels.property}}'\n      description: '{{labels.property}}'\n",
+        ),
         ("a name with blanks and capitals", "- name: the-rest", "- name: «The Rest»"),
         ("two keys of one name", "    ignore: true", "    ignore: true\n    «match»: []"),
         (
@@ -398,7 +413,16 @@ fn mistakes_in_templates() {
         ("an annotation as Alertmanager writes it", line, "«{{ .CommonAnnotations.summary }}»"),
         ("the sender's address as Alertmanager writes it", line, "«{{ .ExternalURL }}»"),
         ("the status as Alertmanager writes it", line, "«{{ .Status | toUpper }}»"),
+        (
+            "a label that all alerts share, as the payload calls it",
+            line,
+            "«{{commonLabels.alertname}}»",
+        ),
         ("a pipe", line, "«{{ labels.pop | upper }}»"),
+        ("a default as Go and Jinja write it", line, "«{{pop | default \"nowhere\"}}»"),
+        ("filters of Jinja's", line, "«{{ labels['pop'] | default('x') | upper }}»"),
+        ("a pipe into a helper that there is not", line, "«{{ labels.pop | trim }}»"),
+        ("a label by an index", line, "«{{labels[\"pop\"]}}»"),
         ("a loop of Go's", line, "«{{ range .Alerts }}»x{{ end }}"),
         ("a condition of Go's", line, "«{{ if eq .Status \"firing\" }}»x{{ end }}"),
         ("a condition of Go's on a name of ours", line, "«{{ if labels.pop }}»x{{ end }}"),
@@ -457,6 +481,7 @@ fn mistakes_in_a_template_within_a_rule() {
             subject,
             "\"At \\\"«{{uper labels.property}}»\\\"\"",
         ),
+        ("a partial that there is not", subject, "'«{{> fooer.hbs}}»'"),
         (
             "a block in several lines",
             subject,
@@ -464,6 +489,47 @@ fn mistakes_in_a_template_within_a_rule() {
         ),
     ];
     insta::assert_snapshot!("mistakes_inline", told("check", "rules/edge.yaml", RULES, mistakes));
+}
+
+#[test]
+fn the_texts_of_a_rule_with_other_mistakes_are_looked_at_in_the_same_run() {
+    let broken = |pieces: &[(&str, &str)]| {
+        let files = good();
+        let spoiled = pieces.iter().fold(RULES.to_owned(), |text, (from, to)| {
+            assert!(text.contains(from), "{from}");
+            text.replacen(from, to, 1)
+        });
+        files.write("rules/edge.yaml", spoiled);
+        run(&files, "check", "text").stderr
+    };
+    let texts = [
+        ("'{{labels.property}}: errors at the edge'", "'{{uper labels.property}}'"),
+        ("edge.md.hbs", "egde.md.hbs"),
+        ("problem: Alerts", "problem: '{{lables.problem}}'\n      also_notify: ['{{labels.x']"),
+    ];
+    for other in [
+        ("  - name: edge-errors", "  - nam: edge-errors"),
+        ("- alertname = \"EdgeErrors\"", "- alertname == \"EdgeErrors\""),
+        ("category: TECHNICAL", "category: Technical"),
+        ("account: A-CCT7890", "account: 7"),
+        ("severity: {", "severity: { x: 1,"),
+        ("open: { after: 5m }", "open: { after: soon }"),
+        ("- name: edge-errors", "- name: edge-errors\n    colour: red"),
+        ("    case:", "    vendor: nobody\n    case:"),
+    ] {
+        let mistakes: Vec<_> = texts.iter().copied().chain([other]).collect();
+        let (both, without) = (broken(&mistakes), broken(&[other]));
+        for text in [
+            "no helper `uper`",
+            "no template file `egde.md.hbs`",
+            "`lables.problem`",
+            "never closed",
+        ] {
+            assert_eq!(both.matches(text).count(), 1, "{text}: {other:?}\n{both}");
+            assert!(!without.contains(text), "{without}");
+        }
+        assert!(without.contains("error: "), "{other:?}");
+    }
 }
 
 #[test]
@@ -493,6 +559,29 @@ fn mistakes_in_rule_tests() {
             "      - at: 0s\n        source: «alertmanager»",
         ),
         ("nothing that comes in", firing, "        times: 1"),
+        ("a slip in what comes in", "        firing:", "        «fireing»:"),
+        (
+            "an approval as a word",
+            "    expect:",
+            "    people: [{ at: 1m, approve: «edge-errors» }]\n    expect:",
+        ),
+        (
+            "an approval with a slip",
+            "    expect:",
+            "    people: [{ at: 1m, «aprove»: { rule: edge-errors } }]\n    expect:",
+        ),
+        ("a person who says nothing", "    expect:", "    people: [{ «at»: 1m }]\n    expect:"),
+        (
+            "an approval of a rule that ignores",
+            "    expect:",
+            "    people: [{ at: 1m, approve: { rule: «the-rest» } }]\n    expect:",
+        ),
+        (
+            "an approval after everything that is expected",
+            "    expect:",
+            "    people: [{ at: 1h, «approve»: { rule: edge-errors } }]\n    expect:",
+        ),
+        ("no draft", "case: { severity: 1, subject: { contains: shop } }", "draft: «none»"),
         ("an expectation before what it expects", "      - at: 0s", "      - «at»: 10m"),
         (
             "nothing that is expected",

@@ -122,3 +122,25 @@ fn no_mistake_in_a_file_makes_check_show_a_secret() {
         shows_none(&to, &format!("{}{}", served.stdout, served.stderr));
     }
 }
+
+/// A pattern that catches the configuration as well has it read as rules, whose lines are shown.
+#[test]
+fn a_configuration_that_is_taken_for_rules_shows_no_secret_either() {
+    let files = Files::good();
+    files.write(
+        "casewright.yaml",
+        format!(
+            "store: {{ sqlite: data/casewright.db }}\n\
+             rules: ['*.yaml']\n\
+             sources: [{{ name: am, kind: alertmanager, auth: {{ bearer: [{TOKEN}], \
+             basic: [{{ user: am, password: {PASSWORD} }}], bearre: [{FROM_FILE}], \
+             header: {{ name: X, values: [{HEADER}] }} }} }}]\n\
+             vendors: [{{ name: akamai, kind: akamai, base_url: 'https://example.com', \
+             credentials: {{ client_token: {}, client_secret: {}, access_token: {} }} }}]\n",
+            CLIENT[0], CLIENT[1], CLIENT[2]
+        ),
+    );
+    let ended = files.run("check");
+    ended.says(&["there is no key `sources`", "there is no key `vendors`"]);
+    shows_none("check", &format!("{}{}", ended.stdout, ended.stderr));
+}

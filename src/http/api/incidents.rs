@@ -11,9 +11,10 @@ use serde_json::json;
 use super::{Api, LIST, LIST_MAX, only_post, only_read, trouble, whole};
 use crate::domain::ids::{IncidentId, RuleName};
 use crate::domain::incident;
+use crate::domain::judgement::Judgement;
 use crate::http::access::Who;
 use crate::http::answer::{self, Refusal};
-use crate::people::record::{Judgement, NotJudged};
+use crate::people::record::NotJudged;
 use crate::store::Sought;
 use crate::telemetry::metrics::AdminCall;
 
@@ -112,9 +113,10 @@ async fn judge(
     id: IncidentId,
     judgement: Judgement,
 ) -> Result<Response, Refusal> {
-    let (call, done) = match judgement {
-        Judgement::Approve => (AdminCall::Approve, "approved"),
-        Judgement::Reject => (AdminCall::Reject, "rejected"),
+    let done = judgement.participle();
+    let call = match judgement {
+        Judgement::Approve => AdminCall::Approve,
+        Judgement::Reject => AdminCall::Reject,
     };
     let (people, asked, name) = (api.people.clone(), id.clone(), who.clone());
     let judged = whole(async move { people.judge(&asked, judgement, &name).await }).await?;

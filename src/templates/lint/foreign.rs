@@ -1,5 +1,8 @@
 //! What people bring along from Go's templates (Alertmanager, Prometheus, Grafana) and from Jinja.
 
+use crate::templates::context::{ALERT_KEYS, ROOT_KEYS};
+use crate::templates::helpers;
+
 /// What to write instead of a tag's content, if it is of another language.
 pub(super) fn hint(content: &str) -> Option<String> {
     let bare = without_texts(content);
@@ -44,6 +47,12 @@ pub(super) fn hint(content: &str) -> Option<String> {
     if bare.contains(":=") {
         return Some("there are no variables: write the name wherever it is needed".to_owned());
     }
+    if let Some(call) = piped(content) {
+        return Some(format!("a helper stands before its value: `{{{{{call}}}}}`"));
+    }
+    if let Some(path) = indexed(content) {
+        return Some(format!("write `{{{{{path}}}}}`"));
+    }
     if let Some(name) = bare.split_whitespace().find_map(go_name) {
         return Some(name);
     }
@@ -72,33 +81,136 @@ fn go_name(word: &str) -> Option<String> {
         return None;
     }
     let (of, rest) = name.split_once('.').unwrap_or((name, ""));
+    if let Some(table) = table(of) {
+        return Some(match rest {
+            "" => format!("write `{table}`"),
+            _ => format!("write `{{{{{table}.{rest}}}}}`"),
+        });
+    }
     let known = match of {
-        "Labels" | "labels" | "CommonLabels" | "GroupLabels" => "labels",
-        "Annotations" | "annotations" | "CommonAnnotations" => "annotations",
-        "Status" => return Some("write `{{alert.status}}`".to_owned()),
-        "StartsAt" => return Some("write `{{date alert.starts_at}}`".to_owned()),
-        "Alerts" => return Some("write `alerts`: `{{#each alerts}}{{name}}{{/each}}`".to_owned()),
+        "Status" => "write `{{alert.status}}`",
+        "StartsAt" => "write `{{date alert.starts_at}}`",
+        "Alerts" => "write `alerts`: `{{#each alerts}}{{name}}{{/each}}`",
         "ExternalURL" | "GeneratorURL" | "externalURL" => {
-            return Some("links are in `links`: `{{#each links.list}}{{url}}{{/each}}`".to_owned());
+            "links are in `links`: `{{#each links.list}}{{url}}{{/each}}`"
         }
         "value" | "Value" | "Values" | "ValueString" => {
-            return Some(
-                "the value is not sent: put it into an annotation of the alert, and write \
-                 `{{annotations.name}}`"
-                    .to_owned(),
-            );
+            "the value is not sent: put it into an annotation of the alert, and write \
+             `{{annotations.name}}`"
         }
-        _ => {
-            return Some(
-                "names here are `labels.name`, `annotations.name` and those of `alert`".to_owned(),
-            );
-        }
+        _ => "names here are `labels.name`, `annotations.name` and those of `alert`",
     };
-    Some(if rest.is_empty() {
-        format!("write `{known}`")
-    } else {
-        format!("write `{{{{{known}.{rest}}}}}`")
+    Some(known.to_owned())
+}
+
+/// What a table of Alertmanager's is here.
+fn table(name: &str) -> Option<&'static str> {
+    match name {
+        "Labels" | "labels" | "CommonLabels" | "GroupLabels" | "commonLabels" | "groupLabels" => {
+            Some("labels")
+        }
+        "Annotations" | "annotations" | "CommonAnnotations" | "commonAnnotations" => {
+            Some("annotations")
+        }
+        _ => None,
+    }
+}
+
+/// What to write instead of a path that begins with a name of Alertmanager's payload. It is
+/// Handlebars, and there is no such name.
+pub(super) fn of_the_payload(path: &str) -> Option<String> {
+    let (of, rest) = path.split_once('.').unwrap_or((path, ""));
+    Some(match (table(of)?, rest) {
+        (table, "") => format!("write `{table}`"),
+        (table, rest) => format!("write `{{{{{table}.{rest}}}}}`"),
     })
+}
+
+/// A name as it is written here, if it can be told what it stands for.
+fn path(written: &str) -> Option<String> {
+    if let Some(path) = indexed(written) {
+        return Some(path);
+    }
+    let name = written.strip_prefix(['$', '.']).unwrap_or(written);
+    let plain = |char: char| char.is_ascii_alphanumeric() || char == '_';
+    if name.is_empty() || name.split('.').any(|key| key.is_empty() || !key.chars().all(plain)) {
+        return None;
+    }
+    let (of, rest) = name.split_once('.').unwrap_or((name, ""));
+    match (table(of), rest) {
+        (Some(table), rest) if !rest.is_empty() => Some(format!("{table}.{rest}")),
+        _ if of == "Status" && name != written => Some("alert.status".to_owned()),
+        _ if name != written => None,
+        (None, "") if !ROOT_KEYS.contains(&name) && !ALERT_KEYS.contains(&name) => {
+            Some(format!("labels.{name}"))
+        }
+        _ => Some(name.to_owned()),
+    }
+}
+
+/// What `labels["name"]` is here.
+fn indexed(written: &str) -> Option<String> {
+    let (of, rest) = written.strip_prefix(['$', '.']).unwrap_or(written).split_once('[')?;
+    let key = rest.strip_suffix(']')?;
+    let quote = key.chars().next().filter(|char| matches!(char, '"' | '\''))?;
+    let key = key.strip_prefix(quote)?.strip_suffix(quote)?;
+    let table = table(of)?;
+    let plain = |char: char| char.is_ascii_alphanumeric() || char == '_';
+    if key.is_empty() || key.contains(['[', ']']) {
+        return None;
+    }
+    Some(if key.chars().all(plain) { format!("{table}.{key}") } else { format!("{table}.[{key}]") })
+}
+
+/// What a value with filters behind it is here, if there is a helper for each of them.
+fn piped(content: &str) -> Option<String> {
+    let mut parts = split_outside_texts(content, '|').into_iter();
+    let mut call = path(parts.next()?.trim())?;
+    let mut is_piped = false;
+    for filter in parts {
+        if is_piped {
+            call = format!("({call})");
+        }
+        is_piped = true;
+        let filter = filter.trim();
+        let name =
+            filter.split(|char: char| !char.is_ascii_alphanumeric() && char != '_').next()?;
+        let helper = match name {
+            "toUpper" => "upper",
+            "toLower" => "lower",
+            "length" => "len",
+            "toJson" | "tojson" => "json",
+            "d" => "default",
+            name => name,
+        };
+        helpers::find(helper)?;
+        // Jinja's parameters stand in brackets, with commas.
+        let given = filter.strip_prefix(name)?.trim();
+        let given = given.strip_prefix('(').and_then(|all| all.strip_suffix(')')).unwrap_or(given);
+        let given: Vec<&str> = split_outside_texts(given, ',').into_iter().map(str::trim).collect();
+        call = format!("{helper} {call} {}", given.join(" ")).trim_end().to_owned();
+    }
+    is_piped.then_some(call)
+}
+
+/// Takes a text apart where a separator stands outside of quotes.
+fn split_outside_texts(text: &str, separator: char) -> Vec<&str> {
+    let mut until = None;
+    text.split(|char: char| match until {
+        Some(end) => {
+            if char == end {
+                until = None;
+            }
+            false
+        }
+        None => {
+            if matches!(char, '"' | '\'') {
+                until = Some(char);
+            }
+            char == separator
+        }
+    })
+    .collect()
 }
 
 /// The content with what stands in quotes and in square brackets blanked.
@@ -152,5 +264,47 @@ mod tests {
     fn names_of_go_are_told_as_they_are_here() {
         assert_eq!(hint(".CommonLabels.team").as_deref(), Some("write `{{labels.team}}`"));
         assert_eq!(hint("$annotations.text").as_deref(), Some("write `{{annotations.text}}`"));
+    }
+
+    #[test]
+    fn filters_are_told_as_calls_of_helpers() {
+        for (written, meant) in [
+            ("x | default \"y\"", "default labels.x \"y\""),
+            ("labels.x | default \"a | b\"", "default labels.x \"a | b\""),
+            (".Labels.x | toUpper", "upper labels.x"),
+            ("$labels.x|lower", "lower labels.x"),
+            ("annotations.a | default('none') | upper", "upper (default annotations.a 'none')"),
+            ("labels[\"a.b\"] | replace(\"x\", \"y\")", "replace labels.[a.b] \"x\" \"y\""),
+            ("alert.name | truncate 80", "truncate alert.name 80"),
+            (".Status | title | toUpper", ""),
+        ] {
+            let hint = hint(written).unwrap_or_default();
+            assert!(
+                hint.contains(&format!("`{{{{{meant}}}}}`")) || meant.is_empty(),
+                "{written}: {hint}"
+            );
+            assert!(!meant.is_empty() || hint.contains("alert.status"), "{written}: {hint}");
+        }
+    }
+
+    #[test]
+    fn an_index_is_told_as_a_path() {
+        for (written, meant) in [
+            ("labels[\"x\"]", "labels.x"),
+            ("labels['app.kubernetes.io/name']", "labels.[app.kubernetes.io/name]"),
+            ("$annotations[\"a b\"]", "annotations.[a b]"),
+            (".CommonLabels[\"x\"]", "labels.x"),
+        ] {
+            assert_eq!(hint(written), Some(format!("write `{{{{{meant}}}}}`")), "{written}");
+        }
+    }
+
+    #[test]
+    fn names_of_the_payload_are_told_as_they_are_here() {
+        let told = |path| super::of_the_payload(path);
+        assert_eq!(told("commonLabels.x").as_deref(), Some("write `{{labels.x}}`"));
+        assert_eq!(told("groupLabels").as_deref(), Some("write `labels`"));
+        assert_eq!(told("commonAnnotations.a").as_deref(), Some("write `{{annotations.a}}`"));
+        assert_eq!(told("incident.x"), None);
     }
 }

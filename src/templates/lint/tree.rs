@@ -8,7 +8,7 @@ use handlebars::template::{
 };
 use serde_json::Value;
 
-use super::{Finding, nearest};
+use super::{Finding, foreign, nearest};
 use crate::templates::context::{ALERT_KEYS, INCIDENT_KEYS, ROOT_KEYS};
 use crate::templates::helpers;
 use crate::templates::limits;
@@ -419,6 +419,9 @@ fn is_root(path: &str, scope: &Scope) -> bool {
 fn unknown(raw: &str, key: &str, known: &[&str], prefix: &str) -> Option<(String, String)> {
     if known.contains(&key) {
         return None;
+    }
+    if let Some(hint) = foreign::of_the_payload(raw).filter(|_| prefix.is_empty()) {
+        return Some((format!("`{raw}` does not exist"), hint));
     }
     let hint = match nearest(key, known.iter().copied()) {
         Some(near) => format!("did you mean `{prefix}{near}`?"),
