@@ -4,8 +4,9 @@ Usage:
 
     python3 .ci/akamai_document.py DOCUMENT OUT
 
-writes the document with the departures below, each of which has its reason. One that changes
-nothing is an error: then the document has caught up, and the departure must go.
+writes the document with what a request may have and the document does not know. The answers that
+it does not know are added by who needs them (`with_answers`). Each departure has its reason; one
+that changes nothing is an error: then the document has caught up, and the departure must go.
 """
 
 import copy
@@ -18,20 +19,18 @@ METHODS = ("get", "post", "put", "patch", "delete")
 NEWER_CATEGORY = "MANAGED_CLOUD"
 
 # What the document does not have at all: answers other than success. (status, operations, reason).
-# Akamai's page on errors documents 400, 401, 403, 404, 405 and 500; the checks need no more of
-# these than the simulation gives to a signed request that no fault strikes.
+# Akamai's page on errors has 400, 401, 403, 404, 405 and 500; these are the ones that a signed
+# request to an existing path may get from the simulation while no fault strikes.
+ALL = "all"
+CASE = "/cases/{caseId}"
+WRITES = ("POST /cases", f"PATCH {CASE}", f"POST {CASE}/comments", f"POST {CASE}/request-case-closure",
+          f"POST {CASE}/attachments")
 ANSWERS = [
-    (400, "all", "a parameter or body that breaks the rules: the page on errors"),
-    (403, ["post /cases/{caseId}/comments", "patch /cases/{caseId}",
-           "post /cases/{caseId}/attachments", "post /cases/{caseId}/request-case-closure"],
-     "a case that is closed for it, or has ten files: the page on errors has 403"),
-    (404, "all", "no such case, file, upload, account or category: the page on errors"),
-    (413, ["post /cases", "patch /cases/{caseId}", "post /cases/{caseId}/comments",
-           "post /cases/{caseId}/request-case-closure", "post /cases/{caseId}/attachments"],
-     "not documented; any server may refuse a body as too large"),
-    (415, ["post /cases", "patch /cases/{caseId}", "post /cases/{caseId}/comments",
-           "post /cases/{caseId}/request-case-closure", "post /cases/{caseId}/attachments"],
-     "not documented; the simulation refuses a body that does not say that it is JSON or a form"),
+    (400, ALL, "a parameter or a body that breaks the rules: the page on errors"),
+    (403, WRITES[1:], "a case that is closed for it, or has ten files: the page on errors has 403 for what is not allowed"),
+    (404, ALL, "no such account, category, case, upload or file: the page on errors"),
+    (413, WRITES, "not documented: any server may refuse a body as too large"),
+    (415, WRITES, "not documented: a body that does not say that it is JSON, or a form, is refused"),
 ]
 PROBLEM = {
     "type": "object",
@@ -70,7 +69,8 @@ def resolve(document, node):
 
 
 def with_the_newer_category(document):
-    """In how many lists of categories it was missing."""
+    """A copy whose lists of categories have the newer one."""
+    document = copy.deepcopy(document)
     missing = 0
     nodes = [document]
     while nodes:
@@ -83,30 +83,24 @@ def with_the_newer_category(document):
             nodes.extend(node.values())
         elif isinstance(node, list):
             nodes.extend(node)
-    return missing
+    if not missing:
+        sys.exit(f"the document has {NEWER_CATEGORY} by now: drop this departure")
+    return document
 
 
 def with_answers(document):
-    """In how many operations each answer was missing."""
-    missing = {status: 0 for status, _, _ in ANSWERS}
+    """A copy that has the answers above, too."""
+    document = copy.deepcopy(document)
     content = {"application/problem+json": {"schema": PROBLEM}}
     for status, where, reason in ANSWERS:
+        missing = 0
         for method, path, operation, _ in operations(document):
-            if where != "all" and f"{method.lower()} {path}" not in where:
+            if where != ALL and f"{method} {path}" not in where:
                 continue
             if str(status) not in operation["responses"]:
                 operation["responses"][str(status)] = {"description": reason, "content": content}
-                missing[status] += 1
-    return missing
-
-
-def adapted(document):
-    """A copy with the departures."""
-    document = copy.deepcopy(document)
-    if not with_the_newer_category(document):
-        sys.exit(f"the document has {NEWER_CATEGORY} by now: drop this departure")
-    for status, count in with_answers(document).items():
-        if not count:
+                missing += 1
+        if not missing:
             sys.exit(f"the document has answers {status} by now: drop this departure")
     return document
 
@@ -115,7 +109,7 @@ def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
     with open(sys.argv[2], "w", encoding="utf-8") as out:
-        json.dump(adapted(load(sys.argv[1])), out)
+        json.dump(with_the_newer_category(load(sys.argv[1])), out)
 
 
 if __name__ == "__main__":
