@@ -20,6 +20,34 @@ BY_CATEGORY = {"productName", "problemName", "areaName", "serviceName", "product
 schemathesis.auth.set_from_requests(EdgeGridAuth(**known["words"]))
 
 
+answered = set()
+
+
+def fields(value, path=""):
+    """The fields that a body has, named as in docs/akamai.md."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from fields(inner, f"{path}.{name}" if path else name)
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        for each in value:
+            yield from fields(each, f"{path}[]")
+    elif path:
+        yield path
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    """Keeps which fields were answered at all."""
+    if not 200 <= response.status_code < 300 or "json" not in response.headers.get("content-type", [""])[0]:
+        return
+    operation = f"{case.method.upper()} {case.path}"
+    new = {f"{operation} answered {field}" for field in fields(response.json())} - answered
+    if new:
+        answered.update(new)
+        with open(known["answered"], "a", encoding="utf-8") as file:
+            file.writelines(f"{each}\n" for each in sorted(new))
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     if not case.meta or not case.meta.generation.mode.is_positive or rng.random() < 0.2:

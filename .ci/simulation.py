@@ -14,7 +14,7 @@ def running(casewright):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    child = subprocess.Popen([casewright, "sandbox", "--listen", f"127.0.0.1:{port}"],
+    child = subprocess.Popen([casewright, "sandbox", "--log", "warn", "--listen", f"127.0.0.1:{port}"],
                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:

@@ -5,7 +5,8 @@ Usage, in an environment that has schemathesis==4.32.5 and edgegrid-python==2.0.
     python .ci/verify_sandbox_schema.py CASEWRIGHT DOCUMENT
 
 Every answer must have a status and a body that the document knows, or that `akamai_document.py`
-adds with its reason. Every operation must have succeeded in the course of it.
+adds with its reason. In the course of it every operation must have succeeded, every status that
+was added must have been answered, and so must every field of the document.
 """
 
 import importlib.metadata
@@ -19,7 +20,8 @@ import tempfile
 import requests
 import simulation
 from akamai.edgegrid import EdgeGridAuth
-from akamai_document import load, operations, with_answers, with_the_newer_category
+from akamai_document import ALL, ANSWERS, load, operations, with_answers, with_the_newer_category
+from akamai_page import of_document
 
 VERSIONS = {"schemathesis": "4.32.5", "edgegrid-python": "2.0.9"}
 PREFIX = "/case-management/v3"
@@ -82,7 +84,7 @@ def fill(base, auth):
     return records
 
 
-def successes(base, document):
+def failures(base, document, answered):
     """Prints how each operation was answered, and returns what is wrong with that."""
     counts = requests.get(f"{base}/sandbox/requests", timeout=10).json()["requests"]
     wrong = []
@@ -93,6 +95,14 @@ def successes(base, document):
             wrong.append(f"{method} {path} never succeeded")
         if any(status is None or status >= 500 for status in answered):
             wrong.append(f"{method} {path} failed or was cut off")
+    for status, where, _ in ANSWERS:
+        seen = {count["endpoint"] for count in counts if count["status"] == status}
+        if not seen:
+            wrong.append(f"nothing was answered with {status}: drop this departure")
+        wrong += [f"{name} was never answered with {status}: drop this departure"
+                  for name in where if where != ALL and name not in seen]
+    told = {" ".join(fact) for fact in of_document(document) if fact[1] == "answered"}
+    wrong += [f"never answered: {fact}" for fact in sorted(told - answered)]
     return wrong
 
 
@@ -107,7 +117,9 @@ def main():
         records = fill(base, EdgeGridAuth(**words))
         schema = pathlib.Path(work, "document.json")
         schema.write_text(json.dumps(document), encoding="utf-8")
-        known = {"words": words, "cases": records, "filings": FILINGS}
+        answered = pathlib.Path(work, "answered")
+        answered.touch()
+        known = {"words": words, "cases": records, "filings": FILINGS, "answered": str(answered)}
         ended = subprocess.run(
             [pathlib.Path(sys.executable).with_name("schemathesis"), "run", str(schema),
              "--url", f"{base}{PREFIX}", "--phases", "examples,coverage,fuzzing",
@@ -117,7 +129,7 @@ def main():
             cwd=work, check=False, stdin=subprocess.DEVNULL,
             env={**os.environ, "SIMULATION": json.dumps(known), "SCHEMATHESIS_HOOKS": "schemathesis_hooks",
                  "PYTHONPATH": str(HERE)})
-        wrong = successes(base, document)
+        wrong = failures(base, document, set(answered.read_text(encoding="utf-8").splitlines()))
     for check, reason in NOT_CHECKED.items():
         print(f"not checked: {check}: {reason}")
     for each in wrong:

@@ -149,22 +149,42 @@ pub(super) fn comment_list(
     json!({ "comments": items, "links": links })
 }
 
-/// What accepting a file answers.
+/// What accepting a file answers: it is never through by then.
 pub(super) fn accepted(file: &Attachment, case_id: &str) -> Value {
     let status = format!("{}/attachments/status/{}", case_path(case_id), file.upload_id);
-    json!({ "uploadId": file.upload_id, "links": [link("status", &status)] })
+    json!({
+        "fileName": file.file_name,
+        "uploadId": file.upload_id,
+        "uploadStatus": UploadStatus::Uploading.name(),
+        "uploadStatusMessage": UploadStatus::Uploading.message(),
+        "links": [
+            link("attachment_upload_status", &status),
+            link("case", &case_path(case_id)),
+        ],
+    })
 }
 
-/// How far an upload is.
+/// How far an upload is. Only one that is through has an attachment's id: the others lack the
+/// field, for which the vendor's document allows no null.
 pub(super) fn upload(file: &Attachment, case_id: &str, now: Timestamp) -> Value {
     let status = file.status(now);
-    let id = (status == UploadStatus::Uploaded).then_some(&file.attachment_id);
-    json!({
+    let through = status == UploadStatus::Uploaded;
+    let mut links = vec![link("case", &case_path(case_id))];
+    if through {
+        let path = format!("{}/attachments/{}", case_path(case_id), file.attachment_id);
+        links.insert(0, link("attachment", &path));
+    }
+    let mut value = json!({
+        "fileName": file.file_name,
         "uploadId": file.upload_id,
         "uploadStatus": status.name(),
-        "attachmentId": id,
-        "links": [link("case", &case_path(case_id))],
-    })
+        "uploadStatusMessage": status.message(),
+        "links": links,
+    });
+    if let Some(object) = value.as_object_mut().filter(|_| through) {
+        object.insert("attachmentId".to_owned(), json!(file.attachment_id));
+    }
+    value
 }
 
 /// A file as a list shows it.
