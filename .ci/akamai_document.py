@@ -28,7 +28,7 @@ WRITES = ("POST /cases", f"PATCH {CASE}", f"POST {CASE}/comments", f"POST {CASE}
 ANSWERS = [
     (400, ALL, "a parameter or a body that breaks the rules: the page on errors"),
     (403, [f"PATCH {CASE}", f"POST {CASE}/request-case-closure", f"POST {CASE}/attachments"],
-     "a case that is closed for it, or has ten files: the page on errors has 403 for what is not allowed"),
+     "a case that is closed: the page on errors has 403 for what is not allowed"),
     (404, ALL, "no such account, category, case, upload or file: the page on errors"),
     (415, WRITES, "not documented: a body that does not say that it is JSON, or a form, is refused"),
 ]
