@@ -339,6 +339,10 @@ fn looked(
     let own = log.iter().filter(|exchange| ours(exchange)).count();
     let lists: Vec<&Exchange> =
         log.iter().filter(|exchange| exchange.operation != "GET /cases/{caseId}").collect();
+    let has_list = |exchange: &Exchange| {
+        let names = ["cases", "comments", "attachments"];
+        names.iter().any(|name| exchange.json()[*name].is_array())
+    };
     let goes_on = |exchange: &Exchange| {
         let links = exchange.json()["links"].clone();
         links.as_array().into_iter().flatten().any(|link| {
@@ -363,6 +367,8 @@ fn looked(
             };
             if ends != all {
                 Err(format!("{ends} lists were read to their end"))
+            } else if !lists.iter().all(|list| has_list(list)) {
+                Err("a page without a list is none".to_owned())
             } else if own != wanted {
                 Err(format!("{own} cases were ours"))
             } else {
@@ -372,10 +378,8 @@ fn looked(
         Look::Failed { obstacle: Obstacle::Denied, .. } => Err("nobody was denied".to_owned()),
         // A list that is not there must not pass for an empty one.
         Look::Failed { obstacle: Obstacle::Vendor, .. } if world.nulls || world.absent => {
-            let names = ["cases", "comments", "attachments"];
-            let whole = |list: &Exchange| names.iter().any(|name| list.json()[*name].is_array());
             match lists.last() {
-                Some(last) if !whole(last) => Ok(()),
+                Some(last) if !has_list(last) => Ok(()),
                 _ => Err("all that was read is readable".to_owned()),
             }
         }
