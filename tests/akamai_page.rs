@@ -50,11 +50,13 @@ fn page() -> Vec<Told> {
             head.clear();
         } else if head.is_empty() {
             head = cells(line);
-        } else if let Some(field) = code(cells(line)[0]) {
+        } else if let (Some(kind), Some(field)) =
+            (head.first(), cells(line).first().and_then(|cell| code(cell)))
+        {
             for (column, cell) in head.iter().zip(cells(line)) {
                 if let Some(operation) = code(column).filter(|_| !cell.is_empty()) {
                     told.push(Told {
-                        kind: head[0].to_owned(),
+                        kind: (*kind).to_owned(),
                         operation: operation.to_owned(),
                         field: field.to_owned(),
                         word: cell.to_owned(),
