@@ -3,6 +3,7 @@
 //! Prism has no memory: the case that it shows is one out of the document, with a tracking number
 //! of its own. So that the client takes it for the incident's, the number is replaced.
 
+use std::io::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -18,7 +19,9 @@ use crate::akamai::{BASE, Exchange, marker, operation};
 /// Where Prism is; none, with a line that says so, where it was not started.
 pub(crate) fn address() -> Option<Url> {
     let Ok(address) = std::env::var("CASEWRIGHT_PRISM") else {
-        println!("SKIPPED: CASEWRIGHT_PRISM is not set; `.ci/run prism` starts Prism and sets it");
+        // Straight to the stream: what a test prints is not shown when it passes.
+        let told = "SKIPPED: CASEWRIGHT_PRISM is not set; `.ci/run prism` starts Prism and sets it";
+        writeln!(std::io::stderr(), "{told}").expect("a stream to write to");
         return None;
     };
     Some(address.parse().expect("CASEWRIGHT_PRISM is an address such as http://127.0.0.1:4010"))
