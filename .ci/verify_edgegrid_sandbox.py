@@ -12,14 +12,11 @@ import datetime
 import importlib.metadata
 import json
 import random
-import re
-import signal
-import socket
-import subprocess
 import sys
 import uuid
 
 import requests
+import simulation
 from akamai.edgegrid import EdgeGridAuth
 
 VERSION = "2.0.9"
@@ -203,31 +200,9 @@ def main():
     installed = importlib.metadata.version("edgegrid-python")
     if installed != VERSION:
         sys.exit(f"edgegrid-python {VERSION} is wanted, {installed} is installed")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    child = subprocess.Popen([sys.argv[1], "sandbox", "--listen", f"127.0.0.1:{port}"],
-                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        words = {}
-        # What it prints for people: it ends with how to stop it.
-        for line in child.stdout:
-            if found := re.search(r"(client_token|client_secret|access_token): (\S+)", line):
-                words[found[1]] = found[2]
-            if line.startswith("Stop it"):
-                break
-        if len(words) != 3:
-            sys.exit(f"the sandbox did not start (exit {child.poll()})")
-        sandbox = Sandbox(f"http://127.0.0.1:{port}", words)
+    with simulation.running(sys.argv[1]) as (base, words):
+        sandbox = Sandbox(base, words)
         refused(sandbox, accepted(sandbox))
-    finally:
-        child.terminate()
-        try:
-            child.wait(20)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            raise
     print(f"edgegrid at the sandbox: {results.count(True)} passed, {results.count(False)} failed")
     sys.exit(0 if results and all(results) else 1)
 

@@ -809,7 +809,7 @@ fn what_if_takes_values_with_and_without_quotes_and_names_what_the_identity_lack
 #[test]
 fn every_test_and_every_variable_that_the_pages_name_is_there() {
     let target = Regex::new(r"--test ([a-z_0-9]+)").unwrap();
-    let variable = Regex::new(r"\bCASEWRIGHT_(?:SEED|KILL|CUT|SWEEP)[A-Z_]*").unwrap();
+    let variable = Regex::new(r"\bCASEWRIGHT_(?:SEED|KILL|CUT|SWEEP|PRISM)[A-Z_]*").unwrap();
     let tests = root().join("tests");
     let mut sources = String::new();
     let mut folders = vec![tests.clone()];

@@ -30,6 +30,15 @@ impl UploadStatus {
             Self::Failed => "FAILED",
         }
     }
+
+    /// For people. The wording is ours.
+    pub(super) fn message(self) -> &'static str {
+        match self {
+            Self::Uploading => "The file is being uploaded to the case.",
+            Self::Uploaded => "The file is on the case.",
+            Self::Failed => "The file could not be kept.",
+        }
+    }
 }
 
 /// How an upload will go.

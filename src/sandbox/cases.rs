@@ -26,6 +26,9 @@ const CLOSURE_PREFIX: &str = "Case Closure Request: ";
 /// What stands before a file's name in the comment that its upload makes.
 const UPLOAD_PREFIX: &str = "File Uploaded: ";
 
+/// The type of that comment.
+const OF_A_FILE: &str = "ATTACHMENT";
+
 /// Who the API client's user is, as comments name it.
 pub(super) const API_USER: &str = "sandbox-api-client";
 
@@ -116,6 +119,13 @@ pub struct Comment {
     pub created_by: String,
     /// When it was stored.
     pub created_date: Timestamp,
+}
+
+impl Comment {
+    /// Whether an upload has made it.
+    pub(super) fn is_of_a_file(&self) -> bool {
+        self.comment_type == OF_A_FILE
+    }
 }
 
 /// That the customer has asked to close the case.
@@ -391,7 +401,7 @@ impl Desk {
             let attachment = Attachment::new(number, file, fate, now);
             case.attachments.push(attachment.clone());
             let text = format!("{UPLOAD_PREFIX}{}", file.name);
-            case.comment_of("ATTACHMENT", comment_id, text, now);
+            case.comment_of(OF_A_FILE, comment_id, text, now);
             book.comments_made += 1;
             book.uploads_made = number;
             Ok(attachment)

@@ -233,10 +233,16 @@ fn list_comments(vendor: &Vendor, call: &Call<'_>, id: &str) -> Result<Answer, P
     let list = format!("comments/{id}");
     let page = Page::of(&query, &list)?;
     let (items, cursor) = vendor.desk.read(|book: &Book| -> Result<_, Problem> {
-        let comments = &book.find(id)?.comments;
-        let numbers = (0..comments.len() as u64).rev();
-        let newest_first = numbers.zip(comments.iter().rev().map(wire::comment_item));
-        Ok(page.take(newest_first, &list))
+        let case = book.find(id)?;
+        // Every file has made one comment, in the order of the files.
+        let mut files = case.attachments.iter();
+        let items = case.comments.iter().map(|comment| {
+            let file = if comment.is_of_a_file() { files.next() } else { None };
+            let through = file.filter(|file| file.status(call.now) == UploadStatus::Uploaded);
+            wire::comment_item(comment, id, through)
+        });
+        let oldest_first: Vec<(u64, Value)> = (0..).zip(items).collect();
+        Ok(page.take(oldest_first.into_iter().rev(), &list))
     })?;
     let path = format!("{}/comments", wire::case_path(id));
     let next = cursor.map(|cursor| next_page(&path, &query, &NAMES, &cursor));

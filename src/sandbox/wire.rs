@@ -14,6 +14,10 @@ pub(super) fn case_path(case_id: &str) -> String {
     format!("{BASE}/cases/{case_id}")
 }
 
+fn file_path(case_id: &str, file: &Attachment) -> String {
+    format!("{}/attachments/{}", case_path(case_id), file.attachment_id)
+}
+
 fn date(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
@@ -117,22 +121,24 @@ pub(super) fn case_list(items: &[Value], this: &str, next: Option<&str>) -> Valu
 
 /// A comment as its creation answers it.
 pub(super) fn new_comment(comment: &Comment, case_id: &str) -> Value {
-    let mut value = comment_item(comment);
+    let mut value = comment_item(comment, case_id, None);
     if let Some(object) = value.as_object_mut() {
         object.insert("links".to_owned(), json!([link("case", &case_path(case_id))]));
     }
     value
 }
 
-/// A comment as a list shows it.
-pub(super) fn comment_item(comment: &Comment) -> Value {
+/// A comment as a list shows it; one that tells of a file that is through leads to it.
+pub(super) fn comment_item(comment: &Comment, case_id: &str, file: Option<&Attachment>) -> Value {
+    let links: Vec<Value> =
+        file.iter().map(|file| link("attachment", &file_path(case_id, file))).collect();
     json!({
         "commentId": comment.comment_id,
         "comment": comment.comment,
         "commentType": comment.comment_type,
         "createdBy": comment.created_by,
         "createdDate": date(comment.created_date),
-        "links": [],
+        "links": links,
     })
 }
 
@@ -149,34 +155,52 @@ pub(super) fn comment_list(
     json!({ "comments": items, "links": links })
 }
 
-/// What accepting a file answers.
+/// What accepting a file answers: it is never through by then.
 pub(super) fn accepted(file: &Attachment, case_id: &str) -> Value {
     let status = format!("{}/attachments/status/{}", case_path(case_id), file.upload_id);
-    json!({ "uploadId": file.upload_id, "links": [link("status", &status)] })
+    json!({
+        "fileName": file.file_name,
+        "uploadId": file.upload_id,
+        "uploadStatus": UploadStatus::Uploading.name(),
+        "uploadStatusMessage": UploadStatus::Uploading.message(),
+        "links": [
+            link("attachment_upload_status", &status),
+            link("case", &case_path(case_id)),
+        ],
+    })
 }
 
-/// How far an upload is.
+/// How far an upload is. Only one that is through has an attachment's id: the others lack the
+/// field, for which the vendor's document allows no null.
 pub(super) fn upload(file: &Attachment, case_id: &str, now: Timestamp) -> Value {
     let status = file.status(now);
-    let id = (status == UploadStatus::Uploaded).then_some(&file.attachment_id);
-    json!({
+    let through = status == UploadStatus::Uploaded;
+    let mut links = vec![link("case", &case_path(case_id))];
+    if through {
+        links.insert(0, link("attachment", &file_path(case_id, file)));
+    }
+    let mut value = json!({
+        "fileName": file.file_name,
         "uploadId": file.upload_id,
         "uploadStatus": status.name(),
-        "attachmentId": id,
-        "links": [link("case", &case_path(case_id))],
-    })
+        "uploadStatusMessage": status.message(),
+        "links": links,
+    });
+    if let Some(object) = value.as_object_mut().filter(|_| through) {
+        object.insert("attachmentId".to_owned(), json!(file.attachment_id));
+    }
+    value
 }
 
 /// A file as a list shows it.
 pub(super) fn attachment_item(file: &Attachment, case_id: &str) -> Value {
-    let path = format!("{}/attachments/{}", case_path(case_id), file.attachment_id);
     json!({
         "attachmentId": file.attachment_id,
         "fileName": file.file_name,
         "fileType": file.file_type,
         "createdBy": file.created_by,
         "createdDate": date(file.created_date),
-        "links": [link("self", &path)],
+        "links": [link("attachment", &file_path(case_id, file))],
     })
 }
 

@@ -73,6 +73,11 @@ async fn a_file_is_kept_listed_commented_on_and_given_back() {
 
     let target =
         format!("{BASE}/cases/{id}/attachments/{}", file["attachmentId"].as_str().unwrap());
+    // As in the examples of the vendor's document.
+    let way = json!({ "rel": "attachment", "href": target });
+    for links in [&file["links"], &comments["comments"][0]["links"], &status["links"]] {
+        assert_eq!(links[0], way, "{links}");
+    }
     let got = bench
         .http
         .get(format!("{}{target}", bench.sandbox.base_url()))
@@ -99,16 +104,27 @@ async fn an_upload_takes_its_time_and_may_fail() {
     let first = bench.upload(&id, "slow.txt", b"x").await.body;
     let second = bench.upload(&id, "failed.txt", b"x").await.body;
     let status = bench.upload_status(&id, &first["uploadId"]).await;
-    assert_eq!(
-        (&status["uploadStatus"], &status["attachmentId"]),
-        (&json!("UPLOADING"), &json!(null))
-    );
-    assert_eq!(bench.upload_status(&id, &second["uploadId"]).await["uploadStatus"], "FAILED");
+    let failed = bench.upload_status(&id, &second["uploadId"]).await;
+    for (status, word) in [(&first, "UPLOADING"), (&status, "UPLOADING"), (&failed, "FAILED")] {
+        assert_eq!(status["uploadStatus"], word);
+        // The vendor's document allows no null, and has the field only with UPLOADED.
+        assert_eq!(status.get("attachmentId"), None, "{status}");
+    }
+    assert_eq!(first["fileName"], "slow.txt");
     let list = format!("/cases/{id}/attachments");
     assert_eq!(bench.get(&list).await.body["attachments"], json!([]));
+    let comments = format!("/cases/{id}/comments");
+    for comment in bench.get(&comments).await.body["comments"].as_array().unwrap() {
+        assert_eq!(comment["links"], json!([]), "{comment}");
+    }
     bench.clock.advance(Duration::from_secs(10));
     assert_eq!(bench.upload_status(&id, &first["uploadId"]).await["uploadStatus"], "UPLOADED");
     assert_eq!(bench.get(&list).await.body["attachments"].as_array().unwrap().len(), 1);
+    // Newest first: the file that failed, the one that is through.
+    let told = bench.get(&comments).await.body;
+    assert_eq!(told["comments"][0]["links"], json!([]));
+    let href = told["comments"][1]["links"][0]["href"].as_str().unwrap();
+    assert!(href.ends_with("/attachments/F-AT-0000001"), "{href}");
     assert_eq!(bench.get(&format!("{list}/status/F-UP-9")).await.status, 404);
     assert_eq!(bench.get(&format!("{list}/F-AT-0000002")).await.status, 404);
 }

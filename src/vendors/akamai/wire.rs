@@ -218,7 +218,6 @@ pub(super) struct CasePage {
 pub(super) struct ListedCase {
     case_id: Option<String>,
     pub(super) subject: Option<String>,
-    pub(super) created_date: Option<String>,
 }
 
 impl ListedCase {
@@ -242,7 +241,6 @@ pub(super) struct CommentPage {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct ListedComment {
     pub(super) comment: Option<String>,
-    pub(super) created_date: Option<String>,
 }
 
 /// The answer to an upload that was accepted.

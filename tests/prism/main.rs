@@ -1,0 +1,15 @@
+//! The client against Prism, a mock that others wrote and that knows nothing but the vendor's own
+//! OpenAPI document. `.ci/run prism` starts it; without `CASEWRIGHT_PRISM`, its address, these
+//! tests say so and do nothing.
+
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::indexing_slicing, reason = "of a JSON value, what is not there is null")]
+#![expect(clippy::print_stdout, reason = "what was compared, and why a test did nothing")]
+
+#[path = "../support/akamai.rs"]
+#[allow(dead_code, reason = "no test uses all of it")]
+mod akamai;
+
+mod answers;
+mod mock;
+mod requests;
