@@ -75,12 +75,7 @@ impl<'a> Facts<'a> {
     /// For looking for a ticket that was first asked for at `since`.
     pub fn look(marker: &'a Marker, since: Timestamp) -> Self {
         let since = Some(since.checked_sub(LOOK_BACK).unwrap_or(since));
-        Self {
-            marker: Some(marker),
-            token: Some(marker.token().into()),
-            since,
-            ..Self::default()
-        }
+        Self { marker: Some(marker), token: Some(marker.token().into()), since, ..Self::default() }
     }
 
     /// For looking for a comment.
@@ -97,7 +92,9 @@ impl<'a> Facts<'a> {
             "key" => borrowed(self.key),
             "case" => borrowed(self.case.map(CaseId::as_str)),
             "text" => borrowed(self.text),
-            "since" => self.since.map(|since| since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into()),
+            "since" => {
+                self.since.map(|since| since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into())
+            }
             "subject" => borrowed(self.draft.map(|draft| draft.subject.as_str())),
             "description" => borrowed(self.draft.map(|draft| draft.description.as_str())),
             "account" => borrowed(self.draft.map(|draft| draft.account.as_str())),
@@ -193,7 +190,10 @@ mod tests {
         for (facts, names) in [
             (Facts::draft(&draft, None), [scope::OPEN, scope::OPEN_ADDRESS].concat()),
             (note, [scope::NOTE, scope::NOTE_ADDRESS].concat()),
-            (Facts::contacts(&case, &marker, &draft.also_notify, contact), scope::CONTACTS.to_vec()),
+            (
+                Facts::contacts(&case, &marker, &draft.also_notify, contact),
+                scope::CONTACTS.to_vec(),
+            ),
             (Facts::ticket(&case, &marker), scope::TICKET.to_vec()),
             (Facts::look(&marker, since), scope::LOOK.to_vec()),
             (Facts::comments(&case, &marker, "[t]"), scope::COMMENTS.to_vec()),

@@ -148,21 +148,23 @@ impl Template {
 
     /// The text; `None` where it uses something that this case does not have.
     pub fn text(&self, facts: &Facts<'_>) -> Option<String> {
+        self.text_of(facts, str::to_owned)
+    }
+
+    /// As [`Self::text`], with every value changed by `change` before it is put into its place.
+    pub fn text_of(&self, facts: &Facts<'_>, change: impl Fn(&str) -> String) -> Option<String> {
         let mut text = String::new();
         for piece in &self.pieces {
             match piece {
                 Piece::Text(literal) => text.push_str(literal),
                 Piece::Value(Expression { name, form }) => {
                     let value = facts.value(name)?;
-                    match form {
-                        Form::Truncated(characters) => {
-                            text.push_str(&truncated(&value, *characters));
-                        }
+                    let value = match form {
+                        Form::Truncated(characters) => truncated(&value, *characters).into(),
                         // Typed forms stand alone, and whoever wants them asks for `single`.
-                        Form::Text | Form::Number | Form::Bool | Form::List => {
-                            text.push_str(&value);
-                        }
-                    }
+                        Form::Text | Form::Number | Form::Bool | Form::List => value,
+                    };
+                    text.push_str(&change(&value));
                 }
             }
         }
@@ -291,8 +293,16 @@ mod tests {
             ("{{{case}}}", "{{{case}}", "only a name can stand between the braces here"),
             ("{{cas}}", "{{cas}}", "`cas` is not known here"),
             ("{{upper case}}", "{{upper case}}", "there is no helper `upper` here"),
-            ("{{truncate case 0}}", "{{truncate case 0}}", "`truncate` needs a name and a number of characters, at least 1"),
-            ("{{case}} {{number case}}", "{{number case}}", "`number case` makes a value that is no text, so it must stand alone"),
+            (
+                "{{truncate case 0}}",
+                "{{truncate case 0}}",
+                "`truncate` needs a name and a number of characters, at least 1",
+            ),
+            (
+                "{{case}} {{number case}}",
+                "{{number case}}",
+                "`number case` makes a value that is no text, so it must stand alone",
+            ),
             ("{{list case}}", "{{list case}}", "`case` is no list"),
         ] {
             assert_eq!(told(text), (place.to_owned(), words.to_owned()), "{text}");
