@@ -91,6 +91,9 @@ pub enum Problem {
     /// A number, truth value or list in an address or header.
     #[error("`{0}` makes a value that is no text, and belongs into a `body`")]
     NotText(String),
+    /// What is found again must not be cut.
+    #[error("`{0}` must not be cut: without its end nothing is found again")]
+    Whole(String),
     /// Only `also_notify` is a list.
     #[error("`{0}` is no list")]
     NoList(String),
@@ -225,6 +228,10 @@ fn expression(inner: &str, rules: Rules<'_>) -> Result<Expression, Problem> {
     if !rules.names.contains(&name) {
         return Err(Problem::UnknownName(name.to_owned()));
     }
+    let found_by = ["marker", "token", "key", "case", "text"];
+    if matches!(form, Form::Truncated(_)) && found_by.contains(&name) {
+        return Err(Problem::Whole(name.to_owned()));
+    }
     if form.is_typed() && !rules.json {
         return Err(Problem::NotText(inner.trim().to_owned()));
     }
@@ -249,7 +256,7 @@ mod tests {
     use super::*;
     use crate::domain::ids::IncidentId;
 
-    const NAMES: &[&str] = &["marker", "text", "case", "also_notify"];
+    const NAMES: &[&str] = &["marker", "text", "case", "subject", "also_notify"];
 
     fn parse(text: &str) -> Result<Template, (String, String)> {
         Template::parse(text, Rules { names: NAMES, json: true })
@@ -271,10 +278,16 @@ mod tests {
             ("{{case}}", "7"),
             ("a {{ case }}/{{text}} b", "a 7/äöü b"),
             (r"\{{case}} {{case}}", "{{case}} 7"),
-            ("{{truncate text 2}}|{{truncate text 3}}", "ä…|äöü"),
             ("{{marker}}", "cw-9f3a1c7be2d044580a1b2c3d"),
         ] {
             assert_eq!(rendered(template, "äöü").as_deref(), Some(text), "{template}");
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_cut_at_a_character() {
+        for (characters, cut) in [(1, "…"), (2, "ä…"), (3, "äöü"), (4, "äöü")] {
+            assert_eq!(truncated("äöü", characters), cut);
         }
     }
 
