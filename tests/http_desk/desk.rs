@@ -89,7 +89,9 @@ impl<D: Desk> Running<D> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let router = Router::new().fallback(serve::<D>).with_state(state.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let limits = casewright::http::server::Limits::default();
+        let stop = tokio_util::sync::CancellationToken::new();
+        tokio::spawn(casewright::http::server::serve(listener, router, limits, stop));
         Self { base, state }
     }
 

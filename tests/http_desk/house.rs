@@ -199,6 +199,15 @@ impl<D: Desk> House<D> {
         .await;
     }
 
+    /// Lets time pass until something is so.
+    pub(crate) async fn hours_pass_until(&self, what: &str, is: impl Fn() -> bool) {
+        eventually(what, || async {
+            self.clock.advance(Duration::from_secs(600));
+            if is() { Ok(()) } else { Err(self.actions().await) }
+        })
+        .await;
+    }
+
     /// The name of the gate's state.
     pub(crate) async fn gate(&self, name: &str) {
         eventually(&format!("a gate that is {name}"), || async {
