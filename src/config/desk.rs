@@ -5,6 +5,8 @@
 
 mod offer;
 mod request;
+#[cfg(test)]
+mod tests;
 
 use secrecy::SecretString;
 use url::Url;

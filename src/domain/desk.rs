@@ -220,7 +220,7 @@ impl Offer {
         if !self.accounts.is_empty() && !self.accounts.contains(account) {
             let names: Vec<&str> = self.accounts.iter().map(AccountId::as_str).collect();
             let names = names.join(", ");
-            return Err(format!("it has no account {account:?} (`accounts` has: {names})"));
+            return Err(format!("it has no account `{account}` (`accounts` has: {names})"));
         }
         self.categories.get(&category).ok_or_else(|| {
             let names: Vec<&str> = self.categories.keys().map(|one| one.as_str()).collect();

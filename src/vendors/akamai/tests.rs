@@ -1008,7 +1008,7 @@ impl Transport for Shown {
     async fn execute(
         &self,
         request: Request,
-    ) -> Result<super::transport::Response, TransportError> {
+    ) -> Result<crate::vendors::transport::Response, TransportError> {
         self.0.lock().unwrap().push(format!("{request:?}"));
         Err(TransportError::Unknown("ct-sesame".to_owned()))
     }
