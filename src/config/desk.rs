@@ -190,7 +190,7 @@ fn read_taken(mut section: Section<'_>) -> Option<Taken> {
 fn read_note(section: &mut Section<'_>, what: &str) -> Option<Write> {
     let method = method(section);
     let request = request(section, scope::NOTE_ADDRESS);
-    let body = body(section, Names { names: scope::NOTE, fields: None });
+    let body = body(section, Names { names: scope::NOTE, fields: Some(&[]) });
     let idempotent = section.with_default("idempotent", false);
     section.finish_by_ref();
     let (request, body) = (request?, body?);
@@ -209,7 +209,7 @@ fn read_note(section: &mut Section<'_>, what: &str) -> Option<Write> {
 fn read_contacts(mut section: Section<'_>) -> Option<Write> {
     let method = method(&mut section);
     let request = request(&mut section, scope::TICKET);
-    let body = body(&mut section, Names { names: scope::CONTACTS, fields: None });
+    let body = body(&mut section, Names { names: scope::CONTACTS, fields: Some(&[]) });
     section.finish_by_ref();
     let (request, body) = (request?, body?);
     refuse_without_case(&section, &request, Some(&body));

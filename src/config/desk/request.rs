@@ -51,7 +51,7 @@ pub(super) fn request(section: &mut Section<'_>, names: &[&str]) -> Option<Reque
 }
 
 fn path(field: &Field<'_>, names: &[&str]) -> Option<Template> {
-    let path = template(field, Rules { names, json: false })?;
+    let path = template(field, Rules { names, json: false }, false)?;
     let wrong = if !path.head().starts_with('/') {
         Some(("must begin with `/`", "it comes after `base_url`"))
     } else if path.literals().any(|text| text.contains(['?', '#'])) {
@@ -76,7 +76,7 @@ fn pairs(section: &mut Section<'_>, key: &str, names: &[&str]) -> Option<Vec<(St
     let entries = field.entries()?.into_iter();
     let pairs: Vec<_> = entries
         .map(|(key, value)| {
-            Some((key.text.clone(), template(&value, Rules { names, json: false })?))
+            Some((key.text.clone(), template(&value, Rules { names, json: false }, false)?))
         })
         .collect();
     pairs.into_iter().collect()
@@ -167,15 +167,22 @@ fn leaf(field: &Field<'_>, Names { names, fields }: Names<'_>) -> Option<Templat
         fields.unwrap_or_default().iter().map(|name| format!("severity.{name}")).collect();
     let mut all: Vec<&str> = names.to_vec();
     all.extend(of_severities.iter().map(String::as_str));
-    template(field, Rules { names: &all, json: true })
+    template(field, Rules { names: &all, json: true }, fields.is_none())
 }
 
-fn template(field: &Field<'_>, rules: Rules<'_>) -> Option<Template> {
+/// Reads a template. Where severities could not be read, which has been reported, nothing is said of
+/// what they have.
+fn template(field: &Field<'_>, rules: Rules<'_>, severities_unread: bool) -> Option<Template> {
     let Located { value: text, place }: Located<String> = field.decode()?;
     let error = match Template::parse(&text, rules) {
         Ok(template) => return Some(template),
         Err(error) => error,
     };
+    if severities_unread
+        && matches!(&error.problem, Problem::UnknownName(name) if name.starts_with("severity."))
+    {
+        return None;
+    }
     let hint = match &error.problem {
         Problem::Open => "close it with `}}`; for the characters themselves write `\\{{`".to_owned(),
         Problem::NoName => {
