@@ -73,3 +73,70 @@ fn check_choices(plan: &CasePlan, vendor: &VendorName, catalog: &Catalog, into: 
         into.push(Diagnostic::error(text.place.clone(), message).code(Code::Value).hint(hint));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    /// What is said of a rule for the shipped ServiceNow description, without its excerpts.
+    fn told(case: &str) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("rules")).unwrap();
+        let config = include_str!("../../config/desks/servicenow.yaml");
+        let config = config.replace("templates: ../../templates\n", "");
+        let config = config.replace("../../data/", "");
+        let path = folder.path().join("casewright.yaml");
+        std::fs::write(&path, config).unwrap();
+        let rule = format!(
+            "rules:\n  - name: one\n    match: ['a = b']\n    case: {{ subject: s, description: d, \
+             severity: 1, {case} }}\n"
+        );
+        std::fs::write(folder.path().join("rules/one.yaml"), rule).unwrap();
+        std::fs::create_dir(folder.path().join("templates")).unwrap();
+        let env = |name: &str| (name == "SERVICENOW_PASSWORD").then(|| "x".to_owned());
+        let (_, diagnostics) = crate::setup::load(&path, &env);
+        let shown = |one: &crate::config::Diagnostic| {
+            format!("{}; {}", one.message, one.hint.as_deref().unwrap_or_default())
+        };
+        diagnostics.sorted().into_iter().map(shown).collect()
+    }
+
+    #[test]
+    fn what_the_desk_does_not_accept_is_told_before_anything_is_sent() {
+        let good = "account: web, category: TECHNICAL, product: software, problem: outage";
+        assert_eq!(told(good), [""; 0]);
+        for (case, words) in [
+            (
+                "account: wep, category: TECHNICAL, product: software, problem: outage",
+                "rule `one` opens cases at vendor `desk`, and it has no account `wep` (`accounts` has: network, web); change the rule, or what vendor `desk` accepts",
+            ),
+            (
+                "account: web, category: BILLING, area: a, service: s",
+                "rule `one` opens cases at vendor `desk`, and it has no category BILLING (`categories` has: TECHNICAL); change the rule, or what vendor `desk` accepts",
+            ),
+            (
+                "account: web, category: TECHNICAL, product: Software, problem: outage",
+                "`product`: vendor `desk` does not accept \"Software\"; did you mean `software`?",
+            ),
+            (
+                "account: web, category: TECHNICAL, product: network, problem: outage",
+                "`problem`: vendor `desk` does not accept \"outage\" with \"network\"; it accepts what stands under its `categories.TECHNICAL`",
+            ),
+            (
+                "account: web, category: TECHNICAL, product: software, problem: outage, also_notify: [a@example.com]",
+                "vendor `desk` has no call for contacts, so a case that goes on after a pause keeps those that it was opened with; describe the call under `contacts`, or let the rule name nobody; the action would be refused each time",
+            ),
+        ] {
+            assert_eq!(told(case), [words], "{case}");
+        }
+    }
+
+    #[test]
+    fn what_differs_by_alert_is_not_looked_at() {
+        for case in [
+            "account: '{{labels.a}}', category: TECHNICAL, product: software, problem: outage",
+            "account: web, category: TECHNICAL, product: '{{labels.a}}', problem: outage",
+            "account: web, category: TECHNICAL, product: software, problem: '{{labels.a}}'",
+        ] {
+            assert_eq!(told(case), [""; 0], "{case}");
+        }
+    }
+}

@@ -44,7 +44,7 @@ fn leaf(template: &Template, facts: &Facts<'_>) -> Result<Option<Value>, String>
         Form::Text | Form::Truncated(_) => Value::String(text),
         Form::Number => {
             let number: Result<Number, _> = text.trim().parse();
-            number.map(Value::Number).map_err(|_| wrong(&single.name, &text, "number"))?
+            number.map(Value::Number).map_err(|_| wrong(&single.name, &text, "a number"))?
         }
         Form::Bool => match text.trim() {
             "true" => Value::Bool(true),
