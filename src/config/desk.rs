@@ -57,7 +57,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<VendorKind> {
     let auth = needed(section, "auth", read_auth);
     let offer = offer::read(section);
     // Severities are what a body may speak of. Where they could not be read, nothing is unknown.
-    let fields = offer.as_ref().map(|offer| offer::fields(offer));
+    let fields = offer.as_ref().map(offer::fields);
     let open = needed(section, "open", |section| {
         let open = read_open(section, fields.as_deref());
         if let (Some(offer), Some(open)) = (&offer, &open) {
