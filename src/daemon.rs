@@ -41,7 +41,7 @@ use crate::preflight;
 use crate::retention::Keeper;
 use crate::rng::Rng;
 use crate::sandbox::{self, Sandbox};
-use crate::setup::{Setup, akamai_access, digest};
+use crate::setup::{Setup, digest};
 use crate::store::sqlite::{self, SqliteStore};
 use crate::store::{ActionState, Census, Store};
 use crate::telemetry::metrics::{Metrics, Snapshot, VendorStanding};
@@ -75,7 +75,8 @@ pub struct Daemon {
     pub admin: SocketAddr,
     /// What it remembers.
     pub store: Arc<dyn Store>,
-    /// Its vendors' clients as of the start, by name, for whoever wants to read cases back.
+    /// The clients of its Akamai vendors and simulations as of the start, by name, for whoever
+    /// wants to read cases back.
     pub clients: Vec<(VendorName, Arc<Client>)>,
     /// The simulations that were started inside.
     pub sandboxes: Vec<Sandbox>,
@@ -109,23 +110,18 @@ impl Daemon {
         let mut lanes = Vec::new();
         let mut clients = Vec::new();
         for vendor in &config.vendors {
-            let access = match &vendor.kind {
-                VendorKind::Sandbox { state, listen } => {
-                    let sandbox = start_sandbox(*listen, state.clone(), &clock).await?;
-                    let access = parts::sandbox_access(&sandbox)?;
-                    simulations.insert(vendor.name.clone(), access.clone());
-                    sandboxes.push(sandbox);
-                    access
-                }
-                VendorKind::Akamai { .. } => akamai_access(vendor, env)
-                    .map_err(anyhow::Error::msg)?
-                    .with_context(|| format!("vendor `{}` has no credentials", vendor.name))?,
-            };
-            let settings = parts::client_settings(vendor, access)?;
-            let client = Arc::new(Client::new(settings, clock.clone(), rng.clone())?);
+            let mut simulation = None;
+            if let VendorKind::Sandbox { state, listen } = &vendor.kind {
+                let sandbox = start_sandbox(*listen, state.clone(), &clock).await?;
+                let access = parts::sandbox_access(&sandbox)?;
+                simulations.insert(vendor.name.clone(), access.clone());
+                sandboxes.push(sandbox);
+                simulation = Some(access);
+            }
+            let client = parts::Client::new(vendor, simulation, env, &clock, &rng)?;
             let lane = Lane::new(
                 vendor.name.clone(),
-                client.clone(),
+                client.vendor(),
                 parts::lane_settings(vendor),
                 playbook.clone(),
                 clock.now(),
@@ -226,6 +222,10 @@ impl Daemon {
             "ready: webhooks at http://{webhooks}/webhooks/, metrics and health at http://{admin}/",
         );
         let servers = vec![first, second];
+        let clients = clients
+            .into_iter()
+            .filter_map(|(name, client)| Some((name, client.akamai()?.clone())))
+            .collect();
         Ok(Self {
             webhooks,
             admin,
@@ -282,12 +282,17 @@ impl Daemon {
 }
 
 async fn preflight_all(
-    clients: Vec<(VendorName, Arc<Client>)>,
+    clients: Vec<(VendorName, parts::Client)>,
     playbook: Arc<Playbook>,
     metrics: Arc<Metrics>,
 ) {
-    for (vendor, client) in &clients {
-        preflight::check(vendor, client, &playbook, &metrics).await;
+    for (name, client) in &clients {
+        match client {
+            parts::Client::Akamai(client) => {
+                preflight::check(name, client, &playbook, &metrics).await;
+            }
+            parts::Client::Desk(client) => preflight::probe(name, &**client, &metrics).await,
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::domain::ids::VendorName;
 use crate::playbook::Playbook;
 use crate::rules::Then;
 use crate::telemetry::metrics::Metrics;
+use crate::vendors::Vendor;
 use crate::vendors::akamai::{AccountCategories, Client};
 
 /// Asks the vendor for its accounts, and compares.
@@ -27,6 +28,19 @@ pub async fn check(vendor: &VendorName, client: &Client, playbook: &Playbook, me
     for complaint in complaints(vendor, playbook, &accounts) {
         metrics.alarm("preflight");
         warn!(%vendor, "{complaint}");
+    }
+}
+
+/// Asks a vendor that has no list of accounts whether it is there and knows us.
+pub async fn probe(name: &VendorName, vendor: &dyn Vendor, metrics: &Metrics) {
+    let probe = vendor.probe().await;
+    match probe.evidence() {
+        None => info!(vendor = %name, "vendor {name} knows us"),
+        Some(evidence) => {
+            metrics.alarm("preflight");
+            let message = &evidence.message;
+            warn!(vendor = %name, "vendor {name} could not be asked: {message}");
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! From the files that a person writes to what the daemon runs with: config, rules, templates,
 //! credentials. Every mistake in any of them is found in one go.
 
+mod desk;
+
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -82,8 +84,13 @@ fn read(path: &Path, env: Lookup<'_>, needs: Needs) -> (Option<Setup>, Diagnosti
         }
         refuse_missing_files(&inline, files, &mut diagnostics);
     }
-    let vendors = checked.config.iter().flat_map(|config| &config.vendors);
-    for vendor in vendors.filter(|_| credentials) {
+    let vendors = || checked.config.iter().flat_map(|config| &config.vendors);
+    for vendor in vendors() {
+        if let VendorKind::Http(http) = &vendor.kind {
+            desk::check(&rules, &vendor.name, &http.desk, &mut diagnostics);
+        }
+    }
+    for vendor in vendors().filter(|_| credentials) {
         if let (Err(why), Some(place)) =
             (akamai_access(vendor, env), checked.vendor_places.get(&vendor.name))
         {

@@ -933,6 +933,12 @@ fn config_tree() -> Value {
     tree(&blocks(README, "yaml casewright")[0])
 }
 
+/// The desk with every key.
+fn desk_tree() -> Value {
+    let all = blocks(README, "yaml casewright");
+    tree(all.iter().find(|block| block.contains("kind: http")).expect("a desk"))
+}
+
 fn rule_tree() -> Value {
     tree(&blocks(README, "yaml rule")[1])
 }
@@ -951,6 +957,63 @@ fn the_reference_has_every_key_of_the_configuration_and_no_other() {
     let house = house_of_every_key();
     let known = known_keys(&config_tree(), |text| house.load(text).1);
     assert_eq!(first_column("### Keys of the configuration", "key"), known);
+}
+
+#[test]
+fn the_reference_has_every_key_of_a_desk_and_no_other() {
+    let house = house_of_every_key();
+    // A desk has one credential, so the others stand in desks of their own.
+    let mut basic = desk_tree();
+    basic["vendors"][0]["auth"] = json!({ "basic": { "user": "u", "password": "p" } });
+    let load = |text: &str| house.load(text).1;
+    let known = known_keys(&desk_tree(), load).into_iter().chain(known_keys(&basic, load));
+    let of_all = known_keys(&config_tree(), |text| house.load(text).1);
+    let own: BTreeSet<String> =
+        known.filter(|key| key == "vendors[].base_url" || !of_all.contains(key)).collect();
+    assert_eq!(first_column("### Keys of a desk", "key"), own);
+}
+
+#[test]
+fn defaults_and_ranges_of_a_desk_are_as_told() {
+    let house = house_of_every_key();
+    check_values("### Keys of a desk", &desk_tree(), |text| {
+        let config: Config = house.load(text).0?.config;
+        Some(format!("{config:?}"))
+    });
+}
+
+#[test]
+fn the_table_of_names_in_braces_is_complete() {
+    use casewright::domain::desk::scope;
+    let mut real: BTreeSet<String> = [
+        scope::OPEN,
+        scope::OPEN_ADDRESS,
+        scope::NOTE,
+        scope::NOTE_ADDRESS,
+        scope::CONTACTS,
+        scope::TICKET,
+        scope::LOOK,
+        scope::COMMENTS,
+        scope::PROBE,
+    ]
+    .concat()
+    .into_iter()
+    .map(str::to_owned)
+    .collect();
+    real.insert("severity.NAME".to_owned());
+    assert_eq!(first_column("### Another desk", "name"), real);
+}
+
+/// The shipped descriptions are good, and so are the rules that go with them.
+#[test]
+fn the_described_desks_are_clean() {
+    for name in ["servicenow", "zendesk"] {
+        let path = root().join(format!("config/desks/{name}.yaml"));
+        let env = |name: &str| {
+            ["SERVICENOW_PASSWORD", "ZENDESK_TOKEN"].contains(&name).then(|| "x".to_owned())
+        };
+        clean(setup::load(&path, &env), name);
+    }
 }
 
 #[test]

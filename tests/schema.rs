@@ -129,10 +129,30 @@ fn env(name: &str) -> Option<String> {
 
 fn config() -> Subject {
     let mut document = tree(&block(README, "yaml casewright", 0));
+    let desks = desks();
     document["mute"] = json!({ "days": "sat", "from": "00:00", "to": "24:00", "time_zone": "UTC" });
     let folder = TempDir::new().unwrap();
     let read = move |text: &str| Config::load(&written(&folder, text), &env).1;
-    Subject { schema: parsed(schema::CONFIG), documents: vec![document], read: Box::new(read) }
+    let documents = std::iter::once(document).chain(desks).collect();
+    Subject { schema: parsed(schema::CONFIG), documents, read: Box::new(read) }
+}
+
+/// The desk with every key, in as many forms as it takes: one credential and one way to page each.
+fn desks() -> Vec<Value> {
+    let all = blocks(README, "yaml casewright");
+    let desk = tree(all.iter().find(|block| block.contains("kind: http")).unwrap());
+    let with = |auth: Value, paging: Value| {
+        let mut other = desk.clone();
+        other["vendors"][0]["auth"] = auth;
+        other["vendors"][0]["paging"] = paging;
+        other["vendors"][0]["severities"] = json!(["high", "low"]);
+        other["vendors"][0]["open"]["body"] = json!({ "tracking": "{{marker}}" });
+        other
+    };
+    let basic = json!({ "basic": { "user": "u", "password": "p" } });
+    let by_link = json!({ "next": "/next", "more": "/more" });
+    let bearer = with(json!({ "bearer": "t" }), json!({ "next": "/next" }));
+    vec![with(basic, by_link), bearer, desk]
 }
 
 fn of_rules() -> Subject {
@@ -488,13 +508,18 @@ fn every_key_of_the_schemas_is_explained() {
 fn the_defaults_of_the_schemas_are_those_of_the_reference() {
     let row = Regex::new(r"(?m)^\| `([^`]+)` \| `([^`]+)` \|").unwrap();
     for (heading, schema) in [
-        ("### Keys of the configuration", parsed(schema::CONFIG)),
-        ("### Keys of a rule", parsed(schema::RULES)),
+        (
+            ["### Keys of the configuration", "### Keys of a desk"].as_slice(),
+            parsed(schema::CONFIG),
+        ),
+        (&["### Keys of a rule"], parsed(schema::RULES)),
     ] {
-        let table = README.split(&format!("\n{heading}\n")).nth(1).unwrap();
-        let table = table.split("\n#").next().unwrap();
-        let told: BTreeMap<String, String> = row
-            .captures_iter(table)
+        let tables = heading.iter().map(|heading| {
+            let table = README.split(&format!("\n{heading}\n")).nth(1).unwrap();
+            table.split("\n#").next().unwrap()
+        });
+        let told: BTreeMap<String, String> = tables
+            .flat_map(|table| row.captures_iter(table))
             .map(|found| (found[1].to_owned(), found[2].to_owned()))
             .collect();
         let mut all = Vec::new();
@@ -507,7 +532,7 @@ fn the_defaults_of_the_schemas_are_those_of_the_reference() {
                 (path, default.as_str().map_or_else(|| default.to_string(), str::to_owned))
             })
             .collect();
-        assert_eq!(said, told, "{heading}");
+        assert_eq!(said, told, "{heading:?}");
     }
 }
 
@@ -539,8 +564,11 @@ fn is_test(path: &Path) -> bool {
 fn every_good_file_and_every_example_is_good_to_the_schemas() {
     let text = |path: &PathBuf| std::fs::read_to_string(path).unwrap();
     let (tests, rules): (Vec<_>, Vec<_>) =
-        files("config/rules/*.yaml").into_iter().partition(|path| is_test(path));
-    let configs = [files("config/*.yaml"), files("packaging/*.yaml")].concat();
+        [files("config/rules/*.yaml"), files("config/desks/rules/*.yaml")]
+            .concat()
+            .into_iter()
+            .partition(|path| is_test(path));
+    let configs = ["config/*.yaml", "config/desks/*.yaml", "packaging/*.yaml"].map(files).concat();
     assert!(configs.len() > 1 && rules.len() > 4 && tests.len() > 4);
     let configs = configs.iter().map(text).chain(blocks(README, "yaml casewright"));
     let configs = configs.chain(blocks(README, "yaml first-rule casewright.yaml"));
@@ -567,8 +595,10 @@ fn every_good_file_and_every_example_is_good_to_the_schemas() {
 
 #[test]
 fn a_variable_may_stand_wherever_a_single_value_may() {
+    let desk = desks().pop().unwrap();
     for (schema, text) in [
         (schema::CONFIG, block(README, "yaml casewright", 0)),
+        (schema::CONFIG, desk.to_string()),
         (schema::RULES, block(README, "yaml rule", 0)),
         (schema::RULES, block(README, "yaml rule", 1)),
         (schema::TESTS, block(RULE_TESTS, "yaml rule-tests", 0)),
@@ -594,6 +624,8 @@ fn a_variable_may_stand_wherever_a_single_value_may() {
 #[test]
 fn bad_files_are_bad_to_the_schemas() {
     let config = block(README, "yaml casewright", 0);
+    let desks = blocks(README, "yaml casewright");
+    let desk = desks.into_iter().find(|block| block.contains("kind: http")).unwrap();
     let rules = block(README, "yaml rule", 0);
     let tests = block(RULE_TESTS, "yaml rule-tests", 0);
     let approved = block(RULE_TESTS, "yaml rule-tests", 1);
@@ -604,6 +636,11 @@ fn bad_files_are_bad_to_the_schemas() {
         (schema::CONFIG, &config, "edgerc: ~/.edgerc", "state: cases.json"),
         (schema::CONFIG, &config, "looks: 3", "looks: 0"),
         (schema::CONFIG, &config, "store:", "stores:"),
+        (schema::CONFIG, &desk, "id: /ticket/id", "id: ticket.id"),
+        (schema::CONFIG, &desk, "reference:", "refrence:"),
+        (schema::CONFIG, &desk, "path: /me", "path: me"),
+        (schema::CONFIG, &desk, "limit: count, ", ""),
+        (schema::CONFIG, &desk, "kind: http", "kind: akamai"),
         (schema::RULES, &rules, "match:", "matchers:"),
         (schema::RULES, &rules, "category: TECHNICAL", "category: BILLING"),
         (schema::RULES, &rules, " = ", " == "),

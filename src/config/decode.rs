@@ -465,9 +465,31 @@ impl<'a> Section<'a> {
         );
     }
 
+    /// Reports a key that must be there with a value, if it is not.
+    pub fn require(&mut self, key: &str) {
+        self.known(&[key]);
+        if !self.has(key) {
+            self.missing(key);
+        }
+    }
+
+    /// Keys that count as known, though nobody asks for their values.
+    pub fn known(&mut self, keys: &[&str]) {
+        for key in keys {
+            if !self.asked.iter().any(|asked| asked == key) {
+                self.asked.push((*key).to_owned());
+            }
+        }
+    }
+
     /// Reports every key that nobody asked for, with what other programs mean by it or the nearest
     /// that is known.
     pub fn finish(self) {
+        self.finish_by_ref();
+    }
+
+    /// As [`Self::finish`], for whoever reports more about the section afterwards.
+    pub fn finish_by_ref(&self) {
         for (key, _) in self.entries {
             if self.asked.contains(&key.text) {
                 continue;

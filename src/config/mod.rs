@@ -13,6 +13,7 @@
 pub mod code;
 pub mod daemon_config;
 pub mod decode;
+pub mod desk;
 pub mod diagnostic;
 pub mod document;
 mod habits;
@@ -37,6 +38,7 @@ pub use daemon_config::{
     AdminToken, Config, KnownVendor, LOCAL_TOKEN, RuleInputs, ServerConfig, StoreConfig,
     is_rule_test,
 };
+pub use desk::{HttpAuth, HttpDesk};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use interpolate::{Lookup, process_env};
 pub use source_config::{Auth, SourceConfig, SourceKind};

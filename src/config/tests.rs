@@ -447,7 +447,7 @@ fn what_a_variable_holds_is_never_shown() {
     17 |     kind: ${TOKEN}
        |           ^^^^^^^^
        |
-       = help: one of: sandbox, akamai
+       = help: one of: sandbox, akamai, http
     "#);
 }
 
@@ -670,7 +670,7 @@ fn scripts_get_places_as_numbers() {
           "line": 17
         },
         "file": "casewright.yaml",
-        "hint": "did you mean `sandbox`? one of: sandbox, akamai",
+        "hint": "did you mean `sandbox`? one of: sandbox, akamai, http",
         "label": null,
         "line": 17,
         "message": "`vendors[0].kind` cannot be `sandboxx`",

@@ -15,6 +15,7 @@ use crate::domain::ids::VendorName;
 use crate::domain::pace::{ListScope, Rate, Reconcile, WhenNotFound};
 
 use super::decode::{Located, Section};
+use super::desk::{self, HttpDesk};
 use super::diagnostic::Diagnostic;
 
 /// A configured vendor.
@@ -64,6 +65,8 @@ pub enum VendorKind {
         /// Whose cases are listed to reconcile.
         list_scope: ListScope,
     },
+    /// A desk with a JSON API, as it is described.
+    Http(Box<HttpDesk>),
 }
 
 /// What signs requests to Akamai.
@@ -85,7 +88,8 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 type ReadKind = fn(&mut Section<'_>) -> Option<VendorKind>;
 
 /// Every kind of vendor and what reads its keys.
-const KINDS: &[(&str, ReadKind)] = &[("sandbox", sandbox), ("akamai", akamai)];
+const KINDS: &[(&str, ReadKind)] =
+    &[("sandbox", sandbox), ("akamai", akamai), ("http", desk::read)];
 
 /// Reads one vendor.
 pub(super) fn read(mut section: Section<'_>) -> Option<Located<VendorConfig>> {
@@ -218,6 +222,15 @@ fn akamai(section: &mut Section<'_>) -> Option<VendorKind> {
 }
 
 fn check_url(section: &Section<'_>, url: Located<Url>) -> Url {
+    if !matches!(url.value.path(), "" | "/") {
+        let message = "`base_url` must be a host only";
+        section.error_at(url.place.clone(), message, "remove what stands after the host");
+    }
+    check_base(section, url)
+}
+
+/// Reports an address below which nothing can be asked for, or to which no secret may go.
+pub(super) fn check_base(section: &Section<'_>, url: Located<Url>) -> Url {
     let Located { value: url, place } = url;
     let loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
@@ -225,9 +238,9 @@ fn check_url(section: &Section<'_>, url: Located<Url>) -> Url {
         Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
         None => false,
     };
-    if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
-        let message = "`base_url` must be a host only";
-        section.error_at(place, message, "remove what stands after the host");
+    if url.query().is_some() || url.fragment().is_some() {
+        let message = "`base_url` must have no query and no fragment";
+        section.error_at(place, message, "remove what stands after `?` or `#`");
     } else if url.scheme() == "http" && !loopback {
         let message = "plain http is accepted only for a loopback address";
         section.error_at(place, message, "use `https://`");

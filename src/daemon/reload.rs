@@ -28,11 +28,11 @@ use crate::http::api::{NotReloaded, Reload, Reloaded};
 use crate::intake::{Displaced, displaced};
 use crate::playbook::Playbook;
 use crate::rules::Then;
-use crate::setup::{self, Digest, Setup, akamai_access};
+use crate::setup::{self, Digest, Setup};
 use crate::sources::Sources;
 use crate::store::{Sought, Store};
 use crate::telemetry::metrics::Metrics;
-use crate::vendors::akamai::{Client, edgerc::Access};
+use crate::vendors::akamai::edgerc::Access;
 
 /// See the [module](self).
 pub(super) struct Reloader {
@@ -60,7 +60,7 @@ pub(super) struct Reloader {
 
 /// What only a reload changes and nobody else looks at.
 pub(super) struct Running {
-    pub(super) clients: Vec<(VendorName, Arc<Client>)>,
+    pub(super) clients: Vec<(VendorName, parts::Client)>,
     pub(super) preflight: JoinHandle<()>,
 }
 
@@ -72,7 +72,7 @@ struct Next {
     playbook: Arc<Playbook>,
     sources: Arc<Sources>,
     lanes: Arc<Lanes>,
-    clients: Vec<(VendorName, Arc<Client>)>,
+    clients: Vec<(VendorName, parts::Client)>,
     keys: Arc<Keys>,
     restart: Vec<String>,
 }
@@ -128,7 +128,7 @@ impl Reloader {
     fn make(
         &self,
         setup: Setup,
-        clients: &[(VendorName, Arc<Client>)],
+        clients: &[(VendorName, parts::Client)],
     ) -> Result<Next, Box<Diagnostic>> {
         let Setup { config, playbook, .. } = setup;
         let unusable = |why: String| Box::new(Diagnostic::about_file(&self.path, why));
@@ -175,28 +175,19 @@ impl Reloader {
     fn lane(
         &self,
         lane: &Lane,
-        client: &Arc<Client>,
+        client: &parts::Client,
         config: &Config,
         playbook: &Arc<Playbook>,
-    ) -> anyhow::Result<(Lane, Arc<Client>)> {
-        let access = match config.vendor(&lane.name) {
-            Some(vendor) => match (&vendor.kind, self.simulations.get(&lane.name)) {
-                (VendorKind::Sandbox { .. }, Some(access)) => Some((vendor, access.clone())),
-                (VendorKind::Akamai { .. }, None) => akamai_access(vendor, self.env)
-                    .map_err(anyhow::Error::msg)?
-                    .map(|access| (vendor, access)),
-                _ => None,
-            },
+    ) -> anyhow::Result<(Lane, parts::Client)> {
+        let simulation = self.simulations.get(&lane.name).cloned();
+        let next = match config.vendor(&lane.name) {
+            Some(vendor) => client
+                .successor(vendor, simulation, self.env)?
+                .map(|client| (client, parts::lane_settings(vendor))),
             None => None,
         };
-        let Some((vendor, access)) = access else {
-            let settings = lane.settings.clone();
-            let next = lane.successor(client.clone(), settings, playbook.clone());
-            return Ok((next, client.clone()));
-        };
-        let client = Arc::new(client.successor(parts::client_settings(vendor, access)?)?);
-        let settings = parts::lane_settings(vendor);
-        Ok((lane.successor(client.clone(), settings, playbook.clone()), client))
+        let (client, settings) = next.unwrap_or((client.clone(), lane.settings.clone()));
+        Ok((lane.successor(client.vendor(), settings, playbook.clone()), client))
     }
 
     /// Swaps everything in. Cannot fail.
@@ -337,7 +328,8 @@ fn takes_restart(started: &Config, now: &Config) -> Vec<String> {
                     ));
                 }
             }
-            (VendorKind::Akamai { .. }, VendorKind::Akamai { .. }) => {}
+            (VendorKind::Akamai { .. }, VendorKind::Akamai { .. })
+            | (VendorKind::Http(_), VendorKind::Http(_)) => {}
             _ => told.push(format!(
                 "vendor `{name}` is of another `kind` now, and stays in force as it was"
             )),

@@ -9,6 +9,7 @@ pub mod alert;
 pub mod backoff;
 pub mod budget;
 pub mod catalog;
+pub mod desk;
 pub mod draft;
 pub mod gate;
 pub mod ids;

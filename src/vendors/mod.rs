@@ -5,7 +5,11 @@
 //! outcome is decided in `dispatch`, not here.
 
 pub mod akamai;
+pub mod answer;
+pub mod desk;
 pub mod limiter;
+mod token;
+pub mod transport;
 
 use std::time::Duration;
 

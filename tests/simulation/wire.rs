@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use casewright::vendors::akamai::transport::{Request, Response, Transport, TransportError};
+use casewright::vendors::transport::{Request, Response, Transport, TransportError};
 use http::{HeaderMap, HeaderValue};
 use jiff::SignedDuration;
 

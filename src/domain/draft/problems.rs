@@ -166,7 +166,7 @@ impl fmt::Display for Suggested<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(nearest) => write!(f, "; did you mean {nearest:?}?"),
-            None => f.write_str("; the category's page in Control Center lists what it offers"),
+            None => f.write_str("; see what it offers in this category"),
         }
     }
 }
@@ -682,7 +682,7 @@ mod tests {
         assert_eq!(
             texts(&draft.problems(Some(&catalog()))),
             [
-                "`problem`: the vendor does not offer \"Licence\" with \"Ion Premier\"; the category's page in Control Center lists what it offers"
+                "`problem`: the vendor does not offer \"Licence\" with \"Ion Premier\"; see what it offers in this category"
             ]
         );
         let billing = super::tests::draft(

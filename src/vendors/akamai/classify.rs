@@ -7,13 +7,13 @@
 use std::time::Duration;
 
 use http::HeaderMap;
-use http::header::{DATE, RETRY_AFTER};
+use http::header::DATE;
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
 
-use super::transport::Response;
 use super::wire::Problem;
 use crate::vendors::Evidence;
+use crate::vendors::answer::{excerpt, header, http_date, retry_after, seconds, until};
+use crate::vendors::transport::Response;
 
 /// How much of what the vendor says goes into a message, in characters.
 const EXCERPT: usize = 400;
@@ -174,41 +174,15 @@ fn said(problem: &Problem) -> String {
         .join(": ")
 }
 
-/// The beginning of a foreign text, on one line and without control characters.
-pub fn excerpt(text: &str, characters: usize) -> String {
-    // Bounded before it is split: a foreign text may be long.
-    let head: String = text.chars().take(characters.saturating_mul(4)).collect();
-    let line = head
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ");
-    match line.char_indices().nth(characters) {
-        Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),
-        None => line,
-    }
-}
-
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok().map(str::trim)
-}
-
-/// `Sun, 06 Nov 1994 08:49:37 GMT`, the only form that servers may still send.
-fn http_date(text: &str) -> Option<Timestamp> {
-    rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
-}
-
 /// How long the vendor wants to be left alone: `Retry-After` in seconds or as a date, then
 /// `X-RateLimit-Next` (RFC 3339, when a next request is allowed; the Go library waits until then
 /// counted from `Date`), then the body's `retryAfter` in seconds. A time that has passed is zero.
 fn pause(headers: &HeaderMap, problem: &Problem, their_now: Timestamp) -> Option<Duration> {
-    let until = |then: Timestamp| {
-        Duration::try_from(then.duration_since(their_now)).unwrap_or(Duration::ZERO)
-    };
-    let seconds = |text: &str| text.parse::<u32>().ok().map(|s| Duration::from_secs(s.into()));
-    header(headers, RETRY_AFTER.as_str())
-        .and_then(|value| seconds(value).or_else(|| http_date(value).map(until)))
-        .or_else(|| header(headers, "x-ratelimit-next")?.parse().ok().map(until))
+    retry_after(headers, their_now)
+        .or_else(|| {
+            let next = header(headers, "x-ratelimit-next")?.parse().ok()?;
+            Some(until(next, their_now))
+        })
         .or_else(|| match problem.retry_after.as_ref()? {
             serde_json::Value::Number(number) => {
                 let number = number.as_f64().filter(|number| *number >= 0.0)?;

@@ -22,7 +22,6 @@ use super::edgegrid::{self, MAX_BODY, Parts};
 use super::multipart::Form;
 use super::settings::Settings;
 use super::skew::Skew;
-use super::transport::{Http, Request, Response, SetUpError, Transport, TransportError};
 use super::wire::{
     AccountWithCategories, Case, CategoryDetails, NewCase, NewComment, case_id, case_id_of_location,
 };
@@ -31,7 +30,9 @@ use crate::domain::catalog::{Catalog, Category};
 use crate::domain::draft::Draft;
 use crate::domain::ids::{AccountId, CaseId, Marker};
 use crate::rng::Rng;
+use crate::vendors::answer;
 use crate::vendors::limiter::TokenBucket;
+use crate::vendors::transport::{Http, Request, Response, SetUpError, Transport, TransportError};
 use crate::vendors::{CatalogError, Evidence, Look, Operation, Outcome, Probe, Vendor};
 
 /// How much of an answer is read: 1 MiB.
@@ -437,8 +438,7 @@ impl Client {
             if response.status == 201 {
                 evidence.message = format!(
                     "Akamai opened case {case}, but shows the tracking number {} instead of {marker}",
-                    tracking
-                        .map_or_else(|| "(none)".to_owned(), |t| super::classify::excerpt(t, 40))
+                    tracking.map_or_else(|| "(none)".to_owned(), |t| answer::excerpt(t, 40))
                 );
                 return Outcome::Done { case, evidence };
             }

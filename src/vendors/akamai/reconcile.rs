@@ -12,12 +12,14 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::classify::{Class, Judged, excerpt};
+use super::classify::{Class, Judged};
 use super::client::{Client, Kind, Reads, unreadable};
 use super::settings::list_types;
 use super::wire::{Case, CasePage, CommentPage, Link, case_id, next};
 use crate::domain::draft::Draft;
 use crate::domain::ids::{CaseId, Marker};
+use crate::vendors::answer::excerpt;
+use crate::vendors::token::mentions;
 use crate::vendors::{Evidence, Look, Obstacle};
 
 /// For how many days the list is asked on top of those that have passed since the first attempt:
@@ -257,67 +259,9 @@ fn days_back(now: Timestamp, since: Timestamp) -> i64 {
     now.duration_since(since).as_hours().max(0) / 24 + DAYS_ON_TOP
 }
 
-/// Whether a text holds a token such as `[cw-9f3a1c7be2d0-3]`, also where an editor has put tags
-/// into it or has taken its brackets away. `…-3` is not found in `…-31`.
-fn mentions(text: &str, token: &str) -> bool {
-    let core = token.trim_matches(['[', ']']).to_ascii_lowercase();
-    if core.is_empty() {
-        return false;
-    }
-    let text = text.to_ascii_lowercase();
-    holds(&text, &core) || (text.contains('<') && holds(&without_tags(&text), &core))
-}
-
-fn holds(text: &str, core: &str) -> bool {
-    let part_of_a_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '-');
-    text.match_indices(core).any(|(at, _)| {
-        let before = text.get(..at).and_then(|text| text.chars().next_back());
-        let after = text.get(at + core.len()..).and_then(|text| text.chars().next());
-        !part_of_a_word(before) && !part_of_a_word(after)
-    })
-}
-
-fn without_tags(html: &str) -> String {
-    let mut inside = false;
-    html.chars()
-        .filter(|c| match c {
-            '<' => {
-                inside = true;
-                false
-            }
-            '>' if inside => {
-                inside = false;
-                false
-            }
-            _ => !inside,
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tokens_are_found_in_html_and_not_in_longer_tokens() {
-        let token = "[cw-9f3a1c7be2d0-3]";
-        for text in [
-            "x [cw-9f3a1c7be2d0-3]",
-            "<p>x</p><p>[cw-9f3a1c7be2d0-3]</p>",
-            "Case Closure Request: x\n\n[CW-9F3A1C7BE2D0-3]",
-            "&#91;cw-9f3a1c7be2d0-3&#93;",
-            "[cw-9f3a1c<wbr>7be2d0-3]",
-            "[cw-9f3a1c7be2d0-31] [cw-9f3a1c7be2d0-3]",
-        ] {
-            assert!(mentions(text, token), "{text}");
-        }
-        for text in ["", "cw-9f3a1c7be2d0", "[cw-9f3a1c7be2d0-31]", "xcw-9f3a1c7be2d0-3", "é<"] {
-            assert!(!mentions(text, token), "{text}");
-        }
-        assert!(!mentions("anything", "[]"));
-        // The subject's token is not found in an action's.
-        assert!(!mentions("[cw-9f3a1c7be2d0-3]", "[cw-9f3a1c7be2d0]"));
-    }
 
     #[test]
     fn the_days_cover_the_attempt_and_a_clock_that_was_ahead() {

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use thiserror::Error;
-use url::{Host, Url};
+use url::Url;
 
 use super::edgegrid::Credentials;
 use crate::domain::ids::VendorName;
 use crate::domain::pace::{ListScope, Rate};
+use crate::vendors::transport::may_see_secrets;
 
 /// The values of the list's `type`, in the order in which they are read: a case that is closed
 /// between two readings has then been seen in the first or is seen in the second.
@@ -62,13 +63,7 @@ impl Settings {
         list_scope: ListScope,
         rate: Rate,
     ) -> Result<Self, SettingsError> {
-        let loopback = match base.host() {
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-            None => false,
-        };
-        if !(base.scheme() == "https" || (base.scheme() == "http" && loopback)) {
+        if !may_see_secrets(&base) {
             return Err(SettingsError::NotHttps);
         }
         let only_host = base.path() == "/"

@@ -16,7 +16,6 @@ use tokio::net::TcpListener;
 use url::Url;
 
 use super::edgegrid::{self, Parts};
-use super::transport::{Request, Transport, TransportError};
 use super::{Client, Credentials, Settings};
 use crate::clock::{Clock as _, ManualClock};
 use crate::domain::catalog::Category;
@@ -24,6 +23,7 @@ use crate::domain::draft::{Choices, Draft, fit_subject};
 use crate::domain::ids::{IncidentId, Marker};
 use crate::domain::pace::{ListScope, Rate};
 use crate::rng::Rng;
+use crate::vendors::transport::{Request, Transport, TransportError};
 use crate::vendors::{
     CatalogError, Evidence, Look, Obstacle, Operation, Outcome, Probe, Vendor as _,
 };
@@ -1008,7 +1008,7 @@ impl Transport for Shown {
     async fn execute(
         &self,
         request: Request,
-    ) -> Result<super::transport::Response, TransportError> {
+    ) -> Result<crate::vendors::transport::Response, TransportError> {
         self.0.lock().unwrap().push(format!("{request:?}"));
         Err(TransportError::Unknown("ct-sesame".to_owned()))
     }

@@ -9,19 +9,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::{HeaderMap, Method};
 use thiserror::Error;
-use url::Url;
+use url::{Host, Url};
 
 /// Connecting, names and TLS included, takes no longer than this, and no longer than half of the
 /// whole exchange: an attempt that ends here is known not to have been sent, one that ends at the
 /// other limit is not.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A request, signed and complete.
+/// A request, complete.
 #[derive(Debug)]
 pub struct Request {
-    /// GET, POST or PATCH.
+    /// GET, POST, PUT or PATCH.
     pub method: Method,
-    /// Where to. Its serialised path and query are what was signed.
+    /// Where to. What signs a request signs its serialised path and query.
     pub url: Url,
     /// All headers that matter; `Host` and lengths are the transport's to add. `Authorization`
     /// is marked as sensitive, so that Debug does not show it.
@@ -82,7 +82,7 @@ impl Http {
             .user_agent(concat!("casewright/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))
             .timeout(timeout)
-            // A signature is for one attempt and one address.
+            // A signature, or a password, is for one address.
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             // A proxy is a decision of the config, not of the environment.
@@ -152,4 +152,15 @@ fn causes(error: &dyn std::error::Error) -> String {
         cause = deeper;
     }
     cause.to_string()
+}
+
+/// Whether secrets may be sent to an address: over TLS, or within this machine.
+pub(super) fn may_see_secrets(url: &Url) -> bool {
+    let loopback = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        None => false,
+    };
+    url.scheme() == "https" || (url.scheme() == "http" && loopback)
 }

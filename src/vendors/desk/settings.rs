@@ -1,0 +1,156 @@
+//! What a client of a desk needs to know, checked once.
+
+use std::fmt;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::AUTHORIZATION;
+use http::{HeaderName, HeaderValue};
+use secrecy::{ExposeSecret as _, SecretString};
+use thiserror::Error;
+use url::Url;
+
+use crate::domain::desk::Desk;
+use crate::domain::ids::VendorName;
+use crate::domain::pace::Rate;
+use crate::vendors::transport::may_see_secrets;
+
+/// How we say who we are.
+#[derive(Debug, Clone)]
+pub enum Auth {
+    /// A user with a password.
+    Basic {
+        /// The user.
+        user: String,
+        /// The password.
+        password: SecretString,
+    },
+    /// A token.
+    Bearer(SecretString),
+    /// A header of the desk's own.
+    Header {
+        /// Its name.
+        name: String,
+        /// Its whole value.
+        value: SecretString,
+    },
+}
+
+/// A configured desk.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Its name in the config.
+    pub name: VendorName,
+    /// Scheme, host, and perhaps the beginning of every path.
+    pub(super) base: Url,
+    pub(super) identity: Identity,
+    /// Bounds one exchange.
+    pub(super) timeout: Duration,
+    /// How fast it is asked.
+    pub(super) rate: Rate,
+    /// How it is asked.
+    pub(super) desk: Desk,
+}
+
+/// Why a desk cannot be asked.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SettingsError {
+    /// Secrets and tickets would cross a network in the clear.
+    #[error(
+        "`base_url` must begin with https://; plain http is only for this machine (127.0.0.1, [::1], localhost)"
+    )]
+    NotHttps,
+    /// It is more than the beginning of addresses.
+    #[error("`base_url` must have no user, query or fragment")]
+    NotABase,
+    /// The credential has characters that no header can have.
+    #[error("the credential in `auth` cannot stand in a header")]
+    NoHeader,
+    /// A request without time to answer can only fail.
+    #[error("`timeout` must not be zero")]
+    NoTimeout,
+}
+
+impl Settings {
+    /// Checks address and credential. `timeout` bounds one exchange.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with them, without any secret.
+    pub fn new(
+        name: VendorName,
+        base: Url,
+        auth: &Auth,
+        timeout: Duration,
+        rate: Rate,
+        desk: Desk,
+    ) -> Result<Self, SettingsError> {
+        if !may_see_secrets(&base) {
+            return Err(SettingsError::NotHttps);
+        }
+        let more = base.query().is_some()
+            || base.fragment().is_some()
+            || !base.username().is_empty()
+            || base.password().is_some();
+        if more {
+            return Err(SettingsError::NotABase);
+        }
+        if timeout.is_zero() {
+            return Err(SettingsError::NoTimeout);
+        }
+        let identity = Identity::new(auth).ok_or(SettingsError::NoHeader)?;
+        Ok(Self { name, base, identity, timeout, rate, desk })
+    }
+}
+
+/// The header that says who we are, and what must never be shown.
+#[derive(Clone)]
+pub(super) struct Identity {
+    name: HeaderName,
+    value: HeaderValue,
+    secrets: Vec<SecretString>,
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Identity {
+    fn new(auth: &Auth) -> Option<Self> {
+        let (name, value, mut secrets) = match auth {
+            Auth::Basic { user, password } => {
+                let pair = STANDARD.encode(format!("{user}:{}", password.expose_secret()));
+                (AUTHORIZATION, format!("Basic {pair}"), vec![password.clone(), pair.into()])
+            }
+            Auth::Bearer(token) => {
+                (AUTHORIZATION, format!("Bearer {}", token.expose_secret()), vec![token.clone()])
+            }
+            Auth::Header { name, value } => {
+                let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+                (name, value.expose_secret().to_owned(), vec![value.clone()])
+            }
+        };
+        let mut header = HeaderValue::from_str(&value).ok()?;
+        header.set_sensitive(true);
+        // `Token token=...`: the last word alone is the secret, too.
+        if let Some((_, word)) = value.rsplit_once([' ', '=']).filter(|(_, word)| word.len() > 7) {
+            secrets.push(word.to_owned().into());
+        }
+        secrets.retain(|secret| !secret.expose_secret().is_empty());
+        Some(Self { name, value: header, secrets })
+    }
+
+    pub(super) fn header(&self) -> (HeaderName, HeaderValue) {
+        (self.name.clone(), self.value.clone())
+    }
+
+    /// A foreign text without any of our secrets.
+    pub(super) fn redact(&self, text: &str) -> String {
+        self.secrets
+            .iter()
+            .fold(text.to_owned(), |text, secret| text.replace(secret.expose_secret(), "(secret)"))
+    }
+}

@@ -1,0 +1,167 @@
+//! What an answer proves.
+//!
+//! Pure. Of a desk nothing is known but HTTP, so whatever HTTP does not define to mean "nothing was
+//! done" is [`Class::Unknown`] after a write.
+
+use std::time::Duration;
+
+use http::header::DATE;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::domain::desk::Taken;
+use crate::vendors::answer::{excerpt, header, http_date, retry_after};
+use crate::vendors::transport::Response;
+use crate::vendors::{Evidence, Look, Obstacle, Outcome};
+
+/// How much of what the desk says goes into a message, in characters.
+const EXCERPT: usize = 400;
+
+/// What an answer proves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    /// It was done.
+    Done,
+    /// Definitely not done, and pointless to repeat.
+    Refused,
+    /// Definitely not done: there is no such thing.
+    Missing,
+    /// Definitely not done: this very thing is forbidden.
+    Forbidden,
+    /// Definitely not done; worth repeating later.
+    NotSent,
+    /// Definitely not done: who we are was not accepted.
+    Denied,
+    /// Definitely not done: a pause is asked for.
+    Throttled,
+    /// Not known.
+    Unknown,
+    /// What was read is not what it must be. Never an answer's own class: whoever reads it says so.
+    Implausible,
+}
+
+/// An answer, judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Judged {
+    pub(super) class: Class,
+    /// How long the desk wants to be left alone, if it said so. Not capped.
+    pub(super) retry_after: Option<Duration>,
+    pub(super) evidence: Evidence,
+}
+
+/// Judges an answer that came at `now` on our clock.
+pub(super) fn judge(writes: bool, response: &Response, now: Timestamp) -> Judged {
+    let status = response.status;
+    let class = match status {
+        200..=299 => Class::Done,
+        401 => Class::Denied,
+        // Who may not read may do nothing that matters; who may not write may lack the right to
+        // this one ticket only.
+        403 if writes => Class::Forbidden,
+        403 => Class::Denied,
+        404 | 410 => Class::Missing,
+        425 => Class::NotSent,
+        429 => Class::Throttled,
+        // Another request was in the way: perhaps an earlier one of ours.
+        408 | 409 if writes => Class::Unknown,
+        400..=499 => Class::Refused,
+        _ if writes => Class::Unknown,
+        _ => Class::NotSent,
+    };
+    let their_now = header(&response.headers, DATE.as_str()).and_then(http_date).unwrap_or(now);
+    let said = excerpt(&String::from_utf8_lossy(&response.body), EXCERPT);
+    Judged {
+        class,
+        retry_after: retry_after(&response.headers, their_now),
+        evidence: Evidence {
+            status: Some(status),
+            reference: None,
+            message: message(status, class, &said),
+        },
+    }
+}
+
+impl Judged {
+    pub(super) fn without_answer(class: Class, message: String) -> Self {
+        let evidence = Evidence { status: None, reference: None, message };
+        Self { class, retry_after: None, evidence }
+    }
+}
+
+/// Something that was read and cannot be right.
+pub(super) fn implausible(message: String) -> Box<Judged> {
+    Box::new(Judged::without_answer(Class::Implausible, message))
+}
+
+/// Whether an answer says that the key of the request was used before.
+pub(super) fn is_taken(taken: &Taken, response: &Response) -> bool {
+    let body: Option<Value> = serde_json::from_slice(&response.body).ok();
+    let said = body.as_ref().and_then(|body| body.pointer(taken.pointer.as_str()));
+    response.status == taken.status
+        && said.is_some_and(|said| match said {
+            Value::String(text) => text.contains(&taken.contains),
+            other => other.to_string().contains(&taken.contains),
+        })
+}
+
+/// What a person reads: what happened, what the desk says, what to do.
+fn message(status: u16, class: Class, said: &str) -> String {
+    let what = match (status, class) {
+        (_, Class::Done) => return format!("the desk confirmed it ({status})"),
+        (401, _) => "the desk did not accept the credentials: check `auth`",
+        (_, Class::Denied) => {
+            "the desk does not let this user read: give it the right to, or check `auth`"
+        }
+        (_, Class::Forbidden) => "the desk forbids this to this user",
+        (_, Class::Throttled) => "the desk asks for a pause: too many requests",
+        (_, Class::Missing) => "the desk knows no such address: check the `path`, and the ticket",
+        (400..=499, Class::Refused) => {
+            "the desk refused the request: compare its `body` with what the desk wants"
+        }
+        (300..=399, _) => {
+            "the desk answered with a redirect, which is never followed: check `base_url`"
+        }
+        (500..=599, Class::Unknown) => {
+            "the desk failed, and may have done it before it failed: its records will be read before anything is repeated"
+        }
+        (_, Class::Unknown) => {
+            "the desk's answer does not tell whether it was done: its records will be read before anything is repeated"
+        }
+        (500..=599, _) => "the desk failed; it will be asked again",
+        (_, Class::NotSent | Class::Refused) => "the desk did not take the request",
+        (_, Class::Implausible) => "the desk's records are not what they must be",
+    };
+    if said.is_empty() {
+        format!("{what} ({status})")
+    } else {
+        format!("{what} ({status}: {said})")
+    }
+}
+
+pub(super) fn refused(message: String) -> Outcome {
+    Outcome::Refused(Evidence { status: None, reference: None, message })
+}
+
+/// The outcome of what was not confirmed.
+pub(super) fn not_done(judged: Judged) -> Outcome {
+    let Judged { class, retry_after, evidence } = judged;
+    match class {
+        Class::Refused | Class::Missing | Class::Forbidden => Outcome::Refused(evidence),
+        Class::NotSent if retry_after.is_some() => Outcome::Throttled { retry_after, evidence },
+        Class::NotSent => Outcome::NotSent(evidence),
+        Class::Denied => Outcome::Denied(evidence),
+        Class::Throttled => Outcome::Throttled { retry_after, evidence },
+        // A confirmed answer never gets here; if one did, nobody would know.
+        Class::Unknown | Class::Done | Class::Implausible => Outcome::Unknown(evidence),
+    }
+}
+
+/// The look that met this.
+pub(super) fn failed(judged: Judged) -> Look {
+    let obstacle = match judged.class {
+        Class::Denied => Obstacle::Denied,
+        Class::Refused | Class::Missing | Class::Forbidden | Class::Implausible => Obstacle::Record,
+        Class::Done | Class::NotSent | Class::Throttled | Class::Unknown => Obstacle::Vendor,
+    };
+    Look::Failed { retry_after: judged.retry_after, obstacle, evidence: judged.evidence }
+}
