@@ -1,6 +1,12 @@
 //! What a vendor accepts for one account and category.
 //!
-//! Names are free text whose case and punctuation matter; they are compared exactly.
+//! Names are free text whose case and punctuation matter; they are compared exactly. All of a
+//! vendor's catalogs together, as they were last read, are in [`whole`]; how two readings differ is
+//! in [`changes`], and what people may have meant in [`likeness`].
+
+pub mod changes;
+pub mod likeness;
+pub mod whole;
 
 use std::fmt;
 
@@ -70,7 +76,8 @@ impl fmt::Display for Category {
 }
 
 /// A product, with the problems and severities that go with it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Product {
     /// Its name.
     pub name: String,
@@ -81,7 +88,8 @@ pub struct Product {
 }
 
 /// A policy domain (SECURITY) and the products in it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PolicyDomain {
     /// Its name.
     pub name: String,
@@ -90,7 +98,8 @@ pub struct PolicyDomain {
 }
 
 /// An area (BILLING, BUSINESS_SUPPORT) and its services.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Area {
     /// Its name.
     pub name: String,
@@ -99,7 +108,8 @@ pub struct Area {
 }
 
 /// What the vendor accepts for one account and category. Lists that do not apply are empty.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Catalog {
     /// For TECHNICAL and MANAGED_CLOUD.
     pub products: Vec<Product>,
