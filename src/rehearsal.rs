@@ -486,7 +486,7 @@ impl World {
         let incident = &life.incident;
         let (mut opened, rank) = (None, incident.rank);
         let said = if action.kind == ActionKind::Open {
-            match drafting::preview(&self.playbook, incident, self.now) {
+            match drafting::preview(&self.playbook, incident, self.now, None) {
                 Ok(drafted) => {
                     self.cases += 1;
                     let case = CaseId::new(format!("F-{:06}", self.cases));

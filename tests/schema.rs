@@ -155,7 +155,7 @@ fn of_rules() -> Subject {
     plain["case"]["severity"] = json!(1);
     let folder = TempDir::new().unwrap();
     let read = move |text: &str| {
-        let vendor = KnownVendor { name: VendorName::from("akamai"), allow_billable: true };
+        let vendor = KnownVendor { allow_billable: true, ..KnownVendor::named("akamai") };
         let inputs = RuleInputs {
             files: vec![written(&folder, text)],
             vendors: vec![vendor],

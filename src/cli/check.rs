@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use serde_json::json;
 
+use super::catalog;
 use super::remote::shown;
 use super::{ConfigArg, colorful, say, tell};
 use crate::config::diagnostic::counted;
@@ -46,7 +47,12 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.against_store && args.output == Output::Sarif {
         bail!("SARIF tells of lines in files, not of incidents: ask with `--output json`");
     }
-    let (setup, diagnostics) = setup::load(&args.config.config, &process_env);
+    let (setup, mut diagnostics) = setup::load(&args.config.config, &process_env);
+    if let Some(setup) = &setup {
+        for complaint in catalog::complaints(setup, &catalog::known(setup).await) {
+            diagnostics.push(complaint.into());
+        }
+    }
     let led_elsewhere = match &setup {
         Some(setup) if args.against_store => Some(led_elsewhere(setup).await?),
         _ => None,

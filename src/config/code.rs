@@ -27,13 +27,15 @@ pub enum Code {
     Unreachable,
     /// A template is wrong.
     Template,
+    /// The vendor does not offer what a rule asks for.
+    NotOffered,
     /// A rule test has failed.
     Expectation,
 }
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::File,
         Self::Syntax,
         Self::Variable,
@@ -46,6 +48,7 @@ impl Code {
         Self::Contradiction,
         Self::Unreachable,
         Self::Template,
+        Self::NotOffered,
         Self::Expectation,
     ];
 
@@ -64,6 +67,7 @@ impl Code {
             Self::Contradiction => "contradiction",
             Self::Unreachable => "unreachable",
             Self::Template => "template",
+            Self::NotOffered => "not-offered",
             Self::Expectation => "expectation",
         }
     }
@@ -83,6 +87,7 @@ impl Code {
             Self::Contradiction => "The matchers of a rule exclude each other.",
             Self::Unreachable => "An earlier rule takes everything that a rule matches.",
             Self::Template => "A template is wrong.",
+            Self::NotOffered => "The vendor does not offer what a rule asks for.",
             Self::Expectation => "A test of the rules has failed.",
         }
     }

@@ -50,7 +50,7 @@ fn inputs(folder: &std::path::Path, files: &[&str], vendors: &[&str]) -> RuleInp
     }
     for name in vendors {
         let allow_billable = *name == "billable";
-        inputs.vendors.push(KnownVendor { name: VendorName::from(*name), allow_billable });
+        inputs.vendors.push(KnownVendor { allow_billable, ..KnownVendor::named(*name) });
     }
     inputs
 }

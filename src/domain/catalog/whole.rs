@@ -138,9 +138,8 @@ impl KeptCatalog {
     /// How it differs from what the vendor had said before; nothing if it never said otherwise.
     pub fn changes(&self) -> Vec<Change> {
         let before = self.before.as_ref();
-        before.map_or_else(Vec::new, |before| {
-            changes(&before.catalog.items(), &self.catalog.items())
-        })
+        before
+            .map_or_else(Vec::new, |before| changes(&before.catalog.items(), &self.catalog.items()))
     }
 }
 
