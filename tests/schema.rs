@@ -17,7 +17,6 @@ use casewright::config::yaml::{self, Node, Value as Yaml};
 use casewright::config::{Config, Diagnostics, KnownVendor, RuleInputs};
 use casewright::domain::catalog::Category;
 use casewright::domain::draft::{ChoiceField, forbidden_fields, required_fields};
-use casewright::domain::ids::VendorName;
 use casewright::rule_tests::file::{self, Inputs};
 use casewright::{daemon, rules, schema, setup};
 use jsonschema::Validator;

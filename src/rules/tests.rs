@@ -6,7 +6,7 @@ use crate::config::{KnownVendor, RuleInputs};
 use crate::domain::alert::{Alert, AlertStatus, Labels};
 use crate::domain::catalog::Category;
 use crate::domain::draft::ChoiceField;
-use crate::domain::ids::{Fingerprint, SourceName, VendorName};
+use crate::domain::ids::{Fingerprint, SourceName};
 use crate::domain::lifecycle::{Policy, ResolveAction};
 use crate::domain::policy::{Limit, Overflow};
 use crate::domain::severity::{Rank, SeverityRule};

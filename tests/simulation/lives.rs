@@ -7,7 +7,7 @@ use std::sync::Arc;
 use casewright::clock::Clock;
 use casewright::config::{VendorConfig, VendorKind};
 use casewright::current::Current;
-use casewright::dispatch::{Dispatcher, Lane, LaneSettings};
+use casewright::dispatch::{Catalogs, Dispatcher, Lane, LaneSettings};
 use casewright::domain::ids::InstallationId;
 use casewright::http::body::{Budget, Workspace};
 use casewright::http::webhooks::{self, BODY_BUDGET, BODY_DEADLINE, WORKSPACE, Webhooks};

@@ -483,7 +483,8 @@ fn once(texts: impl IntoIterator<Item = String>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::domain::catalog::Category;
@@ -631,5 +632,152 @@ mod tests {
         assert_eq!(catalog.solutions, ["Web"]);
         let empty: CategoryDetails = serde_json::from_str("{}").unwrap();
         assert_eq!(empty.into_catalog(), Catalog::default());
+    }
+
+    /// An answer of the vendor, as its documentation shows it: what is read from it, and what that
+    /// must stay whatever is done to it.
+    fn answers() -> Vec<(&'static str, Value, fn(Value) -> Result<String, serde_json::Error>)> {
+        fn read<T: serde::de::DeserializeOwned + std::fmt::Debug>(
+            value: Value,
+        ) -> Result<String, serde_json::Error> {
+            serde_json::from_value::<T>(value).map(|read| format!("{read:?}"))
+        }
+        let link = json!({"rel": "next", "href": "/x"});
+        let person = json!({"name": "N", "company": "C", "email": "n@example.com", "phone": "1"});
+        vec![
+            (
+                "a category",
+                json!({
+                    "categoryId": "SECURITY", "categoryName": "Security",
+                    "products": [{"productName": "P", "problemNames": ["a"], "severities": ["1-x"]}],
+                    "severities": ["1-x"],
+                    "policyDomains": [{"policyDomainName": "D",
+                                       "products": [{"productName": "P", "problemNames": ["a"]}]}],
+                    "areas": [{"areaName": "A", "serviceNames": ["s"]}],
+                    "parentAccounts": [{"accountId": "A-1", "accountName": "x"}],
+                    "productSolutionNames": ["w"], "psPackageNames": ["s"],
+                }),
+                |value| {
+                    let details = serde_json::from_value::<CategoryDetails>(value)?;
+                    Ok(format!("{:?}", details.into_catalog()))
+                },
+            ),
+            (
+                "accounts",
+                json!([{"accountId": "A-1", "accountName": "x",
+                        "categories": [{"categoryId": "TECHNICAL", "categoryName": "y"}]}]),
+                |value| {
+                    let accounts = serde_json::from_value::<Accounts>(value)?;
+                    Ok(format!("{:?}", accounts.into_offered()))
+                },
+            ),
+            (
+                "a case",
+                json!({
+                    "caseId": "F-CS-1", "customerTrackingNumber": "cw-1", "status": "IN_PROGRESS",
+                    "createdDate": "2026-01-01T00:00:00Z", "alsoNotify": ["n@example.com"],
+                    "alternateContact": person, "nextAction": "CUSTOMER",
+                    "category": {"categoryId": "TECHNICAL"},
+                    "permissions": {"requestClose": true, "addComments": true, "updateCase": true,
+                                    "uploadAttachments": true},
+                    "links": [link],
+                }),
+                read::<Case>,
+            ),
+            (
+                "a page of cases",
+                json!({"cases": [{"caseId": "F-CS-1", "subject": "s", "status": "CREATED",
+                                  "createdDate": "2026-01-01T00:00:00Z"}], "links": [link]}),
+                read::<CasePage>,
+            ),
+            (
+                "a page of comments",
+                json!({"comments": [{"comment": "c", "commentType": "EMAIL",
+                                     "createdDate": "2026-01-01T00:00:00Z"}], "links": [link]}),
+                read::<CommentPage>,
+            ),
+            (
+                "a page of files",
+                json!({"attachments": [{"fileName": "f", "fileType": "t"}], "links": [link]}),
+                read::<FilePage>,
+            ),
+            ("an upload", json!({"uploadStatus": "UPLOADED"}), read::<Upload>),
+            ("an accepted upload", json!({"uploadId": "u-1"}), read::<Accepted>),
+            (
+                "a problem",
+                json!({"type": "t", "title": "t", "detail": "d", "instance": "i",
+                       "requestId": "r", "requestTime": "t", "retryAfter": 3}),
+                read::<Problem>,
+            ),
+        ]
+    }
+
+    /// Every place in a value, deepest first.
+    fn places(value: &Value, at: &str, into: &mut Vec<String>) {
+        match value {
+            Value::Object(map) => {
+                for (key, value) in map {
+                    places(value, &format!("{at}/{key}"), into);
+                }
+            }
+            Value::Array(list) => {
+                for (index, value) in list.iter().enumerate() {
+                    places(value, &format!("{at}/{index}"), into);
+                }
+            }
+            _ => {}
+        }
+        into.push(at.to_owned());
+    }
+
+    /// Lists without which an answer is another one.
+    const DEMANDED: [&str; 4] = ["", "/cases", "/comments", "/attachments"];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        #[test]
+        fn nulls_new_fields_and_unknown_words_never_break_an_answer(
+            which in 0..answers().len(),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), 0..4_u8), 1..8),
+        ) {
+            let (what, mut value, read) = answers().swap_remove(which);
+            for (place, change) in changes {
+                let mut all = Vec::new();
+                places(&value, "", &mut all);
+                let at = place.get(&all).clone();
+                let Some(target) = value.pointer_mut(at.as_str()) else { continue };
+                match (change, target) {
+                    (0, target) if !DEMANDED.contains(&at.as_str()) => *target = Value::Null,
+                    (1, Value::Object(map)) => {
+                        map.insert("brandNew".to_owned(), json!({"of": ["another", 1, null]}));
+                    }
+                    (2, Value::String(text)) => *text = "A_WORD_NOBODY_KNOWS".to_owned(),
+                    (3, Value::Array(list)) => list.push(Value::Null),
+                    _ => {}
+                }
+            }
+            let read = read(value.clone());
+            prop_assert!(read.is_ok(), "{} {}: {:?}", what, value, read);
+        }
+
+        #[test]
+        fn what_is_new_in_an_answer_changes_nothing_that_is_read(
+            which in 0..answers().len(), place in any::<prop::sample::Index>(),
+        ) {
+            let (what, value, read) = answers().swap_remove(which);
+            let before = read(value.clone()).unwrap();
+            let mut all = Vec::new();
+            places(&value, "", &mut all);
+            let mut more = value;
+            match more.pointer_mut(place.get(&all).as_str()) {
+                Some(Value::Object(map)) => {
+                    map.insert("brandNew".to_owned(), json!([{"x": null}]));
+                }
+                Some(Value::Array(list)) => list.push(Value::Null),
+                _ => {}
+            }
+            prop_assert_eq!(read(more).unwrap(), before, "{}", what);
+        }
     }
 }
