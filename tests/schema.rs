@@ -123,6 +123,10 @@ fn env(name: &str) -> Option<String> {
 fn config() -> Subject {
     let mut document = tree(&block(README, "yaml casewright", 0));
     document["mute"] = json!({ "days": "sat", "from": "00:00", "to": "24:00", "time_zone": "UTC" });
+    for field in ChoiceField::ALL {
+        document["vendors"][0]["fallback"][field.name()] = json!("x");
+    }
+    document["vendors"][0]["fallback"]["category"] = json!("TECHNICAL");
     let folder = TempDir::new().unwrap();
     let read = move |text: &str| Config::load(&written(&folder, text), &env).1;
     Subject { schema: parsed(schema::CONFIG), documents: vec![document], read: Box::new(read) }
@@ -132,6 +136,7 @@ fn of_rules() -> Subject {
     let case = json!({
         "account": "A-1", "category": "TECHNICAL", "subject": "s", "description": "d",
         "severity": { "from": "severity", "map": { "critical": 1 }, "default": 2 },
+        "severity_policy": "exact",
         "also_notify": ["noc@example.com"],
         "alternate_contact": { "name": "n", "company": "c", "email": "a@example.com", "phone": "1" },
     });

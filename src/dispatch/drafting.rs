@@ -177,7 +177,7 @@ impl Desk<'_> {
         let read_at = consulted.page.read_at;
         match (filed, consulted.in_place_of) {
             (Ok(mut filed), error) => {
-                filed.notes.extend(error.map(|error| {
+                filed.remarks.extend(error.map(|error| {
                     format!("the vendor's catalog is that of {read_at}, because it could not be read since: {error}")
                 }));
                 Ok(filed)
@@ -208,8 +208,6 @@ struct Filed {
     catalog: Option<Catalog>,
     /// What of the rule's wishes could not be kept, in a sentence each.
     remarks: Vec<String>,
-    /// As these, but of no interest to the vendor or the record.
-    notes: Vec<String>,
     /// What the case itself says of it, if it is not filed as its rule says.
     preface: Option<String>,
 }
@@ -331,14 +329,14 @@ impl<'a> Sheet<'a> {
                 )));
             }
         };
-        let (catalog, notes, preface) = (catalog.cloned(), Vec::new(), None);
-        Ok(Filed { category, choices, severity, catalog, remarks, notes, preface })
+        let catalog = catalog.cloned();
+        Ok(Filed { category, choices, severity, catalog, remarks, preface: None })
     }
 
     fn finish(&self, account: AccountId, filed: Filed) -> Result<Drafted, Unready> {
-        let Filed { category, choices, severity, catalog, remarks, notes, preface } = filed;
+        let Filed { category, choices, severity, catalog, remarks, preface } = filed;
         let catalog = catalog.as_ref();
-        let mut notes = [remarks.clone(), notes].concat();
+        let mut notes = remarks.clone();
         let mut failed_templates = 0;
         let marker = self.incident.id.marker();
         let (subject, mut description) = self.texts(&mut notes, &mut failed_templates);

@@ -179,7 +179,6 @@ fn start() -> Timestamp {
 
 struct Bench {
     client: Client,
-    clock: Arc<ManualClock>,
 }
 
 fn bench(base: &Url) -> Bench {
@@ -191,8 +190,8 @@ fn bench_of(base: &Url, scope: ListScope, timeout: Duration) -> Bench {
     let rate = Rate { per_second: 1.0, burst: 10_000 };
     let settings =
         Settings::new("akamai".into(), base.clone(), credentials(), timeout, scope, rate).unwrap();
-    let client = Client::new(settings, clock.clone(), Arc::new(Rng::seeded(1))).unwrap();
-    Bench { client, clock }
+    let client = Client::new(settings, clock, Arc::new(Rng::seeded(1))).unwrap();
+    Bench { client }
 }
 
 fn marker() -> Marker {
