@@ -249,3 +249,168 @@ fn not_offered(
     let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
     (!problems.is_empty()).then(|| problems.join("; "))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::{KnownVendor, RuleInputs};
+    use crate::domain::catalog::whole::{AccountCatalog, CategoryCatalog, Page};
+    use crate::domain::catalog::{Area, Catalog, Category, Product};
+    use crate::domain::testing::T0;
+    use crate::rules::file;
+
+    fn names(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    /// Two categories of one account; a third is offered and was never read.
+    fn catalog(parents: &[&str]) -> VendorCatalog {
+        let mut whole = VendorCatalog::default();
+        let technical = Catalog {
+            products: vec![Product {
+                name: "Ion Premier".to_owned(),
+                problems: names(&["Alerts", "Purge"]),
+                severities: names(&["1-Major", "3-Low"]),
+            }],
+            ..Catalog::default()
+        };
+        let billing = Catalog {
+            areas: vec![Area { name: "Invoice".to_owned(), services: names(&["Dispute"]) }],
+            severities: names(&["1-Major", "2-Minor"]),
+            parent_accounts: names(parents),
+            ..Catalog::default()
+        };
+        for (category, catalog) in [("TECHNICAL", technical), ("BILLING", billing)] {
+            whole.put(&"A-1".into(), category, Page { read_at: T0, catalog });
+        }
+        let AccountCatalog { categories, .. } = &mut whole.accounts[0];
+        categories.push(CategoryCatalog { category: "SECURITY".to_owned(), page: None });
+        whole
+    }
+
+    fn ion() -> Option<Fallback> {
+        let choices = Choices {
+            product: Some("Ion Premier".to_owned()),
+            problem: Some("Alerts".to_owned()),
+            ..Choices::default()
+        };
+        Some(Fallback { category: Category::Technical, choices })
+    }
+
+    /// What is said of a rule with this case: the piece of the file that it is about, the message,
+    /// and what follows.
+    fn said(case: &str, fallback: Option<Fallback>, parents: &[&str]) -> Vec<[String; 3]> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rules.yaml");
+        let text = format!(
+            "rules: [{{ name: r, match: [], case: {{ {case}, subject: s, description: d }} }}]"
+        );
+        std::fs::write(&path, &text).unwrap();
+        let vendor =
+            KnownVendor { fallback: fallback.map(Arc::new), ..KnownVendor::named("akamai") };
+        let inputs =
+            RuleInputs { files: vec![path], vendors: vec![vendor], vendors_complete: true };
+        let (rules, wrong) = file::load(&inputs, &|_| None);
+        let rules = rules.unwrap_or_else(|| panic!("{}", wrong.render(false)));
+        assert_eq!(complaints(&rules, &"other".into(), &catalog(parents)), []);
+        complaints(&rules, &"akamai".into(), &catalog(parents))
+            .into_iter()
+            .map(|complaint| {
+                let span = complaint.place.span;
+                let about = text[span.start..span.end].to_owned();
+                [about, complaint.message, complaint.follows.to_string()]
+            })
+            .collect()
+    }
+
+    const GOOD: &str =
+        "account: A-1, category: TECHNICAL, product: Ion Premier, problem: Alerts, severity: 1";
+    const INVOICE: &str =
+        "account: A-1, category: BILLING, area: Invoice, service: Dispute, severity: 1";
+
+    fn about(case: &str) -> Vec<(String, String)> {
+        said(case, None, &[]).into_iter().map(|[about, message, _]| (about, message)).collect()
+    }
+
+    #[test]
+    fn what_is_offered_or_cannot_be_told_is_left_alone() {
+        for case in [
+            GOOD,
+            INVOICE,
+            // Whatever it renders to.
+            "account: '{{labels.a}}', category: TECHNICAL, product: x, problem: y, severity: 1",
+            "account: A-1, category: TECHNICAL, product: '{{labels.p}}', problem: y, severity: 9",
+            "account: A-1, category: TECHNICAL, product: Ion Premier, problem: '{{labels.p}}', severity: 1",
+            // Never read.
+            "account: A-1, category: SECURITY, policy_domain: x, product: x, problem: y, severity: 9",
+        ] {
+            assert_eq!(about(case), [], "{case}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_offered_is_told_at_its_place() {
+        for (from, to, place, words) in [
+            ("A-1", "A-2", "A-2", "does not let us use account A-2"),
+            ("Ion Premier", "Ion Premium", "Ion Premium", "did you mean \"Ion Premier\"?"),
+            ("Alerts", "Allerts", "Allerts", "did you mean \"Alerts\"?"),
+        ] {
+            let told = about(&GOOD.replace(from, to));
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert_eq!(told[0].0, place);
+            assert!(told[0].1.contains(words), "{told:?}");
+        }
+        let told = about(&GOOD.replace("TECHNICAL", "MANAGED_CLOUD"));
+        assert_eq!(
+            told,
+            [(
+                "MANAGED_CLOUD".to_owned(),
+                "vendor akamai does not offer MANAGED_CLOUD to account A-1 (it offers: TECHNICAL, BILLING, SECURITY)"
+                    .to_owned()
+            )]
+        );
+    }
+
+    #[test]
+    fn a_parent_account_is_missed_only_where_there_is_a_choice() {
+        assert_eq!(said(INVOICE, None, &["A-8"]), Vec::<[String; 3]>::new());
+        let told = said(INVOICE, None, &["A-8", "A-9"]);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(told[0][0], "BILLING");
+        assert!(told[0][1].contains("choose one of A-8, A-9"), "{told:?}");
+        let by_template = format!("{INVOICE}, parent_account: '{{{{labels.parent}}}}'");
+        assert_eq!(said(&by_template, None, &["A-8", "A-9"]), Vec::<[String; 3]>::new());
+    }
+
+    #[test]
+    fn every_rank_that_is_not_there_is_told_with_what_the_policy_makes_of_it() {
+        let ranks = "severity: { from: s, map: { a: 1, b: 2 }, default: 3 }";
+        let case = GOOD.replace("severity: 1", ranks);
+        let told = said(&case, ion(), &[]);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(
+            told[0][1],
+            "no severity of rank 2 is offered here; `1-Major` stands in (`severity_policy: nearest_higher`)"
+        );
+        assert!(told[0][2].starts_with("another severity stands in"), "{told:?}");
+        let exact = said(&format!("{case}, severity_policy: exact"), ion(), &[]);
+        assert!(exact[0][1].contains("`severity_policy: exact` takes no other"), "{exact:?}");
+        assert!(exact[0][2].contains("filed as TECHNICAL"), "{exact:?}");
+    }
+
+    #[test]
+    fn what_follows_depends_on_the_fallback() {
+        let case = GOOD.replace("Alerts", "Gone");
+        assert!(said(&case, None, &[])[0][2].contains("its cases wait; a `fallback`"));
+        assert!(said(&case, ion(), &[])[0][2].contains(
+            "its cases are filed as TECHNICAL, product \"Ion Premier\", problem \"Alerts\""
+        ));
+        let mut gone = ion().unwrap();
+        gone.choices.problem = Some("Gone".to_owned());
+        assert!(said(&case, Some(gone), &[])[0][2].contains("is not offered either"));
+        let nowhere = said(&case.replace("A-1", "A-2"), ion(), &[]);
+        assert!(nowhere[0][2].contains("account A-2 is not ours to use"), "{nowhere:?}");
+    }
+}

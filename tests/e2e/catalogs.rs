@@ -109,8 +109,14 @@ async fn a_case_that_the_vendor_would_not_take_is_filed_as_the_fallback_says_and
     assert_eq!(filed(&case), ("TECHNICAL", Some("Ion Premier"), Some("Alerts")));
     assert_eq!(case.filed.severity, "2-Moderate Impact");
     let first = case.filed.description.lines().next().expect("a line").to_owned();
-    assert!(first.starts_with("This case is filed as TECHNICAL, product \"Ion Premier\""), "{first}");
-    assert!(first.contains("does not offer \"A problem that the vendor does not know\""), "{first}");
+    assert!(
+        first.starts_with("This case is filed as TECHNICAL, product \"Ion Premier\""),
+        "{first}"
+    );
+    assert!(
+        first.contains("does not offer \"A problem that the vendor does not know\""),
+        "{first}"
+    );
     let sent = sent(&house).await;
     let remark = sent["remarks"][0].as_str().expect("a remark");
     assert!(remark.starts_with("filed as TECHNICAL, product \"Ion Premier\""), "{remark}");
@@ -158,7 +164,9 @@ async fn a_change_at_the_vendor_is_seen_in_time_and_told_with_the_rules_that_it_
 
     let diff = house.command_on_files(&["catalog", "diff"]).await.done();
     assert!(
-        diff.contains("renamed product \"Ion Premier\" of A-CCT7890 / TECHNICAL to \"Ion Premium\""),
+        diff.contains(
+            "renamed product \"Ion Premier\" of A-CCT7890 / TECHNICAL to \"Ion Premium\""
+        ),
         "{diff}"
     );
     assert!(!diff.contains("\"Alerts\""), "its problems go on: {diff}");
@@ -217,7 +225,10 @@ async fn a_person_has_it_read_by_the_daemon_and_looks_names_up() {
     let shown = house.command_on_files(&["catalog", "show", "--json"]).await.json();
     let account = &shown["vendors"][0]["accounts"][0];
     assert_eq!(account["account"], "A-CCT7890");
-    assert_eq!(account["categories"][0]["page"]["catalog"]["products"][0]["name"], "Akamai Connect");
+    assert_eq!(
+        account["categories"][0]["page"]["catalog"]["products"][0]["name"],
+        "Akamai Connect"
+    );
 }
 
 #[tokio::test]
@@ -277,7 +288,10 @@ async fn each_category_has_the_fields_that_the_vendor_demands_and_no_other() {
     let house = House::open().await;
     each_category(&house.files, &house.sandbox.catalog());
     let said = house.command(&["reload"]).await.failed();
-    assert!(said.contains("the vendor bills cases of the category PROFESSIONAL_SERVICES"), "{said}");
+    assert!(
+        said.contains("the vendor bills cases of the category PROFESSIONAL_SERVICES"),
+        "{said}"
+    );
     vendor_says(&house.files, "allow_billable: true");
     house.command(&["reload"]).await.done();
     let all = [
