@@ -118,6 +118,8 @@ pub struct Standing {
     pub paused_until: Option<Timestamp>,
     /// How many actions wait for it.
     pub unfinished: u64,
+    /// When its catalog was last read whole; `None` if nothing is known of it.
+    pub catalog_read_at: Option<Timestamp>,
 }
 
 /// An action that is tried again.
@@ -209,8 +211,14 @@ impl People {
     pub async fn vendors(&self) -> Result<Vec<Standing>, StoreError> {
         let unfinished = self.store.census().await?.waiting;
         let now = self.clock.now();
-        let count = |lane: &Lane| unfinished.get(&lane.name).copied().unwrap_or(0);
-        Ok(self.lanes.get().iter().map(|lane| Standing::of(lane, count(lane), now)).collect())
+        let mut standings = Vec::new();
+        for lane in self.lanes.get().iter() {
+            let waiting = unfinished.get(&lane.name).copied().unwrap_or(0);
+            let kept = self.catalogs.kept(&lane.name).await?;
+            let catalog_read_at = kept.map(|kept| kept.read_at);
+            standings.push(Standing { catalog_read_at, ..Standing::of(lane, waiting, now) });
+        }
+        Ok(standings)
     }
 
     /// Has a vendor that is left alone probed at once. `None` if there is no such vendor; `false`
@@ -330,6 +338,7 @@ impl Standing {
                 _ => None,
             },
             unfinished,
+            catalog_read_at: None,
         }
     }
 }

@@ -140,7 +140,14 @@ impl Catalogs {
         if let Some(known) = all.get(vendor) {
             return Ok(known.clone());
         }
-        let kept = self.store.catalog(vendor).await?.map(Arc::new);
+        let kept = match self.store.catalog(vendor).await {
+            // It is read anew, and takes its place.
+            Err(error @ StoreError::Corrupt(_)) => {
+                warn!(%error, %vendor, "the catalog of vendor {vendor} that is kept is of no use: {error}");
+                None
+            }
+            kept => kept?.map(Arc::new),
+        };
         if let Some(kept) = &kept {
             self.metrics.catalog_read(vendor, kept.read_at);
         }
@@ -375,16 +382,18 @@ impl Catalogs {
 
     async fn rounds(&self, name: &VendorName, lanes: &Current<Lanes>) {
         let mut again = self.again.subscribe();
+        let mut well = true;
         loop {
             again.mark_unchanged();
             let Some(lane) = lanes.get().iter().find(|lane| lane.name == *name).cloned() else {
                 return;
             };
             let refresh = lane.settings.catalog_refresh;
-            let wait = match self.round(&lane).await {
-                true => refresh,
-                false => refresh.min(AFTER_TROUBLE),
-            };
+            let was_well = std::mem::replace(&mut well, self.round(&lane).await);
+            if was_well && !well {
+                self.metrics.alarm("catalog");
+            }
+            let wait = if well { refresh } else { refresh.min(AFTER_TROUBLE) };
             tokio::select! {
                 changed = again.changed() => if changed.is_err() { return },
                 () = self.clock.sleep(wait) => {}
@@ -411,7 +420,6 @@ impl Catalogs {
                 synced.unread.is_empty()
             }
             Err(error) => {
-                self.metrics.alarm("catalog");
                 let age = match self.kept(name).await {
                     Ok(Some(kept)) => format!("; that of {} is gone by", kept.read_at),
                     _ => String::new(),

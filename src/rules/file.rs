@@ -356,6 +356,8 @@ fn read_plan(mut section: Section<'_>, vendor: Option<&KnownVendor>) -> Option<C
     let category = section.one_of("category", &CATEGORIES);
     let choices = choices::read(&mut section, "category", category);
     let severity: Option<SeverityRule> = section.required("severity");
+    let policy = vendor.map(|known| known.severity_policy).unwrap_or_default();
+    let severity_policy = section.one_of_or("severity_policy", &SEVERITY_POLICIES, policy);
     let subject = section.required("subject");
     let description = section.required("description");
     let also_notify: Vec<TextSource> = section.one_or_many("also_notify");
@@ -372,8 +374,6 @@ fn read_plan(mut section: Section<'_>, vendor: Option<&KnownVendor>) -> Option<C
         section.error_at(account.place.clone(), message, "such as `A-CCT7890`");
     }
     choices::refuse_billable(&section, category, vendor.is_some_and(|known| known.allow_billable));
-    let policy = vendor.map(|known| known.severity_policy).unwrap_or_default();
-    let severity_policy = section.one_of_or("severity_policy", &SEVERITY_POLICIES, policy);
     let place = |key: &str| section.value_place(key).unwrap_or_else(|| section.place());
     let (category_place, severity_place) = (place("category"), place("severity"));
     section.finish();

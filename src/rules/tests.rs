@@ -277,7 +277,7 @@ rules:
     7 |       severty: *
       |       ^^^^^^^ unknown key
       |
-      = help: did you mean `severity`? known here: account, category, product, problem, policy_domain, area, service, parent_account, solution, package, severity, subject, description, also_notify, alternate_contact
+      = help: did you mean `severity`? known here: account, category, product, problem, policy_domain, area, service, parent_account, solution, package, severity, severity_policy, subject, description, also_notify, alternate_contact
 
     error: `rules[0].case.subject` must be a text, not a number
      --> 0.yaml:8:16

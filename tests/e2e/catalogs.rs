@@ -404,6 +404,70 @@ async fn a_category_that_was_not_read_stays_as_it_was_known() {
     assert!(names(&after).iter().all(|page| !page.is_null()), "{after:#}");
 }
 
+#[tokio::test]
+async fn a_catalog_in_the_store_that_makes_no_sense_is_read_anew() {
+    let mut house = House::open().await;
+    house.stop_daemon().await;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(house.files.store());
+    let mut db = sqlx::ConnectOptions::connect(&options).await.expect("opens");
+    sqlx::query("UPDATE catalogs SET content = '{'").execute(&mut db).await.expect("changed");
+    sqlx::Connection::close(db).await.expect("closes");
+    house.start_daemon().await;
+    house.hears(edge("shop")).await;
+    house.only_case().await;
+    eventually("a catalog that can be read", || async {
+        let kept = house.store().catalog(&"akamai".into()).await;
+        let whole =
+            kept.is_ok_and(|kept| kept.is_some_and(|kept| kept.catalog.accounts.len() == 3));
+        if whole { Ok(()) } else { Err(()) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_explanation_goes_by_the_catalog_that_is_kept() {
+    let house = House::prepared("400ms", with_fallback).await;
+    let explain = async |alert: &str| {
+        let payload = "tests/fixtures/alertmanager/0.25-01-firing.json";
+        let alert = format!("alertname={alert}");
+        let arguments = [
+            "explain",
+            payload,
+            "--set",
+            &alert,
+            "--set",
+            "env=production",
+            "--set",
+            "severity=critical",
+        ];
+        house.command_on_files(&arguments).await.done()
+    };
+    let said = explain("EdgeHigh5xxRatio").await;
+    let severity = said.lines().find(|line| line.contains("<- the catalog of 20"));
+    assert!(severity.is_some_and(|line| line.contains("1-Major Impact")), "{said}");
+    assert!(said.contains("with the vendor's catalog as the store has it"), "{said}");
+    let said = explain("Outdated").await;
+    assert!(said.contains("Alerts         <- the vendor's fallback"), "{said}");
+    assert!(said.contains("note: filed as TECHNICAL, product \"Ion Premier\""), "{said}");
+}
+
+#[tokio::test]
+async fn how_old_the_catalog_is_can_be_seen() {
+    let house = House::open().await;
+    let listed = house.command(&["vendors", "list", "--json"]).await.json();
+    let read_at = listed["vendors"][0]["catalog_read_at"].as_str().expect("a time").to_owned();
+    let metric = "casewright_catalog_read_timestamp_seconds{vendor=\"akamai\"}";
+    assert!(house.metric(metric).await.is_some());
+    house.faults([Fault::new(Kind::Down, On::Any)]);
+    house.clock.advance(30 * HOUR);
+    eventually("an alarm", || async {
+        if house.alarms("catalog").await == 1 { Ok(()) } else { Err(()) }
+    })
+    .await;
+    let listed = house.command(&["vendors", "list", "--json"]).await.json();
+    assert_eq!(listed["vendors"][0]["catalog_read_at"], read_at.as_str(), "it gets older");
+}
+
 /// What a command says about files, without a daemon's address.
 impl House {
     async fn command_on_files(&self, arguments: &[&str]) -> Said {
