@@ -2,6 +2,7 @@
 //!
 //! All but `sync` only read the database, also while the daemon runs, and ask no vendor.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -368,7 +369,7 @@ fn search(kept: &Kept, words: &str, limit: usize, form: Form) -> anyhow::Result<
         }
     }
     // Of equals, in the order of the catalog.
-    hits.sort_by(|one, other| other.0.cmp(&one.0));
+    hits.sort_by_key(|(score, ..)| Reverse(*score));
     hits.truncate(limit);
     if form.is_json() {
         let hits: Vec<Value> = hits

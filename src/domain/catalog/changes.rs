@@ -283,7 +283,7 @@ fn renamed(old: &Item, new: &Item) -> Option<f64> {
     let alike = alike(&old.name, &new.name);
     // One thing in common may be chance.
     let holds_the_same = held.len() > 1 && held == new.held();
-    (holds_the_same || alike >= RENAMED).then(|| if holds_the_same { 1.0 + alike } else { alike })
+    if holds_the_same { Some(1.0 + alike) } else { Some(alike).filter(|alike| *alike >= RENAMED) }
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ mod tests {
     fn search(text: &str) -> Vec<&'static str> {
         let mut hits: Vec<_> =
             NAMES.iter().filter_map(|name| Some((found(text, name)?, *name))).collect();
-        hits.sort_by(|one, other| other.0.cmp(&one.0));
+        hits.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
         hits.into_iter().map(|(_, name)| name).collect()
     }
 

@@ -634,9 +634,11 @@ mod tests {
         assert_eq!(empty.into_catalog(), Catalog::default());
     }
 
-    /// An answer of the vendor, as its documentation shows it: what is read from it, and what that
-    /// must stay whatever is done to it.
-    fn answers() -> Vec<(&'static str, Value, fn(Value) -> Result<String, serde_json::Error>)> {
+    /// What is read from an answer.
+    type Read = fn(Value) -> Result<String, serde_json::Error>;
+
+    /// Answers of the vendor, as its documentation shows them.
+    fn answers() -> Vec<(&'static str, Value, Read)> {
         fn read<T: serde::de::DeserializeOwned + std::fmt::Debug>(
             value: Value,
         ) -> Result<String, serde_json::Error> {
