@@ -857,7 +857,7 @@ async fn what_a_vendor_accepts_survives_a_restart_and_is_each_vendors_own(mut be
     assert_eq!(bench.store().catalog(&vendor()).await.expect("read"), None);
     let whole = |solution: &str| {
         let catalog = Catalog { solutions: vec![solution.to_owned()], ..Catalog::default() };
-        let mut whole = VendorCatalog::default();
+        let mut whole = VendorCatalog { complete: true, ..VendorCatalog::default() };
         whole.put(&"A-1".into(), "PROFESSIONAL_SERVICES", Page { read_at: at(1), catalog });
         whole
     };

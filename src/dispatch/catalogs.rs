@@ -253,6 +253,7 @@ impl Catalogs {
         let accounts = vendor.accounts().await?;
         let read_at = self.clock.now();
         let mut whole = VendorCatalog {
+            complete: true,
             accounts: accounts
                 .into_iter()
                 .map(|offered| AccountCatalog {
@@ -289,7 +290,7 @@ impl Catalogs {
         let synced_accounts = whole.accounts.len();
         let make = move |kept: Option<&KeptCatalog>| {
             if let Some(kept) = kept {
-                keep_unread(&mut whole, &kept.catalog);
+                keep_newer(&mut whole, &kept.catalog);
             }
             (whole, read_at)
         };
@@ -431,13 +432,16 @@ impl Catalogs {
     }
 }
 
-/// What was not read stays as it was known.
-fn keep_unread(whole: &mut VendorCatalog, known: &VendorCatalog) {
+/// What was not read stays as it was known; and so does what was read by somebody else meanwhile.
+fn keep_newer(whole: &mut VendorCatalog, known: &VendorCatalog) {
     for account in &mut whole.accounts {
         let Some(known) = known.account(&account.account) else { continue };
-        for category in account.categories.iter_mut().filter(|one| one.page.is_none()) {
+        for category in &mut account.categories {
             let same = known.categories.iter().find(|one| one.category == category.category);
-            category.page = same.and_then(|one| one.page.clone());
+            let Some(page) = same.and_then(|one| one.page.as_ref()) else { continue };
+            if category.page.as_ref().is_none_or(|read| read.read_at < page.read_at) {
+                category.page = Some(page.clone());
+            }
         }
     }
 }
@@ -465,4 +469,50 @@ fn vendors_of(rules: &RuleSet) -> BTreeSet<VendorName> {
         Then::Ignore => None,
     };
     rules.rules().iter().filter_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::catalog::Catalog;
+    use crate::domain::testing::at;
+
+    fn page(solution: &str, read_at: i64) -> Page {
+        let catalog = Catalog { solutions: vec![solution.to_owned()], ..Catalog::default() };
+        Page { read_at: at(read_at), catalog }
+    }
+
+    fn whole(page_of_billing: Option<Page>) -> VendorCatalog {
+        let category = CategoryCatalog { category: "BILLING".to_owned(), page: page_of_billing };
+        let account = AccountCatalog {
+            account: "A-1".into(),
+            name: String::new(),
+            categories: vec![category],
+        };
+        VendorCatalog { complete: true, accounts: vec![account] }
+    }
+
+    #[test]
+    fn what_was_not_read_stays_and_the_newer_of_two_readings_counts() {
+        for (read, known, kept) in [
+            (None, Some(page("old", 1)), Some(page("old", 1))),
+            (Some(page("new", 2)), Some(page("old", 1)), Some(page("new", 2))),
+            (Some(page("new", 2)), Some(page("newer", 3)), Some(page("newer", 3))),
+            (Some(page("new", 2)), None, Some(page("new", 2))),
+            (None, None, None),
+        ] {
+            let mut result = whole(read);
+            keep_newer(&mut result, &whole(known));
+            assert_eq!(result, whole(kept));
+        }
+    }
+
+    #[test]
+    fn a_category_that_is_not_offered_any_more_does_not_stay() {
+        let mut read = whole(None);
+        read.accounts[0].categories.clear();
+        let expected = read.clone();
+        keep_newer(&mut read, &whole(Some(page("old", 1))));
+        assert_eq!(read, expected);
+    }
 }

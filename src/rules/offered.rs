@@ -140,6 +140,9 @@ fn lacks(
     let serious =
         |place: &Place, message: String| Lack { place: place.clone(), message, serious: true };
     let category = plan.category;
+    if !catalog.complete && catalog.page(account, category).is_none() {
+        return Vec::new();
+    }
     let Some(known) = catalog.account(account) else {
         let message = format!("vendor {vendor} does not let us use account {account}");
         return vec![serious(&plan.account.place, message)];
@@ -235,6 +238,9 @@ fn not_offered(
     account: &AccountId,
     catalog: &VendorCatalog,
 ) -> Option<String> {
+    if !catalog.complete && catalog.page(account, fallback.category).is_none() {
+        return None;
+    }
     let Some(known) = catalog.account(account) else {
         return Some(format!("account {account} is not ours to use"));
     };
@@ -267,7 +273,7 @@ mod tests {
 
     /// Two categories of one account; a third is offered and was never read.
     fn catalog(parents: &[&str]) -> VendorCatalog {
-        let mut whole = VendorCatalog::default();
+        let mut whole = VendorCatalog { complete: true, ..VendorCatalog::default() };
         let technical = Catalog {
             products: vec![Product {
                 name: "Ion Premier".to_owned(),
@@ -371,6 +377,29 @@ mod tests {
                     .to_owned()
             )]
         );
+    }
+
+    #[test]
+    fn of_single_pages_nothing_follows_for_what_is_not_among_them() {
+        let catalog = VendorCatalog { complete: false, ..catalog(&[]) };
+        let plan_of = |case: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("rules.yaml");
+            let rule =
+                format!("{{ name: r, match: [], case: {{ {case}, subject: s, description: d }} }}");
+            std::fs::write(&path, format!("rules: [{rule}]")).unwrap();
+            let vendors = vec![KnownVendor::named("akamai")];
+            let inputs = RuleInputs { files: vec![path], vendors, vendors_complete: true };
+            file::load(&inputs, &|_| None).0.unwrap()
+        };
+        for (case, count) in [
+            (GOOD.replace("A-1", "A-2"), 0),
+            (GOOD.replace("TECHNICAL", "MANAGED_CLOUD"), 0),
+            (GOOD.replace("Alerts", "Gone"), 1),
+        ] {
+            let found = complaints(&plan_of(&case), &"akamai".into(), &catalog);
+            assert_eq!(found.len(), count, "{case}");
+        }
     }
 
     #[test]

@@ -125,6 +125,18 @@ async fn a_case_that_the_vendor_would_not_take_is_filed_as_the_fallback_says_and
 }
 
 #[tokio::test]
+async fn the_vendor_is_asked_again_before_a_case_falls_back() {
+    let house = House::prepared("400ms", with_fallback).await;
+    not_offered(&house, "outdated", "1").await;
+    rename(&house, "Certificates", "A problem that the vendor does not know");
+    house.clock.advance(2 * MINUTE);
+    house.hears(outdated()).await;
+    let case = house.only_case().await;
+    assert_eq!(filed(&case).2, Some("A problem that the vendor does not know"));
+    not_offered(&house, "outdated", "0").await;
+}
+
+#[tokio::test]
 async fn a_rule_that_the_catalog_does_not_allow_raises_a_gauge_until_it_is_mended() {
     let house = House::open().await;
     not_offered(&house, "outdated", "1").await;
@@ -447,7 +459,7 @@ async fn an_explanation_goes_by_the_catalog_that_is_kept() {
     assert!(severity.is_some_and(|line| line.contains("1-Major Impact")), "{said}");
     assert!(said.contains("with the vendor's catalog as the store has it"), "{said}");
     let said = explain("Outdated").await;
-    assert!(said.contains("Alerts         <- the vendor's fallback"), "{said}");
+    assert!(said.contains("Alerts  <- the vendor's fallback"), "{said}");
     assert!(said.contains("note: filed as TECHNICAL, product \"Ion Premier\""), "{said}");
 }
 

@@ -13,6 +13,9 @@ use crate::domain::ids::AccountId;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct VendorCatalog {
+    /// Whether these are all accounts and categories that we may use. Not so where only single
+    /// categories were read: then nothing follows from what is not among them.
+    pub complete: bool,
     /// The accounts that we may use.
     pub accounts: Vec<AccountCatalog>,
 }
@@ -123,7 +126,7 @@ impl KeptCatalog {
         catalog: VendorCatalog,
         read_at: Timestamp,
     ) -> (Self, Vec<Change>) {
-        let Some(kept) = kept else {
+        let Some(kept) = kept.filter(|kept| kept.catalog.complete) else {
             return (Self { read_at, catalog, before: None }, Vec::new());
         };
         let differs = changes(&kept.catalog.items(), &catalog.items());
@@ -149,7 +152,7 @@ mod tests {
     use crate::domain::testing::{T0, at};
 
     fn catalog(solution: &str) -> VendorCatalog {
-        let mut whole = VendorCatalog::default();
+        let mut whole = VendorCatalog { complete: true, ..VendorCatalog::default() };
         let catalog = Catalog { solutions: vec![solution.to_owned()], ..Catalog::default() };
         whole.put(&"A-1".into(), "PROFESSIONAL_SERVICES", Page { read_at: T0, catalog });
         whole
@@ -176,6 +179,14 @@ mod tests {
         assert_eq!(whole.accounts.len(), 1);
         assert_eq!(whole.accounts[0].categories.len(), 1);
         assert_eq!(whole.accounts[0].categories[0].page.as_ref().unwrap().read_at, at(9));
+    }
+
+    #[test]
+    fn what_follows_single_pages_is_a_first_reading() {
+        let single = VendorCatalog { complete: false, ..catalog("Web") };
+        let (kept, _) = KeptCatalog::after(None, single, T0);
+        let (kept, told) = KeptCatalog::after(Some(kept), catalog("Media"), at(10));
+        assert_eq!((kept.before, told), (None, Vec::new()));
     }
 
     #[test]
