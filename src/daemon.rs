@@ -2,6 +2,7 @@
 
 pub mod local_token;
 mod parts;
+mod reach;
 mod reload;
 mod watch;
 
@@ -20,11 +21,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 pub use self::parts::sources;
+pub use self::reach::{Reached, reach};
 use self::reload::{Reloader, Running};
 use crate::clock::Clock;
-use crate::config::{Lookup, ServerConfig, VendorKind};
+use crate::config::{Lookup, ServerConfig};
 use crate::current::Current;
-use crate::dispatch::{Dispatcher, Lane, Lanes};
+use crate::dispatch::{Catalogs, Dispatcher, Lane, Lanes};
 use crate::domain::action::ActionKind;
 use crate::domain::gate::Gate;
 use crate::domain::ids::VendorName;
@@ -36,11 +38,9 @@ use crate::http::server::{Limits, serve};
 use crate::http::webhooks::{self, Webhooks};
 use crate::intake::Intake;
 use crate::people::People;
-use crate::playbook::Playbook;
-use crate::preflight;
 use crate::retention::Keeper;
 use crate::rng::Rng;
-use crate::sandbox::{self, Sandbox};
+use crate::sandbox::Sandbox;
 use crate::setup::{Setup, digest};
 use crate::store::sqlite::{self, SqliteStore};
 use crate::store::{ActionState, Census, Store};
@@ -85,6 +85,7 @@ pub struct Daemon {
     dispatcher: JoinHandle<()>,
     reloader: Arc<Reloader>,
     keeper: JoinHandle<()>,
+    catalogs: JoinHandle<()>,
     damage_watch: JoinHandle<()>,
 }
 
@@ -98,7 +99,7 @@ impl Daemon {
     pub async fn start(setup: Setup, world: World<'static>) -> anyhow::Result<Self> {
         let started = Instant::now();
         let Setup { config, playbook, path } = setup;
-        let World { clock, rng, env } = world;
+        let World { clock, rng, env } = world.clone();
         let source_names: Vec<_> =
             config.sources.iter().map(|source| source.name.clone()).collect();
         let metrics = Arc::new(Metrics::new(&source_names));
@@ -110,15 +111,11 @@ impl Daemon {
         let mut lanes = Vec::new();
         let mut clients = Vec::new();
         for vendor in &config.vendors {
-            let mut simulation = None;
-            if let VendorKind::Sandbox { state, listen } = &vendor.kind {
-                let sandbox = start_sandbox(*listen, state.clone(), &clock).await?;
-                let access = parts::sandbox_access(&sandbox)?;
-                simulations.insert(vendor.name.clone(), access.clone());
+            let Reached { client, simulation } = reach(vendor, &world).await?;
+            if let Some((sandbox, access)) = simulation {
+                simulations.insert(vendor.name.clone(), access);
                 sandboxes.push(sandbox);
-                simulation = Some(access);
             }
-            let client = parts::Client::new(vendor, simulation, env, &clock, &rng)?;
             let lane = Lane::new(
                 vendor.name.clone(),
                 client.vendor(),
@@ -152,9 +149,14 @@ impl Daemon {
             workspace: Workspace::new(webhooks::WORKSPACE),
         });
         let keys = Current::new(reload::keys(local_token.as_ref(), &config));
-        let preflight = preflight_all(clients.clone(), playbook.get(), metrics.clone());
         let seen = config.server.reload_on_change.then(|| digest(&path, env)).flatten();
-        let running = Running { clients: clients.clone(), preflight: tokio::spawn(preflight) };
+        let running = Running { clients: clients.clone() };
+        let catalogs = Arc::new(Catalogs::new(
+            store.clone(),
+            playbook.clone(),
+            clock.clone(),
+            metrics.clone(),
+        ));
         let reloader = Arc::new(Reloader {
             path,
             env,
@@ -166,6 +168,7 @@ impl Daemon {
             playbook: playbook.clone(),
             sources,
             lanes: lanes.clone(),
+            catalogs: catalogs.clone(),
             keys: keys.clone(),
             local_token,
             simulations,
@@ -180,6 +183,7 @@ impl Daemon {
             people: People {
                 store: store.clone(),
                 lanes: lanes.clone(),
+                catalogs: catalogs.clone(),
                 playbook: playbook.clone(),
                 clock: clock.clone(),
                 rng: rng.clone(),
@@ -197,7 +201,8 @@ impl Daemon {
         metrics.files_in_force(clock.now());
         let dispatcher = Arc::new(Dispatcher {
             store: store.clone(),
-            lanes,
+            catalogs: catalogs.clone(),
+            lanes: lanes.clone(),
             playbook: playbook.clone(),
             clock: clock.clone(),
             rng,
@@ -217,6 +222,7 @@ impl Daemon {
         };
         let keeper = tokio::spawn(keeper.run(stop.clone()));
         let dispatcher = tokio::spawn(dispatcher.run(stop.clone()));
+        let catalogs = tokio::spawn(catalogs.run(lanes, stop.clone()));
         info!(
             %webhooks, %admin, millis = started.elapsed().as_millis(),
             "ready: webhooks at http://{webhooks}/webhooks/, metrics and health at http://{admin}/",
@@ -237,6 +243,7 @@ impl Daemon {
             dispatcher,
             reloader,
             keeper,
+            catalogs,
             damage_watch,
         })
     }
@@ -258,10 +265,6 @@ impl Daemon {
     /// Stops taking webhooks, finishes what is under way, closes the store.
     pub async fn stop(self) {
         self.stop.cancel();
-        // It only reads. A reload that is under way may go on reading; nobody waits for it.
-        if let Ok(running) = self.reloader.running.try_lock() {
-            running.preflight.abort();
-        }
         self.damage_watch.abort();
         let work = async {
             for server in self.servers {
@@ -269,6 +272,7 @@ impl Daemon {
             }
             let _ = self.dispatcher.await;
             let _ = self.keeper.await;
+            let _ = self.catalogs.await;
         };
         if tokio::time::timeout(SHUTDOWN_GRACE, work).await.is_err() {
             warn!("something was still under way; it is looked for after the next start");
@@ -278,21 +282,6 @@ impl Daemon {
             sandbox.stop().await;
         }
         info!("stopped");
-    }
-}
-
-async fn preflight_all(
-    clients: Vec<(VendorName, parts::Client)>,
-    playbook: Arc<Playbook>,
-    metrics: Arc<Metrics>,
-) {
-    for (name, client) in &clients {
-        match client {
-            parts::Client::Akamai(client) => {
-                preflight::check(name, client, &playbook, &metrics).await;
-            }
-            parts::Client::Desk(client) => preflight::probe(name, &**client, &metrics).await,
-        }
     }
 }
 
@@ -327,18 +316,6 @@ async fn open_store(
         }
     });
     Ok((Arc::new(store), watch))
-}
-
-async fn start_sandbox(
-    listen: Option<SocketAddr>,
-    state: Option<std::path::PathBuf>,
-    clock: &Arc<dyn Clock>,
-) -> anyhow::Result<Sandbox> {
-    let default = sandbox::Options::default();
-    let options = sandbox::Options { listen: listen.unwrap_or(default.listen), state, ..default };
-    let sandbox = Sandbox::start(options, clock.clone()).await?;
-    warn!("cases go to a simulation at {}; no vendor hears of them", sandbox.base_url());
-    Ok(sandbox)
 }
 
 /// What a scrape is told of the store.

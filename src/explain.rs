@@ -4,6 +4,7 @@
 //! Uses the very code that the daemon uses, on a store that knows nothing. Nothing here asks a
 //! vendor or writes anything.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,7 +12,9 @@ use serde::Serialize;
 
 use crate::dispatch::drafting;
 use crate::domain::alert::{Alert, Labels};
+use crate::domain::catalog::whole::KeptCatalog;
 use crate::domain::draft::{ChoiceField, Contact};
+use crate::domain::ids::VendorName;
 use crate::domain::incident::Incident;
 use crate::domain::lifecycle::Step;
 use crate::domain::severity::SeverityRule;
@@ -145,8 +148,17 @@ pub struct FieldStory {
     pub value: String,
 }
 
+/// What vendors accept, as far as it is known.
+pub type Known = BTreeMap<VendorName, Arc<KeptCatalog>>;
+
 /// Explains what a payload would do to a store that knows nothing, at `now`.
-pub fn explain(playbook: &Arc<Playbook>, received: Received, now: Timestamp) -> Explanation {
+/// `known` is what vendors accept, as far as it is known.
+pub fn explain(
+    playbook: &Arc<Playbook>,
+    received: Received,
+    now: Timestamp,
+    known: &Known,
+) -> Explanation {
     let (note, truncated, alerts) =
         (received.note.clone(), received.truncated, received.alerts.clone());
     let decision = decide_afresh(playbook.clone(), received, now);
@@ -169,7 +181,7 @@ pub fn explain(playbook: &Arc<Playbook>, received: Received, now: Timestamp) -> 
         })
         .collect();
     let incidents =
-        decision.steps.iter().filter_map(|step| incident(playbook, step, now)).collect();
+        decision.steps.iter().filter_map(|step| incident(playbook, step, now, known)).collect();
     Explanation { alerts, incidents, note, truncated }
 }
 
@@ -209,7 +221,12 @@ fn ask(rule: &Rule, alert: &Alert, now: Timestamp) -> Answer {
     }
 }
 
-fn incident(playbook: &Playbook, step: &Step, now: Timestamp) -> Option<IncidentStory> {
+fn incident(
+    playbook: &Playbook,
+    step: &Step,
+    now: Timestamp,
+    known: &Known,
+) -> Option<IncidentStory> {
     // Resolved alerts of an incident that is not known: the verdicts say so.
     let incident = step.incident.as_ref()?;
     let rule = playbook.case_rule(&incident.rule)?;
@@ -226,7 +243,9 @@ fn incident(playbook: &Playbook, step: &Step, now: Timestamp) -> Option<Incident
         reason: step.reason.to_string(),
         actions: step.actions.iter().map(|action| action.kind.name()).collect(),
         severity: severity(rule, incident),
-        case: opens.then(|| case(playbook, rule, incident, now)),
+        case: opens.then(|| {
+            case(playbook, rule, incident, now, known.get(&incident.vendor).map(AsRef::as_ref))
+        }),
     })
 }
 
@@ -247,13 +266,21 @@ pub(crate) fn case_of(
     playbook: &Playbook,
     incident: &Incident,
     now: Timestamp,
+    known: Option<&KeptCatalog>,
 ) -> Option<CaseStory> {
     let rule = playbook.case_rule(&incident.rule)?;
-    Some(case(playbook, rule, incident, now))
+    Some(case(playbook, rule, incident, now, known))
 }
 
-fn case(playbook: &Playbook, rule: &CaseRule, incident: &Incident, now: Timestamp) -> CaseStory {
-    let drafted = match drafting::preview(playbook, incident, now) {
+fn case(
+    playbook: &Playbook,
+    rule: &CaseRule,
+    incident: &Incident,
+    now: Timestamp,
+    known: Option<&KeptCatalog>,
+) -> CaseStory {
+    let catalog = known.map(|known| &known.catalog);
+    let drafted = match drafting::preview(playbook, incident, now, catalog) {
         Ok(drafted) => drafted,
         Err(why) => {
             return CaseStory {
@@ -269,10 +296,20 @@ fn case(playbook: &Playbook, rule: &CaseRule, incident: &Incident, now: Timestam
         fields.push(FieldStory { key: key.to_owned(), origin, value });
     };
     field("account", origin(&plan.account), draft.account.to_string());
-    field("category", "constant".to_owned(), draft.category.to_string());
-    for (choice, text) in &plan.choices {
-        let value = ChoiceField::of(*choice, &draft.choices).unwrap_or_default().to_owned();
-        field(choice.name(), origin(text), value);
+    let instead = |of_the_rule: String| {
+        if drafted.fell_back { "the vendor's fallback".to_owned() } else { of_the_rule }
+    };
+    field("category", instead("constant".to_owned()), draft.category.to_string());
+    for choice in ChoiceField::ALL {
+        let Some(value) = choice.of(&draft.choices) else { continue };
+        let of_the_rule = plan.choices.get(&choice).map(origin);
+        let of_the_rule = of_the_rule.unwrap_or_else(|| "the only one".to_owned());
+        field(choice.name(), instead(of_the_rule), value.to_owned());
+    }
+    let page = catalog.and_then(|catalog| catalog.page(&draft.account, draft.category));
+    if let Some(page) = page {
+        let origin = format!("the catalog of {}", page.read_at);
+        field("severity", origin, draft.severity);
     }
     field("subject", origin(&plan.subject), draft.subject);
     field("description", origin(&plan.description), draft.description);

@@ -17,7 +17,6 @@ pub mod http;
 pub mod intake;
 pub mod people;
 pub mod playbook;
-pub mod preflight;
 pub mod rehearsal;
 pub mod replay;
 pub mod retention;

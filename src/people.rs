@@ -15,7 +15,8 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::current::Current;
-use crate::dispatch::{Lane, Lanes};
+use crate::dispatch::catalogs::{NotSynced, Synced};
+use crate::dispatch::{Catalogs, Lane, Lanes};
 use crate::domain::alert::Labels;
 use crate::domain::gate::{Admission, Cause};
 use crate::domain::ids::{ActionId, VendorName};
@@ -23,6 +24,7 @@ use crate::domain::incident::Incident;
 use crate::domain::lifecycle::{Event, step};
 use crate::playbook::Playbook;
 use crate::rng::Rng;
+use crate::rules::offered::Complaint;
 use crate::store::{Action, Attempt, NotRevived, Phase, Revival, Store, StoreError};
 
 /// See the [module](self).
@@ -32,6 +34,8 @@ pub struct People {
     pub store: Arc<dyn Store>,
     /// The vendors.
     pub lanes: Current<Lanes>,
+    /// What they accept.
+    pub catalogs: Arc<Catalogs>,
     /// For the policy of an incident that is opening again.
     pub playbook: Current<Playbook>,
     /// The time.
@@ -114,6 +118,8 @@ pub struct Standing {
     pub paused_until: Option<Timestamp>,
     /// How many actions wait for it.
     pub unfinished: u64,
+    /// When its catalog was last read whole; `None` if nothing is known of it.
+    pub catalog_read_at: Option<Timestamp>,
 }
 
 /// An action that is tried again.
@@ -205,8 +211,14 @@ impl People {
     pub async fn vendors(&self) -> Result<Vec<Standing>, StoreError> {
         let unfinished = self.store.census().await?.waiting;
         let now = self.clock.now();
-        let count = |lane: &Lane| unfinished.get(&lane.name).copied().unwrap_or(0);
-        Ok(self.lanes.get().iter().map(|lane| Standing::of(lane, count(lane), now)).collect())
+        let mut standings = Vec::new();
+        for lane in self.lanes.get().iter() {
+            let waiting = unfinished.get(&lane.name).copied().unwrap_or(0);
+            let kept = self.catalogs.kept(&lane.name).await?;
+            let catalog_read_at = kept.map(|kept| kept.read_at);
+            standings.push(Standing { catalog_read_at, ..Standing::of(lane, waiting, now) });
+        }
+        Ok(standings)
     }
 
     /// Has a vendor that is left alone probed at once. `None` if there is no such vendor; `false`
@@ -220,6 +232,29 @@ impl People {
         let resumed = self.lift(&lane).await?;
         self.wake.notify_one();
         Ok(Some(resumed))
+    }
+
+    /// Has the catalog of a vendor read now, or of all. `None` if there is no such vendor.
+    ///
+    /// # Errors
+    ///
+    /// The first vendor that did not tell, or the store's.
+    pub async fn sync_catalogs(
+        &self,
+        name: Option<&VendorName>,
+    ) -> Result<Option<Vec<Synced>>, NotSynced> {
+        let mut synced = Vec::new();
+        for lane in self.lanes.get().iter() {
+            if name.is_none_or(|name| lane.name == *name) {
+                synced.push(self.catalogs.sync(&lane.name, &*lane.vendor).await?);
+            }
+        }
+        Ok((!synced.is_empty()).then_some(synced))
+    }
+
+    /// What the rules in force ask for that their vendors do not offer.
+    pub async fn complaints(&self) -> Vec<Complaint> {
+        self.catalogs.complaints(&self.playbook.get()).await
     }
 
     async fn lift(&self, lane: &Lane) -> Result<bool, StoreError> {
@@ -303,6 +338,7 @@ impl Standing {
                 _ => None,
             },
             unfinished,
+            catalog_read_at: None,
         }
     }
 }

@@ -278,7 +278,7 @@ impl World {
     ///
     /// As of [`drafting::preview`].
     pub fn draft(&self, life: &Life) -> Result<Drafted, Unready> {
-        drafting::preview(&self.playbook, &life.incident, self.now)
+        drafting::preview(&self.playbook, &life.incident, self.now, None)
     }
 
     /// Whether an incident is one that a person could approve or reject now.

@@ -109,6 +109,7 @@ fn open(marker: &Marker) -> Operation {
         category: Category::Technical,
         description: "5xx ratio above 5 %".to_owned(),
         whole_description: None,
+        remarks: Vec::new(),
         as_of: None,
         severity: "2-Moderate Impact".to_owned(),
         choices: Choices {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use akamai::{BASE, Eager, Exchange, Said, Step, client, everything, operation};
 use async_trait::async_trait;
 use casewright::sandbox::{Options, Sandbox};
-use casewright::vendors::akamai::transport::{Http, Request, Response, Transport, TransportError};
+use casewright::vendors::transport::{Http, Request, Response, Transport, TransportError};
 use http::HeaderMap;
 use http::header::LOCATION;
 use serde_json::{Value, json};

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use casewright::clock::{Clock, SystemClock};
 use casewright::current::Current;
-use casewright::dispatch::{Dispatcher, Lane, LaneSettings};
+use casewright::dispatch::{Catalogs, Dispatcher, Lane, LaneSettings};
 use casewright::domain::catalog::{Catalog, Category};
 use casewright::domain::ids::AccountId;
 use casewright::rng::Rng;
@@ -23,7 +23,7 @@ use casewright::setup;
 use casewright::store::sqlite::{Options, SqliteStore};
 use casewright::store::{ActionState, ClaimRequest, Fate, Store, Turn};
 use casewright::telemetry::metrics::{Metrics, Snapshot};
-use casewright::vendors::{CatalogError, Look, Operation, Outcome, Probe, Vendor};
+use casewright::vendors::{CatalogError, Look, OfferedAccount, Operation, Outcome, Probe, Vendor};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -148,7 +148,11 @@ impl Vendor for Silent {
         std::future::pending().await
     }
 
-    async fn catalog(&self, _: &AccountId, _: Category, _: bool) -> Result<Catalog, CatalogError> {
+    async fn accounts(&self) -> Result<Vec<OfferedAccount>, CatalogError> {
+        std::future::pending().await
+    }
+
+    async fn catalog(&self, _: &AccountId, _: Category) -> Result<Catalog, CatalogError> {
         std::future::pending().await
     }
 
@@ -168,6 +172,7 @@ fn dispatcher(store: Arc<SqliteStore>, metrics: &Arc<Metrics>, lanes: &[&str]) -
         breaker: casewright::domain::gate::Breaker::default(),
         retries_per_second: 1.0,
         concurrency: 1,
+        catalog_refresh: Duration::from_secs(60 * 60),
     };
     let now = SystemClock.now();
     let playbook = Arc::new(setup.expect("good").playbook);
@@ -175,8 +180,11 @@ fn dispatcher(store: Arc<SqliteStore>, metrics: &Arc<Metrics>, lanes: &[&str]) -
         let name = (*name).into();
         Arc::new(Lane::new(name, Arc::new(Silent), settings(), playbook.clone(), now))
     };
+    let clock = Arc::new(SystemClock);
+    let catalogs = Catalogs::new(store.clone(), playbook.clone().into(), clock, metrics.clone());
     Dispatcher {
         store,
+        catalogs: Arc::new(catalogs),
         lanes: Current::new(lanes.iter().map(lane).collect()),
         playbook: Current::from(playbook.clone()),
         clock: Arc::new(SystemClock),

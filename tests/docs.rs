@@ -610,6 +610,9 @@ fn metrics() -> String {
     metrics.commit(Duration::from_millis(1));
     metrics.template_failure(&"edge-5xx".into());
     metrics.alarm("refused");
+    metrics.fell_back(&"edge-5xx".into());
+    metrics.not_offered([(&"edge-5xx".into(), 1)]);
+    metrics.catalog_read(&"akamai".into(), "2026-08-01T10:00:00Z".parse().unwrap());
     metrics.pruned("deliveries", 1);
     metrics.admin_call(AdminCall::Reload, "done");
     metrics.files_in_force("2026-08-01T10:00:00Z".parse().unwrap());
@@ -848,7 +851,7 @@ fn every_file_that_the_pages_link_to_is_there() {
     let heading = Regex::new(r"(?m)^#+ (.+)$").unwrap();
     let anchors: BTreeSet<String> = heading
         .captures_iter(README)
-        .map(|found| found[1].to_lowercase().replace(' ', "-").replace([',', '.'], ""))
+        .map(|found| found[1].to_lowercase().replace(' ', "-").replace([',', '.', '\''], ""))
         .collect();
     let link = Regex::new(r"\]\(#([^)]+)\)").unwrap();
     for found in link.captures_iter(README) {

@@ -17,7 +17,6 @@ use casewright::config::yaml::{self, Node, Value as Yaml};
 use casewright::config::{Config, Diagnostics, KnownVendor, RuleInputs};
 use casewright::domain::catalog::Category;
 use casewright::domain::draft::{ChoiceField, forbidden_fields, required_fields};
-use casewright::domain::ids::VendorName;
 use casewright::rule_tests::file::{self, Inputs};
 use casewright::{daemon, rules, schema, setup};
 use jsonschema::Validator;
@@ -131,6 +130,10 @@ fn config() -> Subject {
     let mut document = tree(&block(README, "yaml casewright", 0));
     let desks = desks();
     document["mute"] = json!({ "days": "sat", "from": "00:00", "to": "24:00", "time_zone": "UTC" });
+    for field in ChoiceField::ALL {
+        document["vendors"][0]["fallback"][field.name()] = json!("x");
+    }
+    document["vendors"][0]["fallback"]["category"] = json!("TECHNICAL");
     let folder = TempDir::new().unwrap();
     let read = move |text: &str| Config::load(&written(&folder, text), &env).1;
     let documents = std::iter::once(document).chain(desks).collect();
@@ -159,6 +162,7 @@ fn of_rules() -> Subject {
     let case = json!({
         "account": "A-1", "category": "TECHNICAL", "subject": "s", "description": "d",
         "severity": { "from": "severity", "map": { "critical": 1 }, "default": 2 },
+        "severity_policy": "exact",
         "also_notify": ["noc@example.com"],
         "alternate_contact": { "name": "n", "company": "c", "email": "a@example.com", "phone": "1" },
     });
@@ -181,7 +185,7 @@ fn of_rules() -> Subject {
     plain["case"]["severity"] = json!(1);
     let folder = TempDir::new().unwrap();
     let read = move |text: &str| {
-        let vendor = KnownVendor { name: VendorName::from("akamai"), allow_billable: true };
+        let vendor = KnownVendor { allow_billable: true, ..KnownVendor::named("akamai") };
         let inputs = RuleInputs {
             files: vec![written(&folder, text)],
             vendors: vec![vendor],

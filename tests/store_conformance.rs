@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use casewright::domain::catalog::Catalog;
+use casewright::domain::catalog::whole::{KeptCatalog, Page, VendorCatalog};
 use casewright::domain::gate::{Breaker, Gate, Sign};
 use casewright::domain::ids::{CaseId, IncidentId, IncidentKey, RuleName, VendorName};
 use casewright::domain::incident::{Hold, Incident, Tally};
@@ -851,6 +853,26 @@ async fn what_is_alive_gone_or_superseded_is_not_revived(bench: Bench) {
     assert_eq!(bench.claim(20).await.len(), 0);
 }
 
+async fn what_a_vendor_accepts_survives_a_restart_and_is_each_vendors_own(mut bench: Bench) {
+    assert_eq!(bench.store().catalog(&vendor()).await.expect("read"), None);
+    let whole = |solution: &str| {
+        let catalog = Catalog { solutions: vec![solution.to_owned()], ..Catalog::default() };
+        let mut whole = VendorCatalog { complete: true, ..VendorCatalog::default() };
+        whole.put(&"A-1".into(), "PROFESSIONAL_SERVICES", Page { read_at: at(1), catalog });
+        whole
+    };
+    let (first, _) = KeptCatalog::after(None, whole("Web"), at(1));
+    bench.store().keep_catalog(&vendor(), &first).await.expect("kept");
+    let (other, _) = KeptCatalog::after(None, whole("Mail"), at(1));
+    bench.store().keep_catalog(&"other".into(), &other).await.expect("kept");
+    let (second, changes) = KeptCatalog::after(Some(first), whole("Media"), at(2));
+    assert_eq!((second.before.is_some(), changes.len()), (true, 2));
+    bench.store().keep_catalog(&vendor(), &second).await.expect("kept");
+    bench.restart().await;
+    assert_eq!(bench.store().catalog(&vendor()).await.expect("read"), Some(second));
+    assert_eq!(bench.store().catalog(&"other".into()).await.expect("read"), Some(other));
+}
+
 async fn what_is_known_of_a_vendor_survives_a_restart(mut bench: Bench) {
     assert_eq!(bench.store().gate(&vendor()).await.expect("read"), None);
     let mut gate = Gate::default();
@@ -1208,6 +1230,7 @@ macro_rules! every_promise {
             a_failed_incident_is_opening_again_when_its_action_is_revived,
             what_is_alive_gone_or_superseded_is_not_revived,
             what_is_known_of_a_vendor_survives_a_restart,
+            what_a_vendor_accepts_survives_a_restart_and_is_each_vendors_own,
             a_dead_letter_stays_where_a_person_can_see_it,
             timers_are_rows_that_survive_a_restart,
             next_due_is_the_earliest_of_actions_leases_and_timers,

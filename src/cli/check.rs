@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use serde_json::json;
 
+use super::catalog;
 use super::remote::shown;
 use super::{OnlyConfigArg, colorful, say, tell};
 use crate::config::diagnostic::counted;
@@ -52,6 +53,9 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (setup, mut diagnostics) = setup::load(args.config.path(), &process_env);
     if let Some(setup) = &setup {
         diagnostics.extend(look_at_labels(setup)?);
+        for complaint in catalog::complaints(setup, &catalog::known(setup).await) {
+            diagnostics.push(complaint.into());
+        }
     }
     let led_elsewhere = match &setup {
         Some(setup) if args.against_store => Some(led_elsewhere(setup).await?),

@@ -13,15 +13,16 @@ use anyhow::{Context as _, bail};
 use jiff::Timestamp;
 
 use self::change::Change;
+use super::catalog;
 use super::remote::shown;
 use super::{ConfigArg, Output, colorful, say, tell};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{is_rule_test, process_env};
 use crate::daemon;
 use crate::domain::alert::Labels;
-use crate::domain::ids::DeliveryId;
+use crate::domain::ids::{DeliveryId, VendorName};
 use crate::explain::{
-    Answer, CaseStory, Explanation, IncidentStory, RuleStory, SeverityStory, explain,
+    Answer, CaseStory, Explanation, IncidentStory, Known, RuleStory, SeverityStory, explain,
 };
 use crate::replay::Replay;
 use crate::setup::{self, Setup};
@@ -103,10 +104,11 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
             change.apply(&mut alert.labels);
         }
     }
-    let explanation = explain(&Arc::new(setup.playbook), received, now);
+    let known = catalog::known(&setup).await;
+    let explanation = explain(&Arc::new(setup.playbook), received, now, &known);
     say(&match args.output {
         Output::Json => serde_json::to_string_pretty(&explanation)?,
-        Output::Text => text(&name, &explanation),
+        Output::Text => text(&name, &explanation, &known),
     });
     Ok(ExitCode::SUCCESS)
 }
@@ -227,7 +229,7 @@ fn parse(sources: &[&dyn Source], body: &[u8]) -> anyhow::Result<(String, Receiv
     bail!("no source can read this payload:\n{}", refused.join("\n"))
 }
 
-fn text(source: &str, explanation: &Explanation) -> String {
+fn text(source: &str, explanation: &Explanation, known: &Known) -> String {
     let mut lines = vec![format!(
         "read as a payload of source {source}: {}",
         count(explanation.alerts.len(), "alert")
@@ -257,11 +259,13 @@ fn text(source: &str, explanation: &Explanation) -> String {
     if explanation.incidents.is_empty() {
         lines.push("no case".to_owned());
     } else {
-        lines.push(
+        let vendors = explanation.incidents.iter().map(|incident| incident.vendor.as_str());
+        let compared = vendors.map(VendorName::new).all(|vendor| known.contains_key(&vendor));
+        lines.push(format!(
             "Decided as if nothing were known of these incidents. Names and severities are compared \
-             with the vendor's catalog only when a case is sent."
-                .to_owned(),
-        );
+             with the vendor's catalog {}.",
+            if compared { "as the store has it" } else { "only when a case is sent" }
+        ));
     }
     lines.join("\n")
 }

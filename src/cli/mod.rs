@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod actions;
+mod catalog;
 mod check;
 mod demo;
 mod explain;
@@ -71,6 +72,8 @@ enum Command {
     Actions(actions::Args),
     /// Show how the vendors stand, and have one probed at once.
     Vendors(vendors::Args),
+    /// Read, show, search and compare what the vendors accept.
+    Catalog(catalog::Args),
     /// Have the running daemon read its files anew.
     Reload(reload::Args),
 }
@@ -149,6 +152,7 @@ pub fn main() -> ExitCode {
             Command::Mutes(args) => mutes::run(args).await,
             Command::Actions(args) => actions::run(args).await,
             Command::Vendors(args) => vendors::run(args).await,
+            Command::Catalog(args) => catalog::run(args, world()).await,
             Command::Reload(args) => reload::run(args).await,
         }
     });

@@ -37,6 +37,18 @@ pub(super) struct Reach {
     token_file: Option<PathBuf>,
 }
 
+impl Reach {
+    /// Which config.
+    pub(super) fn config(&self) -> &ConfigArg {
+        &self.config
+    }
+
+    /// Whether it says itself where the daemon is.
+    pub(super) fn names_a_daemon(&self) -> bool {
+        self.address.is_some()
+    }
+}
+
 /// How to print.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(super) struct Form {
@@ -109,12 +121,12 @@ impl Remote {
                 "there is no token{beside}; name its file with --token-file, or set {TOKEN_VARIABLE}"
             );
         };
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(PATIENCE)
-            .build()?;
-        Ok(Self { http, address, token })
+        Ok(Self { http: client(PATIENCE)?, address, token })
+    }
+
+    /// Waits longer for answers.
+    pub(super) fn patient(self, patience: Duration) -> anyhow::Result<Self> {
+        Ok(Self { http: client(patience)?, ..self })
     }
 
     pub(super) async fn get(&self, path: &[&str]) -> anyhow::Result<Value> {
@@ -171,6 +183,14 @@ impl Remote {
         }
         Err(refused(status.as_u16(), &body).into())
     }
+}
+
+fn client(patience: Duration) -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(patience)
+        .build()
 }
 
 /// What a person is told of a refusal.

@@ -66,9 +66,11 @@ fn list(answer: &Value) -> String {
             time(vendor, "next_probe"),
             time(vendor, "paused_until"),
             field(vendor, "unfinished"),
+            time(vendor, "catalog_read_at"),
         ]
     };
-    let head = ["VENDOR", "STATE", "SINCE", "NEXT PROBE", "PAUSED UNTIL", "UNFINISHED"];
+    let head =
+        ["VENDOR", "STATE", "SINCE", "NEXT PROBE", "PAUSED UNTIL", "UNFINISHED", "CATALOG OF"];
     let rows: Vec<_> = vendors.iter().map(row).collect();
     let mut table = table(&head, &rows).into_iter();
     let mut lines: Vec<String> = table.next().into_iter().collect();
@@ -108,15 +110,16 @@ mod tests {
         let vendors = json!([
             { "name": "akamai", "state": "denied", "since": "2026-08-01T10:00:00Z",
               "next_probe": "2026-08-01T10:01:00Z", "paused_until": null, "unfinished": 12,
+              "catalog_read_at": "2026-08-01T06:00:00Z",
               "why": "who are you?" },
             { "name": "other", "state": "open", "since": null, "next_probe": null,
               "paused_until": null, "unfinished": 0, "why": null },
         ]);
         insta::assert_snapshot!(list(&json!({ "vendors": vendors })), @r#"
-        VENDOR  STATE   SINCE                 NEXT PROBE            PAUSED UNTIL  UNFINISHED
-        akamai  denied  2026-08-01T10:00:00Z  2026-08-01T10:01:00Z  -             12
+        VENDOR  STATE   SINCE                 NEXT PROBE            PAUSED UNTIL  UNFINISHED  CATALOG OF
+        akamai  denied  2026-08-01T10:00:00Z  2026-08-01T10:01:00Z  -             12          2026-08-01T06:00:00Z
             why: who are you?
-        other   open    -                     -                     -             0
+        other   open    -                     -                     -             0           -
         "#);
     }
 

@@ -29,13 +29,15 @@ pub enum Code {
     Template,
     /// A rule names a label that neither its matchers nor its tests have.
     Label,
+    /// The vendor does not offer what a rule asks for.
+    NotOffered,
     /// A rule test has failed.
     Expectation,
 }
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::File,
         Self::Syntax,
         Self::Variable,
@@ -49,6 +51,7 @@ impl Code {
         Self::Unreachable,
         Self::Template,
         Self::Label,
+        Self::NotOffered,
         Self::Expectation,
     ];
 
@@ -68,6 +71,7 @@ impl Code {
             Self::Unreachable => "unreachable",
             Self::Template => "template",
             Self::Label => "label",
+            Self::NotOffered => "not-offered",
             Self::Expectation => "expectation",
         }
     }
@@ -90,6 +94,7 @@ impl Code {
             Self::Label => {
                 "Neither the matchers nor the tests of a rule have a label that it names."
             }
+            Self::NotOffered => "The vendor does not offer what a rule asks for.",
             Self::Expectation => "A test of the rules has failed.",
         }
     }

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::domain::draft::Fallback;
 use crate::domain::ids::{SourceName, VendorName};
 use crate::domain::policy::Limit;
 use crate::domain::retention::Retention;
 use crate::domain::schedule::Schedule;
+use crate::domain::severity::SeverityPolicy;
 
 use super::decode::{Field, Located, Section, quote};
 use super::diagnostic::{Diagnostic, Diagnostics};
@@ -120,6 +122,22 @@ pub struct KnownVendor {
     pub name: VendorName,
     /// Whether rules may open cases that it bills.
     pub allow_billable: bool,
+    /// What becomes of a rank that a product does not have, unless the rule says otherwise.
+    pub severity_policy: SeverityPolicy,
+    /// What a case is filed as where it does not offer what the rule says.
+    pub fallback: Option<Arc<Fallback>>,
+}
+
+impl KnownVendor {
+    /// A vendor with the defaults.
+    pub fn named(name: impl Into<VendorName>) -> Self {
+        Self {
+            name: name.into(),
+            allow_billable: false,
+            severity_policy: SeverityPolicy::default(),
+            fallback: None,
+        }
+    }
 }
 
 /// What reading the daemon's own file has led to.
@@ -211,6 +229,8 @@ fn read_root(mut root: Section<'_>, checked: &mut Checked) -> Option<Config> {
         .map(|vendor| KnownVendor {
             name: vendor.name.clone(),
             allow_billable: vendor.allow_billable,
+            severity_policy: vendor.severity_policy,
+            fallback: vendor.fallback.clone(),
         })
         .collect();
     inputs.vendors_complete =

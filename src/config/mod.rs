@@ -10,6 +10,7 @@
 //! To add a kind of source or vendor, add a function to the table in [`source_config`] or
 //! [`vendor_config`].
 
+pub mod choices;
 pub mod code;
 pub mod daemon_config;
 pub mod decode;

@@ -805,3 +805,57 @@ fn maintenance_windows_of_all_rules_are_read() {
     let wrong = mistakes(&format!("{GOOD}\nmute: [{{ from: '22:00', to: '24:60' }}]\n"));
     assert!(wrong.contains("`mute[0].to` is not a time of day: `24:60`"), "{wrong}");
 }
+
+/// What is wrong with more keys of the vendor, each message in a line.
+fn of_the_vendor(more: &str) -> Vec<String> {
+    let checked = check(&format!("{GOOD}    {more}\n"));
+    checked.diagnostics.sorted().into_iter().map(|one| one.message.clone()).collect()
+}
+
+#[test]
+fn what_a_vendor_says_of_its_catalog_is_read() {
+    let config = good(&format!(
+        "{GOOD}    catalog: {{ refresh: 30m }}\n    severity_policy: exact\n    \
+         fallback: {{ product: Ion Premier, problem: Alerts }}\n"
+    ));
+    let vendor = &config.vendors[0];
+    assert_eq!(vendor.catalog_refresh.as_secs(), 30 * 60);
+    assert_eq!(vendor.severity_policy.name(), "exact");
+    let fallback = vendor.fallback.as_ref().unwrap();
+    assert_eq!(fallback.to_string(), "TECHNICAL, product \"Ion Premier\", problem \"Alerts\"");
+    let plain = good(GOOD);
+    assert_eq!(plain.vendors[0].catalog_refresh.as_secs(), 6 * 60 * 60);
+    assert!(plain.vendors[0].fallback.is_none());
+    assert_eq!(of_the_vendor("catalog: { refresh: 1m }"), [""; 0]);
+    assert_eq!(of_the_vendor("catalog: { refresh: 7d }"), [""; 0]);
+    for beyond in ["59s", "7d1s"] {
+        let wrong = of_the_vendor(&format!("catalog: {{ refresh: {beyond} }}"));
+        assert!(wrong[0].contains("out of range"), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_fallback_is_a_whole_place_that_a_machine_may_open() {
+    for (fallback, wrong) in [
+        ("{ product: p }", "the category TECHNICAL needs `problem`"),
+        ("{ product: p, problem: q, area: a }", "the category TECHNICAL has no `area`"),
+        ("{ category: BILLING, area: a }", "the category BILLING needs `service`"),
+        (
+            "{ category: PROFESSIONAL_SERVICES, solution: s, package: p }",
+            "the vendor bills cases of the category PROFESSIONAL_SERVICES",
+        ),
+        (
+            "{ product: '{{labels.product}}', problem: q }",
+            "`product` of a fallback is a name as the vendor offers it",
+        ),
+    ] {
+        assert_eq!(of_the_vendor(&format!("fallback: {fallback}")), [wrong], "{fallback}");
+    }
+    for right in [
+        "fallback: { category: SECURITY, policy_domain: d, product: p, problem: q }",
+        "fallback: { category: BILLING, area: a, service: s, parent_account: A-1 }",
+        "allow_billable: true\n    fallback: { category: PROFESSIONAL_SERVICES, solution: s, package: p }",
+    ] {
+        assert_eq!(of_the_vendor(right), [""; 0], "{right}");
+    }
+}

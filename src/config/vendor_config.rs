@@ -4,16 +4,21 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use url::{Host, Url};
 
 use crate::domain::backoff::Retry;
+use crate::domain::catalog::Category;
+use crate::domain::draft::{Choices, Fallback};
 use crate::domain::gate::Breaker;
 use crate::domain::ids::VendorName;
 use crate::domain::pace::{ListScope, Rate, Reconcile, WhenNotFound};
+use crate::domain::severity::SeverityPolicy;
 
+use super::choices::{self, CATEGORIES};
 use super::decode::{Located, Section};
 use super::desk::{self, HttpDesk};
 use super::diagnostic::Diagnostic;
@@ -39,6 +44,12 @@ pub struct VendorConfig {
     pub rate: Rate,
     /// Whether rules may open cases that the vendor bills.
     pub allow_billable: bool,
+    /// How long its catalog is gone by before it is read anew.
+    pub catalog_refresh: Duration,
+    /// What becomes of a rank that a product does not have.
+    pub severity_policy: SeverityPolicy,
+    /// What a case is filed as where the vendor does not offer what the rule says.
+    pub fallback: Option<Arc<Fallback>>,
 }
 
 /// What a vendor is.
@@ -84,6 +95,7 @@ const HOUR: u64 = 60 * 60;
 /// While a vendor fails, so much of its rate goes to repeats.
 const DEFAULT_RETRY_SHARE: f64 = 0.2;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+const DEFAULT_CATALOG_REFRESH: Duration = Duration::from_secs(6 * HOUR);
 
 type ReadKind = fn(&mut Section<'_>) -> Option<VendorKind>;
 
@@ -102,6 +114,13 @@ pub(super) fn read(mut section: Section<'_>) -> Option<Located<VendorConfig>> {
     let breaker = section.section("breaker").map(read_breaker).unwrap_or_default();
     let rate = section.section("rate").map(read_rate).unwrap_or_default();
     let allow_billable = section.with_default("allow_billable", false);
+    let catalog_refresh = section.section("catalog").map_or(DEFAULT_CATALOG_REFRESH, read_catalog);
+    let severity_policy =
+        section.one_of_or("severity_policy", &SEVERITY_POLICIES, SeverityPolicy::default());
+    let fallback = section
+        .section_like("fallback", "fallback: { product: Ion Premier, problem: Alerts }")
+        .and_then(|fallback| read_fallback(fallback, allow_billable))
+        .map(Arc::new);
     // The kind decides which other keys are known: without it, nothing can be said about them.
     let read_kind = section.one_of("kind", KINDS)?;
     let kind = read_kind(&mut section);
@@ -117,6 +136,9 @@ pub(super) fn read(mut section: Section<'_>) -> Option<Located<VendorConfig>> {
         breaker,
         rate,
         allow_billable,
+        catalog_refresh,
+        severity_policy,
+        fallback,
     };
     Some(Located { value: vendor, place })
 }
@@ -165,6 +187,43 @@ fn read_reconcile(mut section: Section<'_>) -> Reconcile {
 /// The values of `when_not_found`, here and in rules.
 pub const WHEN_NOT_FOUND: [(&str, WhenNotFound); 2] =
     [("retry", WhenNotFound::Retry), ("hold", WhenNotFound::Hold)];
+
+/// The values of `severity_policy`, here and in rules.
+pub const SEVERITY_POLICIES: [(&str, SeverityPolicy); 3] = [
+    ("nearest_higher", SeverityPolicy::NearestHigher),
+    ("nearest_lower", SeverityPolicy::NearestLower),
+    ("exact", SeverityPolicy::Exact),
+];
+
+fn read_catalog(mut section: Section<'_>) -> Duration {
+    let refresh =
+        section.within("refresh", DEFAULT_CATALOG_REFRESH, seconds(60)..=seconds(7 * 24 * HOUR));
+    section.finish();
+    refresh
+}
+
+/// Constants only: a template that fails must not stand behind another one.
+fn read_fallback(mut section: Section<'_>, allow_billable: bool) -> Option<Fallback> {
+    let category = if section.has("category") {
+        section.one_of("category", &CATEGORIES)
+    } else {
+        section.field("category");
+        Some(Category::Technical)
+    };
+    let read = choices::read::<Located<String>>(&mut section, "category", category);
+    choices::refuse_billable(&section, category, allow_billable);
+    let mut choices = Choices::default();
+    for (field, Located { value, place }) in read {
+        if value.trim().is_empty() || value.contains("{{") {
+            let message = format!("`{field}` of a fallback is a name as the vendor offers it");
+            section.error_at(place, message, "it is the same for every alert, and no template");
+        } else {
+            *field.of_mut(&mut choices) = Some(value.trim().to_owned());
+        }
+    }
+    section.finish();
+    Some(Fallback { category: category?, choices })
+}
 
 fn read_breaker(mut section: Section<'_>) -> Breaker {
     let default = Breaker::default();

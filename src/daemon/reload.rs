@@ -13,14 +13,13 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use serde_json::Value;
 use tokio::sync::{Mutex, Notify};
-use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
-use super::{parts, preflight_all};
+use super::parts;
 use crate::clock::Clock;
 use crate::config::{Config, Diagnostic, Diagnostics, LOCAL_TOKEN, Lookup, VendorKind};
 use crate::current::Current;
-use crate::dispatch::{Lane, Lanes};
+use crate::dispatch::{Catalogs, Lane, Lanes};
 use crate::domain::ids::VendorName;
 use crate::domain::incident::State;
 use crate::http::access::Keys;
@@ -47,6 +46,7 @@ pub(super) struct Reloader {
     pub(super) playbook: Current<Playbook>,
     pub(super) sources: Current<Sources>,
     pub(super) lanes: Current<Lanes>,
+    pub(super) catalogs: Arc<Catalogs>,
     pub(super) keys: Current<Keys>,
     /// The token of this machine, if it could be written.
     pub(super) local_token: Option<SecretString>,
@@ -61,7 +61,6 @@ pub(super) struct Reloader {
 /// What only a reload changes and nobody else looks at.
 pub(super) struct Running {
     pub(super) clients: Vec<(VendorName, parts::Client)>,
-    pub(super) preflight: JoinHandle<()>,
 }
 
 /// So many incidents of each state are compared with new rules.
@@ -99,6 +98,11 @@ impl Reload for Reloader {
                 None
             }
         });
+        if let Some(next) = &next {
+            for complaint in self.catalogs.complaints(&next.playbook).await {
+                diagnostics.push(complaint.into());
+            }
+        }
         let report = diagnostics.render(false);
         let Some(next) = next else {
             self.metrics.files_refused();
@@ -213,13 +217,10 @@ impl Reloader {
         self.sources.put(next.sources.clone());
         self.keys.put(next.keys);
         self.metrics.files_in_force(now);
-        running.preflight.abort();
-        running.preflight = tokio::spawn(preflight_all(
-            next.clients.clone(),
-            next.playbook.clone(),
-            self.metrics.clone(),
-        ));
         running.clients = next.clients;
+        self.catalogs.audit().await;
+        // Who asks may be offered something else.
+        self.catalogs.refresh();
         if let Err(error) = self.store.review_held(now).await {
             // At the next start they are looked at all the same.
             warn!(%error, "held incidents were not looked at again: {error}");

@@ -2,18 +2,21 @@
 //!
 //! *Invariant:* a template never loses a case. A subject or description that does not render is
 //! replaced by the built-in plain one, which says so. Contacts that the vendor would refuse are
-//! left out. What remains wrong (a product that the vendor no longer has, say) is put off and
-//! tried again, because the remedy is a change of the rule or of the catalog, and is shown to a
-//! person meanwhile.
+//! left out. Where the vendor does not offer what the rule asks for, the case is filed as its
+//! fallback says, and says so. What remains wrong is put off and tried again, because the remedy is
+//! a change of the rule or of the catalog, and is shown to a person meanwhile.
 
 use jiff::Timestamp;
 
+use super::catalogs::{Catalogs, Consulted, Wanted};
+use super::lane::Lane;
 use super::progress::Trouble;
 use crate::domain::action::{ActionKind, Note};
-use crate::domain::catalog::Catalog;
+use crate::domain::catalog::whole::VendorCatalog;
+use crate::domain::catalog::{Catalog, Category, RankedSeverity};
 use crate::domain::draft::problems::choice_problems;
 use crate::domain::draft::{
-    AsOf, Choices, Contact, Draft, DraftProblem, drop_wrong_people, fit, fit_attachment,
+    AsOf, Choices, Contact, Draft, DraftProblem, Fallback, drop_wrong_people, fit, fit_attachment,
     fit_comment, fit_description, fit_subject,
 };
 use crate::domain::ids::{AccountId, RuleName};
@@ -23,7 +26,7 @@ use crate::rules::{CasePlan, TextSource};
 use crate::store::Action;
 use crate::templates::notes::Members;
 use crate::templates::{RenderContext, RenderProblem, fallback, notes, rollup};
-use crate::vendors::{CatalogError, Operation, Vendor};
+use crate::vendors::{CatalogError, Operation};
 
 /// Why nothing can be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,32 +72,51 @@ pub struct Drafted {
     pub notes: Vec<String>,
     /// How many texts the built-in ones stand in for.
     pub failed_templates: usize,
+    /// Whether it is filed as the vendor's fallback says.
+    pub fell_back: bool,
 }
 
 /// A subject or description is rendered up to this size; what the vendor takes is cut from it.
 const RENDER_LIMIT: usize = 256 * 1024;
 
-/// Makes the draft of an incident's case.
+/// Makes the draft of an incident's case. What the vendor offers is taken from what is kept, if that
+/// is new enough for `wanted`.
 ///
 /// # Errors
 ///
 /// [`Unready::Later`] where the rule is gone, a field does not render, the catalog cannot be read,
 /// or the result is not what the vendor takes.
 pub async fn draft(
-    playbook: &Playbook,
+    lane: &Lane,
+    catalogs: &Catalogs,
     incident: &Incident,
-    vendor: &dyn Vendor,
     now: Timestamp,
-    fresh_catalog: bool,
+    wanted: Wanted,
 ) -> Result<Drafted, Unready> {
-    let sheet = Sheet::of(playbook, incident, now)?;
-    let (account, choices) = (sheet.account()?, sheet.choices()?);
-    let catalog = vendor.catalog(&account, sheet.plan.category, fresh_catalog).await?;
-    sheet.finish(account, choices, Some(&catalog))
+    let sheet = Sheet::of(&lane.playbook, incident, now)?;
+    let desk = Desk { lane, catalogs, account: sheet.account()?, wanted };
+    let own = match sheet.choices() {
+        Ok(choices) => desk.file(&sheet, sheet.plan.category, choices).await,
+        Err(unready) => Err(Snag::Wrong(unready)),
+    };
+    let filed = match (own, sheet.plan.fallback.as_deref()) {
+        (Ok(filed), _) => filed,
+        (Err(Snag::Unknown(unready)), _) | (Err(Snag::Wrong(unready)), None) => {
+            return Err(unready);
+        }
+        (Err(Snag::Wrong(why)), Some(to)) => {
+            match desk.file(&sheet, to.category, to.choices.clone()).await {
+                Ok(filed) => filed.in_place_of_the_rules(to, &why),
+                Err(Snag::Unknown(unready)) => return Err(unready),
+                Err(Snag::Wrong(also)) => return Err(neither(&why, &also)),
+            }
+        }
+    };
+    sheet.finish(desk.account, filed)
 }
 
-/// As [`draft`], without asking the vendor: names are not compared with its catalog, and the
-/// severity is the rank only.
+/// As [`draft`], without asking the vendor: names are compared with its catalog as far as it is
+/// `known`; else the severity is the rank only.
 ///
 /// # Errors
 ///
@@ -103,9 +125,107 @@ pub fn preview(
     playbook: &Playbook,
     incident: &Incident,
     now: Timestamp,
+    known: Option<&VendorCatalog>,
 ) -> Result<Drafted, Unready> {
     let sheet = Sheet::of(playbook, incident, now)?;
-    sheet.finish(sheet.account()?, sheet.choices()?, None)
+    let account = sheet.account()?;
+    let file = |category, choices| {
+        let page = known.and_then(|known| known.page(&account, category));
+        sheet.file(category, choices, page.map(|page| &page.catalog))
+    };
+    let own = sheet.choices().and_then(|choices| file(sheet.plan.category, choices));
+    let filed = match (own, sheet.plan.fallback.as_deref()) {
+        (Err(why), Some(to)) => match file(to.category, to.choices.clone()) {
+            Ok(filed) => filed.in_place_of_the_rules(to, &why),
+            Err(also) => return Err(neither(&why, &also)),
+        },
+        (own, _) => own?,
+    };
+    sheet.finish(account, filed)
+}
+
+/// Where the vendor's catalog is looked up for one draft.
+struct Desk<'a> {
+    lane: &'a Lane,
+    catalogs: &'a Catalogs,
+    account: AccountId,
+    wanted: Wanted,
+}
+
+/// Why a case cannot be filed as is wanted.
+enum Snag {
+    /// The vendor would not take it so. Another filing may do.
+    Wrong(Unready),
+    /// It cannot be told now.
+    Unknown(Unready),
+}
+
+impl Desk<'_> {
+    async fn file(
+        &self,
+        sheet: &Sheet<'_>,
+        category: Category,
+        choices: Choices,
+    ) -> Result<Filed, Snag> {
+        let mut consulted = self.consult(category, self.wanted).await?;
+        let mut filed = sheet.file(category, choices.clone(), Some(&consulted.page.catalog));
+        let can_be_asked = consulted.in_place_of.is_none();
+        if filed.is_err() && can_be_asked && self.catalogs.is_dated(&consulted.page) {
+            consulted = self.consult(category, Wanted::Anew).await?;
+            filed = sheet.file(category, choices, Some(&consulted.page.catalog));
+        }
+        let read_at = consulted.page.read_at;
+        match (filed, consulted.in_place_of) {
+            (Ok(mut filed), error) => {
+                filed.remarks.extend(error.map(|error| {
+                    format!("the vendor's catalog is that of {read_at}, because it could not be read since: {error}")
+                }));
+                Ok(filed)
+            }
+            // What is not offered by an old reading may be offered now.
+            (Err(_), Some(error)) => Err(Snag::Unknown(error.into())),
+            (Err(unready), None) => Err(Snag::Wrong(unready)),
+        }
+    }
+
+    async fn consult(&self, category: Category, wanted: Wanted) -> Result<Consulted, Snag> {
+        let consulted = self.catalogs.consult(self.lane, &self.account, category, wanted).await;
+        consulted.map_err(|error| match error {
+            CatalogError::Refused(_) => Snag::Wrong(error.into()),
+            CatalogError::Denied(_) | CatalogError::Unavailable { .. } => {
+                Snag::Unknown(error.into())
+            }
+        })
+    }
+}
+
+/// Where a case goes at the vendor: everything about it that the catalog has a say in.
+struct Filed {
+    category: Category,
+    choices: Choices,
+    severity: String,
+    /// What it was compared with; `None` if nothing is known.
+    catalog: Option<Catalog>,
+    /// What of the rule's wishes could not be kept, in a sentence each.
+    remarks: Vec<String>,
+    /// What the case itself says of it, if it is not filed as its rule says.
+    preface: Option<String>,
+}
+
+impl Filed {
+    fn in_place_of_the_rules(mut self, fallback: &Fallback, why: &Unready) -> Self {
+        self.remarks
+            .push(format!("filed as {fallback}, because its rule cannot be followed: {why}"));
+        self.preface = Some(format!(
+            "This case is filed as {fallback}, which may be the wrong place: what the rule for it \
+             asks for cannot be used ({why})."
+        ));
+        self
+    }
+}
+
+fn neither(why: &Unready, also: &Unready) -> Unready {
+    Unready::later(format!("{why}; nor can the vendor's fallback be used: {also}"))
 }
 
 /// One draft in the making.
@@ -169,40 +289,61 @@ impl<'a> Sheet<'a> {
         Ok(choices)
     }
 
-    fn finish(
+    /// Where the case goes by a catalog, or without one.
+    fn file(
         &self,
-        account: AccountId,
-        choices: Choices,
+        category: Category,
+        mut choices: Choices,
         catalog: Option<&Catalog>,
-    ) -> Result<Drafted, Unready> {
-        let plan = self.plan;
-        let mut notes = Vec::new();
-        let mut failed_templates = 0;
-        let rank = self.incident.rank;
+    ) -> Result<Filed, Unready> {
+        let mut remarks = Vec::new();
+        if catalog.is_some_and(|catalog| choices.name_the_only_parent(category, catalog)) {
+            remarks.push("`parent_account` is the only one that the vendor offers".to_owned());
+        }
         // Names first: a product that the vendor does not know has no severities either, and that
         // would say nothing of what is wrong.
         let mut wrong = Vec::new();
-        choice_problems(plan.category, &choices, catalog, &mut wrong);
+        choice_problems(category, &choices, catalog, &mut wrong);
         if !wrong.is_empty() {
             return Err(refused(&wrong));
         }
-        let severity = match catalog {
-            Some(catalog) => {
-                let offered = catalog.severity(plan.category, &choices, rank).ok_or_else(|| {
-                    Unready::later(format!("the vendor offers no severities for {}", plan.category))
-                })?;
-                if offered.clamped {
-                    notes.push(format!(
-                        "severity rank {rank} does not exist for this product; `{}` is its last",
-                        offered.name
-                    ));
-                }
-                offered.name.to_owned()
-            }
+        let (rank, policy) = (self.incident.rank, self.plan.severity_policy);
+        let severity = match catalog.map(|known| known.severity(category, &choices, rank, policy)) {
             None => format!("rank {rank}"),
+            Some(RankedSeverity::Is(name)) => name.to_owned(),
+            Some(RankedSeverity::StandsIn(name)) => {
+                remarks.push(format!(
+                    "no severity of rank {rank} is offered here; `{name}` stands in (`severity_policy: {}`)",
+                    policy.name()
+                ));
+                name.to_owned()
+            }
+            Some(RankedSeverity::Lacking) => {
+                return Err(Unready::later(format!(
+                    "the vendor offers no severity of rank {rank} here, and `severity_policy: exact` takes no other"
+                )));
+            }
+            Some(RankedSeverity::NoneOffered) => {
+                return Err(Unready::later(format!(
+                    "the vendor offers no severities for {category}"
+                )));
+            }
         };
+        let catalog = catalog.cloned();
+        Ok(Filed { category, choices, severity, catalog, remarks, preface: None })
+    }
+
+    fn finish(&self, account: AccountId, filed: Filed) -> Result<Drafted, Unready> {
+        let Filed { category, choices, severity, catalog, remarks, preface } = filed;
+        let catalog = catalog.as_ref();
+        let mut notes = remarks.clone();
+        let mut failed_templates = 0;
         let marker = self.incident.id.marker();
-        let (subject, description) = self.texts(&mut notes, &mut failed_templates);
+        let (subject, mut description) = self.texts(&mut notes, &mut failed_templates);
+        let fell_back = preface.is_some();
+        if let Some(preface) = preface {
+            description = format!("{preface}\n\n{description}");
+        }
         let fitted = fit_description(&description, fit::DESCRIPTION_LIMIT);
         if fitted.cut {
             notes.push(
@@ -214,13 +355,14 @@ impl<'a> Sheet<'a> {
             subject: fit_subject(&subject, &marker).text,
             marker,
             account,
-            category: plan.category,
+            category,
             description: fitted.text,
             whole_description: fitted.cut.then_some(description),
             severity,
             choices,
             also_notify: self.addresses(&mut notes),
             alternate_contact: self.contact(&mut notes),
+            remarks,
             as_of: Some(AsOf::of(self.incident)),
         };
         let people = |problem: &DraftProblem| problem.is_about_people();
@@ -234,7 +376,7 @@ impl<'a> Sheet<'a> {
             problems = draft.problems(catalog);
         }
         if problems.is_empty() {
-            return Ok(Drafted { draft, notes, failed_templates });
+            return Ok(Drafted { draft, notes, failed_templates, fell_back });
         }
         Err(refused(&problems))
     }

@@ -35,6 +35,8 @@ pub struct LaneSettings {
     pub retries_per_second: f64,
     /// How many actions are worked on at once.
     pub concurrency: usize,
+    /// How long its catalog is gone by before it is read anew.
+    pub catalog_refresh: Duration,
 }
 
 /// See the [module](self).
@@ -260,7 +262,7 @@ mod tests {
     use crate::domain::testing::{T0, at};
     use crate::rules::RuleSet;
     use crate::templates::TemplateSet;
-    use crate::vendors::{CatalogError, Look, Operation, Outcome, Probe};
+    use crate::vendors::{CatalogError, Look, OfferedAccount, Operation, Outcome, Probe};
 
     /// A vendor that nobody asks.
     struct Unasked;
@@ -275,12 +277,11 @@ mod tests {
             unreachable!()
         }
 
-        async fn catalog(
-            &self,
-            _: &AccountId,
-            _: Category,
-            _: bool,
-        ) -> Result<Catalog, CatalogError> {
+        async fn accounts(&self) -> Result<Option<Vec<OfferedAccount>>, CatalogError> {
+            unreachable!()
+        }
+
+        async fn catalog(&self, _: &AccountId, _: Category) -> Result<Catalog, CatalogError> {
             unreachable!()
         }
 
@@ -297,6 +298,7 @@ mod tests {
             breaker: Breaker::default(),
             retries_per_second: 1.0,
             concurrency: 2,
+            catalog_refresh: Duration::from_secs(60 * 60),
         }
     }
 

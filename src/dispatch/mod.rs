@@ -4,6 +4,7 @@
 //! records what came of it. What an outcome means is decided in [`progress`], purely; what is
 //! remembered is the store's business; this module moves things between the two and the vendor.
 
+pub mod catalogs;
 pub mod drafting;
 mod lane;
 pub mod progress;
@@ -11,5 +12,6 @@ pub(crate) mod rollup;
 mod runner;
 mod work;
 
+pub use catalogs::Catalogs;
 pub use lane::{Lane, LaneSettings};
 pub use runner::{Dispatcher, Lanes};

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::catalogs::Catalogs;
 use super::lane::Lane;
 use super::rollup;
 use crate::clock::{Clock, StepWatch};
@@ -51,6 +52,8 @@ pub struct Dispatcher {
     pub store: Arc<dyn Store>,
     /// One lane per vendor. Vendors come and go with restarts only.
     pub lanes: Current<Lanes>,
+    /// What the vendors accept.
+    pub catalogs: Arc<Catalogs>,
     /// Rules and templates, for timers; a lane has its own.
     pub playbook: Current<Playbook>,
     /// The time.

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use tracing::{Instrument, error, info, info_span, warn};
 
-use super::drafting::{Unready, draft, operation_on_case};
+use super::catalogs::Wanted;
+use super::drafting::{Drafted, Unready, draft, operation_on_case};
 use super::lane::Lane;
 use super::progress::{Consequence, Judge, Judgement};
 use super::runner::Dispatcher;
@@ -74,7 +75,7 @@ impl Dispatcher {
             let message = "its incident fires again, so closure is not requested";
             return self.apply(lane, claim, None, message, self.judge(lane, claim).moot()).await;
         }
-        let operation = match self.prepare(lane, claim, false).await {
+        let operation = match self.prepare(lane, claim, Wanted::Kept).await {
             Ok(operation) => operation,
             Err(unready) => return self.put_off(lane, claim, unready).await,
         };
@@ -153,23 +154,27 @@ impl Dispatcher {
         &self,
         lane: &Lane,
         claim: &Claim,
-        fresh_catalog: bool,
+        wanted: Wanted,
     ) -> Result<Operation, Unready> {
         let now = self.clock.now();
         if claim.action.kind != ActionKind::Open {
             return operation_on_case(&lane.playbook, &claim.incident, &claim.action, now);
         }
-        let drafting = draft(&lane.playbook, &claim.incident, &*lane.vendor, now, fresh_catalog);
+        let drafting = draft(lane, &self.catalogs, &claim.incident, now, wanted);
         let drafted = self.bounded(lane, drafting).await.unwrap_or_else(|| {
             Err(Unready::later("the vendor's catalog did not come in time; nothing was sent"))
         })?;
-        for _ in 0..drafted.failed_templates {
+        let Drafted { draft, notes, failed_templates, fell_back } = drafted;
+        for _ in 0..failed_templates {
             self.metrics.template_failure(&claim.incident.rule);
         }
-        for note in &drafted.notes {
+        if fell_back {
+            self.metrics.fell_back(&claim.incident.rule);
+        }
+        for note in &notes {
             warn!(rule = %claim.incident.rule, "draft: {note}");
         }
-        Ok(Operation::Open(Box::new(drafted.draft)))
+        Ok(Operation::Open(Box::new(draft)))
     }
 
     /// The operation as it was sent, to look for.
@@ -198,9 +203,9 @@ impl Dispatcher {
         if claim.action.kind != ActionKind::Open || claim.action.attempts > 0 {
             return false;
         }
-        match self.prepare(lane, claim, true).await {
-            Ok(anew) => anew != *sent,
-            Err(_) => false,
+        match (self.prepare(lane, claim, Wanted::Anew).await, sent) {
+            (Ok(Operation::Open(anew)), Operation::Open(sent)) => !anew.says_the_same_as(sent),
+            _ => false,
         }
     }
 

@@ -1,13 +1,19 @@
 //! What a vendor accepts for one account and category.
 //!
-//! Names are free text whose case and punctuation matter; they are compared exactly.
+//! Names are free text whose case and punctuation matter; they are compared exactly. All of a
+//! vendor's catalogs together, as they were last read, are in [`whole`]; how two readings differ is
+//! in [`changes`], and what people may have meant in [`likeness`].
+
+pub mod changes;
+pub mod likeness;
+pub mod whole;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::draft::Choices;
-use super::severity::Rank;
+use super::severity::{Rank, SeverityPolicy};
 
 /// A case category. The vendor's list is closed for requests; each has its own required and
 /// forbidden fields (see [`super::draft`]).
@@ -70,7 +76,8 @@ impl fmt::Display for Category {
 }
 
 /// A product, with the problems and severities that go with it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Product {
     /// Its name.
     pub name: String,
@@ -81,7 +88,8 @@ pub struct Product {
 }
 
 /// A policy domain (SECURITY) and the products in it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PolicyDomain {
     /// Its name.
     pub name: String,
@@ -90,7 +98,8 @@ pub struct PolicyDomain {
 }
 
 /// An area (BILLING, BUSINESS_SUPPORT) and its services.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Area {
     /// Its name.
     pub name: String,
@@ -99,7 +108,8 @@ pub struct Area {
 }
 
 /// What the vendor accepts for one account and category. Lists that do not apply are empty.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Catalog {
     /// For TECHNICAL and MANAGED_CLOUD.
     pub products: Vec<Product>,
@@ -117,13 +127,17 @@ pub struct Catalog {
     pub packages: Vec<String>,
 }
 
-/// A severity that was found for a rank.
+/// What a catalog says to a rank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RankedSeverity<'a> {
-    /// The vendor's own string.
-    pub name: &'a str,
-    /// Whether the rank lies beyond the list, so that the least severe one stands in for it.
-    pub clamped: bool,
+pub enum RankedSeverity<'a> {
+    /// This is it, in the vendor's own words.
+    Is(&'a str),
+    /// There is none of this rank; the policy has this one stand in.
+    StandsIn(&'a str),
+    /// There is none of this rank, and the policy wants no other.
+    Lacking,
+    /// The vendor names no severities at all.
+    NoneOffered,
 }
 
 impl Catalog {
@@ -160,21 +174,48 @@ impl Catalog {
         severities
     }
 
-    /// The vendor's string for a rank: the n-th severity, counted from the worst. A rank beyond
-    /// the list gets the last one. `None` if the vendor names no severity at all.
+    /// The vendor's string for a rank.
+    ///
+    /// Where every severity begins with a number of its own, from 1 on, that number is its rank:
+    /// so a product that has no `1-...` keeps its `2-...` for rank 2, and what of a list goes away
+    /// or comes does not move the others. Where they do not, a rank is a place in the list, counted
+    /// from the worst. What becomes of a rank that is not there is for the policy to say.
     pub fn severity(
         &self,
         category: Category,
         choices: &Choices,
         rank: Rank,
-    ) -> Option<RankedSeverity<'_>> {
-        let severities = self.severities_for(category, choices);
-        let place = usize::from(rank.get()).saturating_sub(1);
-        match severities.get(place) {
-            Some(name) => Some(RankedSeverity { name, clamped: false }),
-            None => severities.last().map(|name| RankedSeverity { name, clamped: true }),
+        policy: SeverityPolicy,
+    ) -> RankedSeverity<'_> {
+        let ranked = ranked(self.severities_for(category, choices));
+        let wanted = u64::from(rank.get());
+        if let Some((_, name)) = ranked.iter().find(|(rank, _)| *rank == wanted) {
+            return RankedSeverity::Is(name);
         }
+        // Sorted: the worst come first.
+        let worse = ranked.iter().rev().find(|(rank, _)| *rank < wanted);
+        let better = ranked.iter().find(|(rank, _)| *rank > wanted);
+        let nearest = match policy {
+            SeverityPolicy::NearestHigher => worse.or(better),
+            SeverityPolicy::NearestLower => better.or(worse),
+            SeverityPolicy::Exact if ranked.is_empty() => None,
+            SeverityPolicy::Exact => return RankedSeverity::Lacking,
+        };
+        nearest.map_or(RankedSeverity::NoneOffered, |(_, name)| RankedSeverity::StandsIn(name))
     }
+}
+
+/// Severities, worst first, with their ranks.
+fn ranked(severities: Vec<&str>) -> Vec<(u64, &str)> {
+    let numbers: Vec<u64> = severities.iter().filter_map(|name| leading_number(name)).collect();
+    // They are sorted by it.
+    let each_its_own = numbers.len() == severities.len()
+        && numbers.first() != Some(&0)
+        && numbers.is_sorted_by(|one, next| one < next);
+    if each_its_own {
+        return numbers.into_iter().zip(severities).collect();
+    }
+    (1..).zip(severities).collect()
 }
 
 /// The number that a severity begins with, as in `2-Moderate Impact`.
@@ -253,22 +294,56 @@ mod tests {
         );
     }
 
+    fn resolved<'c>(catalog: &'c Catalog, n: u64, policy: SeverityPolicy) -> RankedSeverity<'c> {
+        catalog.severity(Category::Billing, &Choices::default(), rank(n), policy)
+    }
+
     #[test]
-    fn a_rank_is_a_place_in_the_list_and_not_the_number_in_the_string() {
+    fn a_rank_is_the_number_that_a_severity_begins_with() {
+        use RankedSeverity::{Is, Lacking, StandsIn};
+        use SeverityPolicy::{Exact, NearestHigher, NearestLower};
         let catalog =
-            Catalog { severities: names(&["4-Low", "2-Major", "3-Minor"]), ..Catalog::default() };
-        let severity = |n| catalog.severity(Category::Billing, &Choices::default(), rank(n));
-        assert_eq!(severity(1), Some(RankedSeverity { name: "2-Major", clamped: false }));
-        assert_eq!(severity(3), Some(RankedSeverity { name: "4-Low", clamped: false }));
-        assert_eq!(severity(4), Some(RankedSeverity { name: "4-Low", clamped: true }));
+            Catalog { severities: names(&["5-Low", "2-Major", "3-Minor"]), ..Catalog::default() };
+        for (rank, higher, lower, exact) in [
+            (1, StandsIn("2-Major"), StandsIn("2-Major"), Lacking),
+            (2, Is("2-Major"), Is("2-Major"), Is("2-Major")),
+            (4, StandsIn("3-Minor"), StandsIn("5-Low"), Lacking),
+            (5, Is("5-Low"), Is("5-Low"), Is("5-Low")),
+            (9, StandsIn("5-Low"), StandsIn("5-Low"), Lacking),
+        ] {
+            assert_eq!(resolved(&catalog, rank, NearestHigher), higher, "{rank}");
+            assert_eq!(resolved(&catalog, rank, NearestLower), lower, "{rank}");
+            assert_eq!(resolved(&catalog, rank, Exact), exact, "{rank}");
+        }
+    }
+
+    #[test]
+    fn a_rank_is_a_place_where_not_every_severity_has_a_number_of_its_own() {
+        use RankedSeverity::{Is, StandsIn};
+        for list in [
+            ["High", "Middle", "Low"],
+            ["2-High", "2-Middle", "Low"],
+            ["0-High", "1-Middle", "2-Low"],
+        ] {
+            let catalog = Catalog { severities: names(&list), ..Catalog::default() };
+            for (place, name) in (1..).zip(list) {
+                assert_eq!(resolved(&catalog, place, SeverityPolicy::Exact), Is(name));
+            }
+            assert_eq!(
+                resolved(&catalog, 4, SeverityPolicy::NearestHigher),
+                StandsIn(list[2]),
+                "{list:?}"
+            );
+        }
     }
 
     #[test]
     fn no_severity_where_the_vendor_names_none() {
-        assert_eq!(
-            Catalog::default().severity(Category::Billing, &Choices::default(), Rank::WORST),
-            None
-        );
+        for policy in
+            [SeverityPolicy::NearestHigher, SeverityPolicy::NearestLower, SeverityPolicy::Exact]
+        {
+            assert_eq!(resolved(&Catalog::default(), 1, policy), RankedSeverity::NoneOffered);
+        }
     }
 
     #[test]

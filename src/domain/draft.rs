@@ -11,10 +11,12 @@ pub use fields::{ChoiceField, forbidden_fields, required_fields};
 pub use fit::{Fitted, fit_attachment, fit_comment, fit_description, fit_subject};
 pub use problems::{DraftProblem, drop_wrong_people};
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::catalog::Category;
+use super::catalog::{Catalog, Category};
 use super::ids::{AccountId, Marker};
 use super::incident::Incident;
 use super::severity::Rank;
@@ -51,6 +53,28 @@ pub struct Choices {
     pub solution: Option<String>,
     /// PROFESSIONAL_SERVICES.
     pub package: Option<String>,
+}
+
+/// What a case is filed as where the vendor does not offer what its rule says: better in the wrong
+/// place than not at all. As configured for the vendor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fallback {
+    /// The category.
+    pub category: Category,
+    /// *Invariant:* all that the category requires and none that it forbids.
+    pub choices: Choices,
+}
+
+impl fmt::Display for Fallback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.category)?;
+        for field in ChoiceField::ALL {
+            if let Some(value) = field.of(&self.choices) {
+                write!(f, ", {field} {value:?}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// How an incident stood when its draft was made. What happened to it since is news to the case.
@@ -94,7 +118,32 @@ pub struct Draft {
     pub also_notify: Vec<String>,
     /// Whom else to contact.
     pub alternate_contact: Option<Contact>,
+    /// What of the rule's wishes could not be kept, and why; for people, never sent as it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
     /// What it tells of. `None` in the records of versions that did not note it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<AsOf>,
+}
+
+impl Choices {
+    /// Names the parent account where the vendor offers exactly one and none is named: no case of
+    /// an indirect contract can go without, and there is nothing to choose. Whether it was so.
+    pub fn name_the_only_parent(&mut self, category: Category, catalog: &Catalog) -> bool {
+        let [only] = catalog.parent_accounts.as_slice() else { return false };
+        let fills = self.parent_account.is_none()
+            && matches!(category, Category::BusinessSupport | Category::Billing);
+        if fills {
+            self.parent_account = Some(only.clone());
+        }
+        fills
+    }
+}
+
+impl Draft {
+    /// Whether the vendor is told the same by both.
+    pub fn says_the_same_as(&self, other: &Self) -> bool {
+        let told = |draft: &Self| Self { remarks: Vec::new(), as_of: None, ..draft.clone() };
+        told(self) == told(other)
+    }
 }

@@ -1,6 +1,6 @@
 //! Severity is a rank: 1 is the worst that the vendor knows for a product, whatever it calls it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,30 @@ impl fmt::Display for Rank {
     }
 }
 
+/// What becomes of a rank that the product's own list lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SeverityPolicy {
+    /// The next one that is worse; if there is none, the worst that there is. What is treated as
+    /// too bad costs somebody's sleep; what is treated as too harmless waits for hours.
+    #[default]
+    NearestHigher,
+    /// The next one that is less bad; if there is none, the least bad that there is.
+    NearestLower,
+    /// None: the case is not filed under another severity than the rule says.
+    Exact,
+}
+
+impl SeverityPolicy {
+    /// The word in the files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NearestHigher => "nearest_higher",
+            Self::NearestLower => "nearest_lower",
+            Self::Exact => "exact",
+        }
+    }
+}
+
 /// How a rule finds the rank of an alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SeverityRule {
@@ -50,6 +74,16 @@ pub enum SeverityRule {
 }
 
 impl SeverityRule {
+    /// Every rank that it may lead to, the worst first.
+    pub fn ranks(&self) -> BTreeSet<Rank> {
+        match self {
+            Self::Fixed(rank) => BTreeSet::from([*rank]),
+            Self::FromLabel { map, default, .. } => {
+                map.values().copied().chain([*default]).collect()
+            }
+        }
+    }
+
     /// The rank of an alert. Total: an unknown value gets the default.
     pub fn rank(&self, alert: &Alert) -> Rank {
         match self {

@@ -24,7 +24,7 @@ fn explained(labels: serde_json::Value, status: &str) -> Explanation {
         .parse(&http::HeaderMap::new(), body.to_string().as_bytes())
         .expect("it is a payload");
     let now = "2026-08-01T10:00:00Z".parse().expect("a time");
-    explain(&Arc::new(setup.playbook), received, now)
+    explain(&Arc::new(setup.playbook), received, now, &Known::new())
 }
 
 fn answers(explanation: &Explanation) -> Vec<(&str, &Answer)> {

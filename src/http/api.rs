@@ -3,6 +3,7 @@
 //! Everything here is behind [`guard`]. What changes something runs in a task of its own, to its
 //! end, whatever the client does; it is logged with the name of the token, and counted.
 
+mod catalogs;
 mod incidents;
 mod mutes;
 
@@ -102,6 +103,7 @@ pub fn router(api: Api) -> Router {
         .route("/actions/{incident}/{seq}/retry", post(retry).fallback(only_post))
         .merge(incidents::routes())
         .merge(mutes::routes())
+        .merge(catalogs::routes())
         .route("/vendors", get(vendors).fallback(only_read))
         .route("/vendors/{name}/resume", post(resume).fallback(only_post))
         .fallback(|| async { Refusal::not_found() })

@@ -16,7 +16,7 @@ fn playbook(rules: &str) -> Arc<Playbook> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rules.yaml");
     std::fs::write(&path, rules).unwrap();
-    let vendor = crate::config::KnownVendor { name: "akamai".into(), allow_billable: false };
+    let vendor = crate::config::KnownVendor::named("akamai");
     let inputs = RuleInputs { files: vec![path], vendors: vec![vendor], vendors_complete: true };
     let (rules, diagnostics) = file::load(&inputs, &|_| None);
     let rules = rules.unwrap_or_else(|| panic!("{}", diagnostics.render(false)));

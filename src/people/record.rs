@@ -197,7 +197,8 @@ impl People {
         let actions = self.store.actions(id).await?;
         let attempts = self.store.attempts(id).await?;
         let playbook = self.playbook.get();
-        let draft = case_of(&playbook, &incident, self.clock.now());
+        let known = self.catalogs.kept(&incident.vendor).await?;
+        let draft = case_of(&playbook, &incident, self.clock.now(), known.as_deref());
         let sent = attempts.iter().rev().find_map(|attempt| {
             let opens =
                 |action: &&Action| action.id == attempt.action && action.kind == ActionKind::Open;

@@ -7,19 +7,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::choices::{self, CATEGORIES};
 use crate::config::code::Code;
-use crate::config::daemon_config::RuleInputs;
+use crate::config::daemon_config::{KnownVendor, RuleInputs};
 use crate::config::decode::{Decode, Field, Located, Section, quote};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::Document;
 use crate::config::interpolate::Lookup;
 use crate::config::limit;
 use crate::config::source_file::{Holds, Place};
-use crate::config::vendor_config::WHEN_NOT_FOUND;
+use crate::config::vendor_config::{SEVERITY_POLICIES, WHEN_NOT_FOUND};
 use crate::config::yaml::Key;
-use crate::domain::catalog::Category;
 use crate::domain::draft::problems::is_address;
-use crate::domain::draft::{ChoiceField, forbidden_fields, required_fields};
 use crate::domain::ids::{RuleName, Scope, VendorName};
 use crate::domain::policy::{OpenMode, Policy, ResolveAction};
 use crate::domain::severity::{Rank, SeverityRule};
@@ -292,12 +291,10 @@ fn read_case_rule(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Optio
     let identity = read_identity(section, &mut named_labels);
     let identity_scope = read_scope(section, identity.is_some());
     let vendor = read_vendor(section, inputs);
-    let billable = vendor.as_ref().is_some_and(|vendor| {
-        inputs.vendors.iter().any(|known| known.name == *vendor && known.allow_billable)
-    });
+    let known = inputs.vendors.iter().find(|known| Some(&known.name) == vendor.as_ref());
     let plan = section
         .section("case")
-        .and_then(|case| read_plan(case, billable, &mut named_labels, &mut reading.loose));
+        .and_then(|case| read_plan(case, known, &mut named_labels, &mut reading.loose));
     let policy = read_policy(section);
     let when_not_found = section.optional_one_of("when_not_found", &WHEN_NOT_FOUND);
     let plan = plan?;
@@ -395,18 +392,19 @@ fn read_vendor(section: &mut Section<'_>, inputs: &RuleInputs) -> Option<VendorN
 /// may be missing.
 fn read_plan(
     mut section: Section<'_>,
-    billable: bool,
+    vendor: Option<&KnownVendor>,
     named: &mut Vec<NamedLabel>,
     texts: &mut Vec<TextSource>,
 ) -> Option<CasePlan> {
     let account: Option<TextSource> = section.required("account");
-    let names = Category::ALL.map(|category| (category.as_str(), category));
-    let category = section.one_of("category", &names);
-    let choices = read_choices(&mut section, category);
+    let category = section.one_of("category", &CATEGORIES);
+    let choices = choices::read(&mut section, "category", category);
     let severity: Option<Located<SeverityRule>> = section.required("severity");
     if let Some(Located { value: SeverityRule::FromLabel { label, .. }, place }) = &severity {
         named.push(NamedLabel { key: "severity", name: label.clone(), place: place.clone() });
     }
+    let policy = vendor.map(|known| known.severity_policy).unwrap_or_default();
+    let severity_policy = section.one_of_or("severity_policy", &SEVERITY_POLICIES, policy);
     let subject: Option<TextSource> = section.required("subject");
     let description: Option<TextSource> = section.required("description");
     let also_notify: Vec<TextSource> = section.one_or_many("also_notify");
@@ -422,13 +420,9 @@ fn read_plan(
         let message = "an account's id has 1 to 20 characters";
         section.error_at(account.place.clone(), message, "such as `A-CCT7890`");
     }
-    if category == Some(Category::ProfessionalServices) && !billable {
-        section.error_at_key(
-            "category",
-            "the vendor bills cases of the category PROFESSIONAL_SERVICES",
-            "if you mean it, set `allow_billable: true` at the vendor",
-        );
-    }
+    choices::refuse_billable(&section, category, vendor.is_some_and(|known| known.allow_billable));
+    let place = |key: &str| section.value_place(key).unwrap_or_else(|| section.place());
+    let (category_place, severity_place) = (place("category"), place("severity"));
     section.finish();
     texts.extend([&account, &subject, &description].into_iter().flatten().cloned());
     texts.extend(choices.values().chain(&also_notify).cloned());
@@ -436,46 +430,17 @@ fn read_plan(
     Some(CasePlan {
         account: account?,
         category: category?,
+        category_place,
         choices,
         severity: severity?.value,
+        severity_place,
+        severity_policy,
+        fallback: vendor.and_then(|known| known.fallback.clone()),
         subject: subject?,
         description: description?,
         also_notify,
         alternate_contact: contact,
     })
-}
-
-fn read_choices(
-    section: &mut Section<'_>,
-    category: Option<Category>,
-) -> BTreeMap<ChoiceField, TextSource> {
-    let mut choices = BTreeMap::new();
-    for field in ChoiceField::ALL {
-        let key = field.name();
-        if let Some(text) = section.optional(key) {
-            choices.insert(field, text);
-        }
-        let Some(category) = category else { continue };
-        if required_fields(category).contains(&field) && !section.has(key) {
-            section.error_at_key(
-                "category",
-                format!("the category {category} needs `{key}`"),
-                format!("add `{key}: ...` to {}", section.name()),
-            );
-        } else if forbidden_fields(category).contains(&field) && section.has(key) {
-            let accepted: Vec<&str> = ChoiceField::ALL
-                .into_iter()
-                .filter(|field| !forbidden_fields(category).contains(field))
-                .map(ChoiceField::name)
-                .collect();
-            section.error_at_key(
-                key,
-                format!("the category {category} has no `{key}`"),
-                format!("remove it; this category has: {}", accepted.join(", ")),
-            );
-        }
-    }
-    choices
 }
 
 fn read_contact(mut section: Section<'_>) -> Option<ContactPlan> {

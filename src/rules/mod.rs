@@ -7,6 +7,7 @@ mod audit;
 pub mod file;
 mod index;
 pub mod matcher;
+pub mod offered;
 pub mod regex;
 pub mod rule;
 #[cfg(test)]

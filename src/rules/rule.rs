@@ -2,18 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::config::source_file::Place;
 use crate::domain::alert::{Alert, Labels};
 use crate::domain::catalog::Category;
-use crate::domain::draft::ChoiceField;
+use crate::domain::draft::{ChoiceField, Fallback};
 use crate::domain::ids::{RuleName, Scope, VendorName};
 use crate::domain::lifecycle::Policy;
 use crate::domain::pace::WhenNotFound;
 use crate::domain::schedule::Schedule;
-use crate::domain::severity::SeverityRule;
+use crate::domain::severity::{SeverityPolicy, SeverityRule};
 
 use super::audit;
 use super::matcher::Matcher;
@@ -142,11 +143,20 @@ pub struct CasePlan {
     pub account: TextSource,
     /// Its category.
     pub category: Category,
+    /// Where that stands in the rule file.
+    pub category_place: Place,
     /// The fields that only some categories have, by their key in the rule; *Invariant*: all that
     /// the category requires and none that it forbids.
     pub choices: BTreeMap<ChoiceField, TextSource>,
     /// How bad it is.
     pub severity: SeverityRule,
+    /// Where that stands in the rule file.
+    pub severity_place: Place,
+    /// What becomes of a rank that the product does not have.
+    pub severity_policy: SeverityPolicy,
+    /// What the case is filed as where the vendor does not offer what the rule says: the vendor's
+    /// own, as configured.
+    pub fallback: Option<Arc<Fallback>>,
     /// One line.
     pub subject: TextSource,
     /// The text.

@@ -6,7 +6,7 @@ use crate::config::{KnownVendor, RuleInputs};
 use crate::domain::alert::{Alert, AlertStatus, Labels};
 use crate::domain::catalog::Category;
 use crate::domain::draft::ChoiceField;
-use crate::domain::ids::{Fingerprint, SourceName, VendorName};
+use crate::domain::ids::{Fingerprint, SourceName};
 use crate::domain::lifecycle::{Policy, ResolveAction};
 use crate::domain::policy::{Limit, Overflow};
 use crate::domain::severity::{Rank, SeverityRule};
@@ -50,7 +50,7 @@ fn inputs(folder: &std::path::Path, files: &[&str], vendors: &[&str]) -> RuleInp
     }
     for name in vendors {
         let allow_billable = *name == "billable";
-        inputs.vendors.push(KnownVendor { name: VendorName::from(*name), allow_billable });
+        inputs.vendors.push(KnownVendor { allow_billable, ..KnownVendor::named(*name) });
     }
     inputs
 }
@@ -277,7 +277,7 @@ rules:
     7 |       severty: 1
       |       ^^^^^^^ unknown key
       |
-      = help: did you mean `severity`? known here: account, category, product, problem, policy_domain, area, service, parent_account, solution, package, severity, subject, description, also_notify, alternate_contact
+      = help: did you mean `severity`? known here: account, category, product, problem, policy_domain, area, service, parent_account, solution, package, severity, severity_policy, subject, description, also_notify, alternate_contact
 
     error: `rules[0].case.subject` must be a text, not a number
      --> 0.yaml:8:16

@@ -1,5 +1,6 @@
 //! What the simulated vendor offers: accounts, their categories, and the values that each category
-//! accepts. The data is `catalog.json`; this is its form and the questions asked of it.
+//! accepts. The data is `catalog.json`, unless the switches give another; this is its form and the
+//! questions asked of it.
 //!
 //! As in the vendor's own example, severities stand worst last, scales differ from product to
 //! product, and a product can be listed several times.
@@ -7,14 +8,14 @@
 use serde::{Deserialize, Serialize};
 
 /// All accounts that the one API client may use. The first is the client's own.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Catalog {
     pub(super) accounts: Vec<AccountEntry>,
 }
 
 /// An account and its categories.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct AccountEntry {
     pub(super) account_id: String,

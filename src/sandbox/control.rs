@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+use super::catalog::Catalog;
 use super::faults::Fault;
 use super::problem::Problem;
 use super::routes::json_response;
@@ -26,6 +27,7 @@ pub(super) fn router() -> Router<Arc<Vendor>> {
         .route("/cases/{id}/status", post(set_status))
         .route("/requests", get(requests))
         .route("/faults", get(faults).put(set_faults).delete(clear_faults))
+        .route("/catalog", get(catalog).put(set_catalog).delete(restore_catalog))
         .route("/clock", get(clock).post(set_clock))
         .fallback(nothing_here)
 }
@@ -120,7 +122,22 @@ async fn set_clock(State(vendor): Shared, body: Bytes) -> Response {
     show(&vendor, set.map(|()| time(&vendor)))
 }
 
+async fn catalog(State(vendor): Shared) -> Response {
+    show(&vendor, Ok(json!(*vendor.catalog())))
+}
+
+async fn set_catalog(State(vendor): Shared, body: Bytes) -> Response {
+    let set = read::<Catalog>(&body).map(|asked| vendor.offer(asked));
+    show(&vendor, set.map(|()| json!(*vendor.catalog())))
+}
+
+async fn restore_catalog(State(vendor): Shared) -> Response {
+    let restored = Catalog::built_in().map_err(|error| Problem::internal(error.to_string()));
+    let restored = restored.map(|built_in| vendor.offer(built_in));
+    show(&vendor, restored.map(|()| json!(*vendor.catalog())))
+}
+
 async fn nothing_here(State(vendor): Shared) -> Response {
-    let known = "/sandbox has cases, cases/{id}/status, requests, faults and clock";
+    let known = "/sandbox has cases, cases/{id}/status, requests, faults, catalog and clock";
     show(&vendor, Err(Problem::not_found(known)))
 }

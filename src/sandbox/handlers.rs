@@ -63,7 +63,7 @@ pub(super) fn perform(vendor: &Vendor, call: &Call<'_>) -> Result<Answer, Proble
     match call.endpoint {
         Endpoint::ListAccounts => {
             Query::parse(call.query, &[])?;
-            Ok(Answer::ok(wire::accounts(&vendor.catalog)))
+            Ok(Answer::ok(wire::accounts(&vendor.catalog())))
         }
         Endpoint::GetCategory(id) => get_category(vendor, call, id),
         Endpoint::CreateCase => create_case(vendor, call),
@@ -141,12 +141,13 @@ impl Call<'_> {
 
 fn get_category(vendor: &Vendor, call: &Call<'_>, id: &str) -> Result<Answer, Problem> {
     let query = Query::parse(call.query, &["accountId"])?;
+    let catalog = vendor.catalog();
     let account = match query.get("accountId") {
-        None => vendor.catalog.accounts.first(),
+        None => catalog.accounts.first(),
         Some(account_id) if account_id.len() > 20 => {
             return Err(Problem::bad_request("accountId has more than 20 characters"));
         }
-        Some(account_id) => vendor.catalog.account(account_id),
+        Some(account_id) => catalog.account(account_id),
     };
     let account = account.ok_or_else(|| Problem::not_found("there is no such account"))?;
     let category = account.category(id).ok_or_else(|| {
@@ -158,7 +159,7 @@ fn get_category(vendor: &Vendor, call: &Call<'_>, id: &str) -> Result<Answer, Pr
 
 fn create_case(vendor: &Vendor, call: &Call<'_>) -> Result<Answer, Problem> {
     call.check_write()?;
-    let filed = validate::new_case(call.body, &vendor.catalog)?;
+    let filed = validate::new_case(call.body, &vendor.catalog())?;
     // A tracking number that was used before is no objection: the vendor has no idempotency.
     let case = vendor.desk.create(filed, call.now)?;
     vendor.counts.committed(Committed::Create);
@@ -194,7 +195,8 @@ impl Selection {
             // The documentation's example has a blank after the comma.
             ids.split(',').map(|id| id.trim().to_owned()).collect::<Vec<_>>()
         });
-        let stranger = accounts.iter().flatten().find(|id| vendor.catalog.account(id).is_none());
+        let catalog = vendor.catalog();
+        let stranger = accounts.iter().flatten().find(|id| catalog.account(id).is_none());
         if let Some(id) = stranger {
             return Err(Problem::bad_request(format!("'{id}' is not an account you can use")));
         }

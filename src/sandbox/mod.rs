@@ -7,7 +7,7 @@
 //!
 //! It listens on loopback only and speaks plain HTTP/1.1. Under `/case-management/v3` every
 //! request must carry a valid `EdgeGrid` signature; under `/sandbox` are the unsigned switches
-//! (faults, clock, statuses) and the records. Where the real API's behaviour is not documented,
+//! (faults, catalog, clock, statuses) and the records. Where the real API's behaviour is not documented,
 //! the code says so and takes the stricter reading.
 
 mod attachments;
@@ -188,6 +188,21 @@ impl Sandbox {
     /// When a fault makes no sense, such as a share above 1; the earlier faults then stay.
     pub fn faults(&self, faults: Vec<Fault>) -> Result<(), FaultError> {
         self.vendor.faults.set(faults, self.vendor.real_now())
+    }
+
+    /// What the vendor offers, in the form of `GET /sandbox/catalog`.
+    pub fn catalog(&self) -> serde_json::Value {
+        serde_json::json!(*self.vendor.catalog())
+    }
+
+    /// Has the vendor offer something else from now on.
+    ///
+    /// # Errors
+    ///
+    /// When it does not have that form; what was offered before then stays.
+    pub fn offer(&self, catalog: serde_json::Value) -> Result<(), serde_json::Error> {
+        self.vendor.offer(serde_json::from_value(catalog)?);
+        Ok(())
     }
 
     /// Sets by how many seconds the vendor's clock is ahead (behind, if negative) of the real one.

@@ -1,7 +1,7 @@
 //! What all parts of a running sandbox share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
@@ -21,7 +21,7 @@ use crate::rng::Rng;
 /// The vendor: its catalog, its records, its gateway, and what is wrong with it today.
 #[derive(Debug)]
 pub(super) struct Vendor {
-    pub(super) catalog: Catalog,
+    catalog: RwLock<Arc<Catalog>>,
     pub(super) desk: Desk,
     pub(super) verifier: Verifier,
     pub(super) faults: Faults,
@@ -42,7 +42,7 @@ impl Vendor {
         stopping: CancellationToken,
     ) -> Result<Self, StartError> {
         Ok(Self {
-            catalog: Catalog::built_in()?,
+            catalog: RwLock::new(Arc::new(Catalog::built_in()?)),
             desk: Desk::open(options.state.map(StateFile::new))?,
             verifier: Verifier::new(options.credentials),
             faults: Faults::new(options.seed),
@@ -53,6 +53,16 @@ impl Vendor {
             skew_seconds: AtomicI32::new(0),
             ids: Rng::seeded(options.seed.wrapping_add(1)),
         })
+    }
+
+    /// What it offers now.
+    pub(super) fn catalog(&self) -> Arc<Catalog> {
+        self.catalog.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on it offers this.
+    pub(super) fn offer(&self, catalog: Catalog) {
+        *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalog);
     }
 
     pub(super) fn credentials(&self) -> &Credentials {

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use self::admission::Admission;
 use crate::domain::action::ActionKind;
 use crate::domain::alert::{Alert, AlertStatus};
+use crate::domain::catalog::whole::KeptCatalog;
 use crate::domain::gate::Gate;
 use crate::domain::ids::{
     ActionId, DeliveryId, Fingerprint, IncidentId, IncidentKey, InstallationId, RuleName,
@@ -758,6 +759,13 @@ pub trait Store: Send + Sync {
         gate: &Gate,
         now: Timestamp,
     ) -> Result<(), StoreError>;
+
+    /// What is remembered of what a vendor accepts.
+    async fn catalog(&self, vendor: &VendorName) -> Result<Option<KeptCatalog>, StoreError>;
+
+    /// Remembers what a vendor accepts, in place of what was remembered of that vendor.
+    async fn keep_catalog(&self, vendor: &VendorName, kept: &KeptCatalog)
+    -> Result<(), StoreError>;
 
     /// When the next action of the given vendors is due, a lease of theirs runs out, or a timer of
     /// any incident does; whichever is earliest.

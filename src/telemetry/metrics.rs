@@ -98,6 +98,8 @@ pub enum AdminCall {
     Mute,
     /// That a mute ends.
     Unmute,
+    /// That catalogs are read.
+    Sync,
 }
 
 impl AdminCall {
@@ -113,6 +115,7 @@ impl AdminCall {
             Self::Reject => "reject",
             Self::Mute => "mute",
             Self::Unmute => "unmute",
+            Self::Sync => "sync",
         }
     }
 }
@@ -259,6 +262,9 @@ pub struct Metrics {
     commit_seconds: Histogram,
     template_failures: Family<Rule, Counter>,
     alarms: Family<Reason, Counter>,
+    fallbacks: Family<Rule, Counter>,
+    not_offered: Family<Rule, Gauge>,
+    catalog_read_at: Family<Vendor, Gauge<f64, std::sync::atomic::AtomicU64>>,
     pruned_rows: Family<Table, Counter>,
     admin_calls: Family<CallResult, Counter>,
     reload_successful: Gauge,
@@ -302,6 +308,9 @@ impl Metrics {
             commit_seconds: commit_buckets(),
             template_failures: Family::default(),
             alarms: Family::default(),
+            fallbacks: Family::default(),
+            not_offered: Family::default(),
+            catalog_read_at: Family::default(),
             pruned_rows: Family::default(),
             admin_calls: Family::default(),
             reload_successful: Gauge::default(),
@@ -393,6 +402,22 @@ impl Metrics {
             metrics.alarms.clone(),
         );
         registry.register(
+            "fallback_drafts",
+            "Drafts that were filed as the vendor's fallback says, because what the rule asks for is not offered",
+            metrics.fallbacks.clone(),
+        );
+        registry.register(
+            "rule_not_offered",
+            "How many things a rule asks for that its vendor does not offer",
+            metrics.not_offered.clone(),
+        );
+        registry.register_with_unit(
+            "catalog_read_timestamp",
+            "When the catalog of a vendor was last read",
+            Unit::Seconds,
+            metrics.catalog_read_at.clone(),
+        );
+        registry.register(
             "pruned_rows",
             "Rows that nobody needed any more, removed from the store, by table",
             metrics.pruned_rows.clone(),
@@ -463,6 +488,29 @@ impl Metrics {
     /// Something happened that a person must look at.
     pub fn alarm(&self, reason: &'static str) {
         self.alarms.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// The draft of a rule's case was filed as the vendor's fallback says.
+    pub fn fell_back(&self, rule: &RuleName) {
+        self.fallbacks.get_or_create(&Rule { rule: rule.as_str().to_owned() }).inc();
+    }
+
+    /// How many things each rule asks for that its vendor does not offer; of every rule that there
+    /// is, and of no other.
+    pub fn not_offered<'a>(&self, by_rule: impl IntoIterator<Item = (&'a RuleName, u32)>) {
+        let _no_scrape = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        self.not_offered.clear();
+        for (rule, count) in by_rule {
+            let labels = Rule { rule: rule.as_str().to_owned() };
+            self.not_offered.get_or_create(&labels).set(count.into());
+        }
+    }
+
+    /// The catalog of a vendor is that of `read_at`.
+    pub fn catalog_read(&self, vendor: &VendorName, read_at: Timestamp) {
+        let gauge = self.catalog_read_at.get_or_create(&Vendor { vendor: vendor.to_string() });
+        // Exact to the millisecond.
+        gauge.set(read_at.as_millisecond() as f64 / 1e3);
     }
 
     /// So many rows of a table of the store were removed.

@@ -246,6 +246,17 @@ pub enum CatalogError {
     },
 }
 
+/// An account that we may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfferedAccount {
+    /// Its id.
+    pub account: AccountId,
+    /// Its name; may be empty.
+    pub name: String,
+    /// The vendor's ids of its categories; may hold some that [`Category`] does not know.
+    pub categories: Vec<String>,
+}
+
 /// A client of one ticket system.
 #[async_trait]
 pub trait Vendor: Send + Sync {
@@ -258,13 +269,16 @@ pub trait Vendor: Send + Sync {
     /// Reads only. Every page back to before `since` is read before [`Look::Absent`] is said.
     async fn look(&self, operation: &Operation, since: Timestamp) -> Look;
 
-    /// What the vendor accepts for an account and category. May be cached for some minutes;
-    /// `fresh` asks for a new reading (after the vendor has refused a value).
+    /// The accounts that we may use, and the categories of each; `None` where any account does. It
+    /// proves host, credentials, clock and grant in one harmless read.
+    async fn accounts(&self) -> Result<Option<Vec<OfferedAccount>>, CatalogError>;
+
+    /// What the vendor accepts for an account and category, read anew. Who wants to go by an
+    /// earlier reading asks [`crate::dispatch::catalogs`].
     async fn catalog(
         &self,
         account: &AccountId,
         category: Category,
-        fresh: bool,
     ) -> Result<Catalog, CatalogError>;
 
     /// One harmless read: whether the vendor is there and accepts who we are.

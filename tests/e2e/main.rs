@@ -4,6 +4,7 @@
 
 mod ambiguous_answers;
 mod attachments;
+mod catalogs;
 mod contacts;
 mod drafts;
 mod firing;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use casewright::vendors::akamai::transport::{Http, Request, Response, Transport, TransportError};
+use casewright::vendors::transport::{Http, Request, Response, Transport, TransportError};
 use http::HeaderValue;
 use serde_json::{Value, json};
 use url::Url;

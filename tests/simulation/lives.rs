@@ -7,7 +7,7 @@ use std::sync::Arc;
 use casewright::clock::Clock;
 use casewright::config::{VendorConfig, VendorKind};
 use casewright::current::Current;
-use casewright::dispatch::{Dispatcher, Lane, LaneSettings};
+use casewright::dispatch::{Catalogs, Dispatcher, Lane, LaneSettings};
 use casewright::domain::ids::InstallationId;
 use casewright::http::body::{Budget, Workspace};
 use casewright::http::webhooks::{self, BODY_BUDGET, BODY_DEADLINE, WORKSPACE, Webhooks};
@@ -153,8 +153,11 @@ async fn begin(world: &Arc<World>, life: &Arc<Life>, store: &Arc<SimStore>, dice
         let client = Client::with_transport(settings(vendor), line, clock.clone(), rng.clone());
         Arc::new(lane(vendor, client, world.plan.playbook.clone(), &clock))
     });
+    let playbook = Current::from(world.plan.playbook.clone());
+    let catalogs = Catalogs::new(store.clone(), playbook, clock.clone(), metrics.clone());
     let dispatcher = Arc::new(Dispatcher {
         store: store.clone(),
+        catalogs: Arc::new(catalogs),
         lanes: Current::new(lanes.collect()),
         playbook: world.plan.playbook.clone().into(),
         clock: clock.clone(),
@@ -228,6 +231,7 @@ fn lane(
         breaker: vendor.breaker,
         retries_per_second: vendor.rate.per_second * vendor.retry_share,
         concurrency: CONCURRENCY,
+        catalog_refresh: vendor.catalog_refresh,
     };
     Lane::new(vendor.name.clone(), Arc::new(client), settings, playbook, clock.now())
 }

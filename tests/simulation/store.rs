@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use casewright::domain::catalog::whole::KeptCatalog;
 use casewright::domain::gate::Gate;
 use casewright::domain::ids::{ActionId, DeliveryId, IncidentId, InstallationId, VendorName};
 use casewright::domain::incident::Incident;
@@ -319,6 +320,21 @@ impl Store for SimStore {
         self.life.ground.count(&format!("gate {}", gate.name(now)));
         let (vendor, gate) = (vendor.clone(), gate.clone());
         self.call("keep gate", |store| async move { store.keep_gate(&vendor, &gate, now).await })
+            .await
+    }
+
+    async fn catalog(&self, vendor: &VendorName) -> Result<Option<KeptCatalog>, StoreError> {
+        let vendor = vendor.clone();
+        self.call("catalog", |store| async move { store.catalog(&vendor).await }).await
+    }
+
+    async fn keep_catalog(
+        &self,
+        vendor: &VendorName,
+        kept: &KeptCatalog,
+    ) -> Result<(), StoreError> {
+        let (vendor, kept) = (vendor.clone(), kept.clone());
+        self.call("keep catalog", |store| async move { store.keep_catalog(&vendor, &kept).await })
             .await
     }
 

@@ -11,9 +11,11 @@ use casewright::domain::draft::{Choices, Contact, Draft, fit_subject};
 use casewright::domain::ids::{CaseId, IncidentId, Marker};
 use casewright::domain::pace::{ListScope, Rate};
 use casewright::rng::Rng;
-use casewright::vendors::akamai::transport::{Response, Transport};
-use casewright::vendors::akamai::{AccountCategories, Client, Credentials, Settings};
-use casewright::vendors::{CatalogError, Look, Operation, Outcome, Probe, Vendor as _};
+use casewright::vendors::akamai::{Client, Credentials, Settings};
+use casewright::vendors::transport::{Response, Transport};
+use casewright::vendors::{
+    CatalogError, Look, OfferedAccount, Operation, Outcome, Probe, Vendor as _,
+};
 use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
@@ -132,7 +134,7 @@ pub(crate) enum Step {
 /// What it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Said {
-    Accounts(Result<Vec<AccountCategories>, CatalogError>),
+    Accounts(Result<Option<Vec<OfferedAccount>>, CatalogError>),
     Probe(Probe),
     Catalog(Result<Catalog, CatalogError>),
     Outcome(Outcome),
@@ -150,7 +152,7 @@ impl Step {
                     Category::Billing | Category::BusinessSupport => "A-CCT5678",
                     _ => "A-CCT7890",
                 };
-                Said::Catalog(client.catalog(&account.into(), *category, true).await)
+                Said::Catalog(client.catalog(&account.into(), *category).await)
             }
             Self::Send(operation) => Said::Outcome(client.send(operation).await),
             Self::Look(operation) => Said::Look(client.look(operation, start()).await),
@@ -233,6 +235,7 @@ pub(crate) fn drafts() -> Vec<Draft> {
             description: "5xx ratio\n\tabove 5 %".to_owned(),
             whole_description: None,
             as_of: None,
+            remarks: Vec::new(),
             severity: match category {
                 Category::ManagedCloud => "1-Critical Impact",
                 _ => "2-Moderate Impact",

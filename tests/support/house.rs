@@ -80,7 +80,20 @@ impl House {
         change(&files);
         let daemon = start(&files, &clock).await;
         let sender = Sender::to(daemon.webhooks);
-        Self { clock, sandbox, files, daemon: Some(daemon), sender }
+        let house = Self { clock, sandbox, files, daemon: Some(daemon), sender };
+        // Or a fault that a test sets now would be met by it.
+        eventually("what vendors offer was read", || async {
+            let vendors = house.daemon.as_ref().map(|daemon| &daemon.clients);
+            for (vendor, _) in vendors.into_iter().flatten() {
+                let kept = house.store().catalog(vendor).await.expect("read");
+                if kept.is_none() && house.alarms("catalog").await == 0 {
+                    return Err(vendor.clone());
+                }
+            }
+            Ok(())
+        })
+        .await;
+        house
     }
 
     pub(crate) async fn stop_daemon(&mut self) {

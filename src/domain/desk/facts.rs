@@ -178,6 +178,7 @@ mod tests {
                 phone: text(),
             }),
             as_of: None,
+            remarks: Vec::new(),
         }
     }
 

@@ -9,6 +9,7 @@ use std::fmt;
 use email_address::{EmailAddress, Options};
 use thiserror::Error;
 
+use super::super::catalog::likeness::nearest;
 use super::super::catalog::{Catalog, Product};
 use super::fit::{DESCRIPTION_LIMIT, SUBJECT_LIMIT, TEXT_BYTES, json_len, units};
 use super::{Category, ChoiceField, Choices, Contact, Draft, forbidden_fields, required_fields};
@@ -21,8 +22,6 @@ const CONTACT_LIMIT: usize = 255;
 const PHONE_LIMIT: usize = 40;
 /// The vendor states no limit for the tracking number; its sibling, a reseller's, has this one.
 const TRACKING_LIMIT: usize = 30;
-/// How alike two names must be (Jaro-Winkler, 0 to 1) for one to be suggested for the other.
-const ALIKE: f64 = 0.8;
 
 /// One thing that is wrong with a [`Draft`]. Fields have the names of a rule's `case:` keys.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -192,7 +191,7 @@ impl Draft {
                     field: "severity",
                     value: self.severity.clone(),
                     within: self.choices.product.clone(),
-                    nearest: nearest(&self.severity, offered.iter().copied()),
+                    nearest: nearest(&self.severity, offered.iter().copied()).map(str::to_owned),
                 });
             }
         }
@@ -415,19 +414,9 @@ fn check_name<'a, I: Iterator<Item = &'a str>>(
         field,
         value: value.to_owned(),
         within: within.map(str::to_owned),
-        nearest: nearest(value, offered()),
+        nearest: nearest(value, offered()).map(str::to_owned),
     });
     false
-}
-
-/// The name that is most like the value, if any is alike enough to be meant.
-fn nearest<'a>(value: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
-    let value = value.to_lowercase();
-    names
-        .map(|name| (strsim::jaro_winkler(&value, &name.to_lowercase()), name))
-        .filter(|(alike, _)| *alike >= ALIKE)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, name)| name.to_owned())
 }
 
 /// Checks a text of one line.
@@ -501,6 +490,7 @@ mod tests {
             category,
             description: "What happened".to_owned(),
             whole_description: None,
+            remarks: Vec::new(),
             as_of: None,
             severity: "1-Major Impact".to_owned(),
             choices: Choices::default(),

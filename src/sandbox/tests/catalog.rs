@@ -70,3 +70,23 @@ fn everything_in_the_catalog_can_be_used() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_is_offered_can_be_changed_and_restored() {
+    let bench = Bench::new().await;
+    let built_in = bench.control("GET", "/catalog", &json!(null)).await.body;
+    let mut other = built_in.clone();
+    other["accounts"].as_array_mut().unwrap().truncate(1);
+    assert_eq!(bench.control("PUT", "/catalog", &other).await.status, 200);
+    let accounts = bench.get("/accounts-with-categories").await.body;
+    assert_eq!(accounts.as_array().unwrap().len(), 1);
+    assert_eq!(bench.get("/categories/TECHNICAL?accountId=A-CCT5678").await.status, 404);
+
+    let odd = bench.control("PUT", "/catalog", &json!({ "accounts": [], "more": 1 })).await;
+    assert_eq!(odd.status, 400, "{odd:?}");
+    assert_eq!(bench.control("GET", "/catalog", &json!(null)).await.body, other);
+
+    assert_eq!(bench.control("DELETE", "/catalog", &json!(null)).await.body, built_in);
+    let accounts = bench.get("/accounts-with-categories").await.body;
+    assert_eq!(accounts.as_array().unwrap().len(), 3);
+}

@@ -8,10 +8,11 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions as _, SqlitePool};
 
 use super::open::{APPLICATION_ID, newest_known};
-use super::reads;
 use super::rows::{Reader, micros};
 use super::writer::unavailable;
-use crate::domain::ids::DeliveryId;
+use super::{catalogs, reads};
+use crate::domain::catalog::whole::KeptCatalog;
+use crate::domain::ids::{DeliveryId, VendorName};
 use crate::domain::incident::Incident;
 use crate::store::{DeliveryRecord, Sought, StoreError};
 
@@ -150,5 +151,14 @@ impl Archive {
         limit: u32,
     ) -> Result<Vec<Incident>, StoreError> {
         reads::seek(&self.reader, sought, limit).await
+    }
+
+    /// What is remembered of what a vendor accepts.
+    ///
+    /// # Errors
+    ///
+    /// The database's.
+    pub async fn catalog(&self, vendor: &VendorName) -> Result<Option<KeptCatalog>, StoreError> {
+        catalogs::get(&self.reader, vendor).await
     }
 }

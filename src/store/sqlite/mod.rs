@@ -7,6 +7,7 @@
 
 mod archive;
 mod backup;
+mod catalogs;
 mod checks;
 mod health;
 mod ingest;
@@ -49,6 +50,7 @@ use super::{
     Lease, NewAttempt, NewestFn, NotRevived, Pruned, Receipt, Revival, Settlement, Sought, StepFn,
     Store, StoreError, Wanted,
 };
+use crate::domain::catalog::whole::KeptCatalog;
 use crate::domain::gate::Gate;
 use crate::domain::ids::{ActionId, IncidentId, InstallationId, VendorName};
 use crate::domain::incident::Incident;
@@ -309,6 +311,24 @@ impl Store for SqliteStore {
             .run(move |db| {
                 let (vendor, gate) = (vendor.clone(), gate.clone());
                 Box::pin(async move { steps::keep_gate(db, &vendor, &gate, now).await.map(Ok) })
+            })
+            .await
+    }
+
+    async fn catalog(&self, vendor: &VendorName) -> Result<Option<KeptCatalog>, StoreError> {
+        catalogs::get(&self.readers, vendor).await
+    }
+
+    async fn keep_catalog(
+        &self,
+        vendor: &VendorName,
+        kept: &KeptCatalog,
+    ) -> Result<(), StoreError> {
+        let (vendor, kept) = (vendor.clone(), Arc::new(kept.clone()));
+        self.writer
+            .run(move |db| {
+                let (vendor, kept) = (vendor.clone(), kept.clone());
+                Box::pin(async move { catalogs::keep(db, &vendor, &kept).await.map(Ok) })
             })
             .await
     }

@@ -230,7 +230,7 @@ fn instant(column: &str, micros: i64) -> Result<Timestamp, StoreError> {
     Timestamp::from_microsecond(micros).map_err(|error| odd(column, &error.to_string()))
 }
 
-fn odd(column: &str, what: &str) -> StoreError {
+pub(super) fn odd(column: &str, what: &str) -> StoreError {
     StoreError::Corrupt(format!("column {column}: {what}"))
 }
 

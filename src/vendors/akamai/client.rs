@@ -5,7 +5,6 @@
 //! which proves that nothing was done. *Invariant*: a case is touched only after its own tracking
 //! number was read back and equals the incident's marker.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -23,7 +22,7 @@ use super::multipart::Form;
 use super::settings::Settings;
 use super::skew::Skew;
 use super::wire::{
-    AccountWithCategories, Case, CategoryDetails, NewCase, NewComment, case_id, case_id_of_location,
+    Accounts, Case, CategoryDetails, NewCase, NewComment, case_id, case_id_of_location,
 };
 use crate::clock::Clock;
 use crate::domain::catalog::{Catalog, Category};
@@ -33,14 +32,14 @@ use crate::rng::Rng;
 use crate::vendors::answer;
 use crate::vendors::limiter::TokenBucket;
 use crate::vendors::transport::{Http, Request, Response, SetUpError, Transport, TransportError};
-use crate::vendors::{CatalogError, Evidence, Look, Operation, Outcome, Probe, Vendor};
+use crate::vendors::{
+    CatalogError, Evidence, Look, OfferedAccount, Operation, Outcome, Probe, Vendor,
+};
 
 /// How much of an answer is read: 1 MiB.
 const READ_AT_MOST: usize = 1024 * 1024;
 /// A category with all products and their problems may be larger: 8 MiB.
 const READ_OF_CATALOG: usize = 8 * READ_AT_MOST;
-/// How long a catalog is believed.
-const CATALOG_TTL: SignedDuration = SignedDuration::from_mins(15);
 
 /// A client of Akamai Case Management.
 pub struct Client {
@@ -50,24 +49,12 @@ pub struct Client {
     rng: Arc<Rng>,
     bucket: Arc<Mutex<TokenBucket>>,
     skew: Arc<Mutex<Skew>>,
-    catalogs: Mutex<HashMap<(AccountId, Category), (Timestamp, Catalog)>>,
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("settings", &self.settings).finish_non_exhaustive()
     }
-}
-
-/// An account that the API client may use, for checks before the first case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccountCategories {
-    /// Its id.
-    pub account: AccountId,
-    /// Its name.
-    pub name: String,
-    /// The vendor's `categoryId`s; may hold some that [`Category`] does not know.
-    pub categories: Vec<String>,
 }
 
 /// An answer, or the lack of one, judged.
@@ -105,20 +92,11 @@ impl Client {
         rng: Arc<Rng>,
     ) -> Self {
         let bucket = Arc::new(Mutex::new(TokenBucket::full(settings.rate, clock.now())));
-        Self {
-            settings,
-            transport,
-            clock,
-            rng,
-            bucket,
-            skew: Arc::default(),
-            catalogs: Mutex::new(HashMap::new()),
-        }
+        Self { settings, transport, clock, rng, bucket, skew: Arc::default() }
     }
 
     /// A client of the same vendor with other settings: other credentials, say. Requests of both
-    /// count against one rate, and what was measured of the vendor's clock stays known. What its
-    /// catalog offers is asked anew, because it may differ by who asks.
+    /// count against one rate, and what was measured of the vendor's clock stays known.
     ///
     /// # Errors
     ///
@@ -136,7 +114,6 @@ impl Client {
             rng: self.rng.clone(),
             bucket: self.bucket.clone(),
             skew: self.skew.clone(),
-            catalogs: Mutex::new(HashMap::new()),
         })
     }
 
@@ -154,28 +131,6 @@ impl Client {
 
     fn skew(&self) -> MutexGuard<'_, Skew> {
         self.skew.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The accounts that the API client may use, and each one's categories. It proves host,
-    /// credentials, clock and grant in one harmless call.
-    pub async fn accounts(&self) -> Result<Vec<AccountCategories>, CatalogError> {
-        let url = self.url(&["accounts-with-categories"], &[]);
-        let accounts: Vec<AccountWithCategories> =
-            self.read(url, READ_AT_MOST).await.map_err(|judged| catalog_error(*judged))?;
-        Ok(accounts
-            .into_iter()
-            .filter_map(|account| {
-                Some(AccountCategories {
-                    account: AccountId::new(account.account_id?),
-                    name: account.account_name.unwrap_or_default(),
-                    categories: account
-                        .categories
-                        .into_iter()
-                        .filter_map(|category| category.category_id)
-                        .collect(),
-                })
-            })
-            .collect())
     }
 
     /// The address of a resource. Segments and values are percent-encoded.
@@ -628,31 +583,22 @@ impl Vendor for Client {
         }
     }
 
+    async fn accounts(&self) -> Result<Option<Vec<OfferedAccount>>, CatalogError> {
+        let url = self.url(&["accounts-with-categories"], &[]);
+        let accounts: Accounts =
+            self.read(url, READ_OF_CATALOG).await.map_err(|judged| catalog_error(*judged))?;
+        Ok(Some(accounts.into_offered()))
+    }
+
     async fn catalog(
         &self,
         account: &AccountId,
         category: Category,
-        fresh: bool,
     ) -> Result<Catalog, CatalogError> {
-        let key = (account.clone(), category);
-        let now = self.clock.now();
-        if !fresh {
-            let catalogs = self.catalogs.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((read_at, catalog)) = catalogs.get(&key)
-                && now.duration_since(*read_at).abs() < CATALOG_TTL
-            {
-                return Ok(catalog.clone());
-            }
-        }
         let url = self.url(&["categories", category.as_str()], &[("accountId", account.as_str())]);
         let details: CategoryDetails =
             self.read(url, READ_OF_CATALOG).await.map_err(|judged| catalog_error(*judged))?;
-        let catalog = details.into_catalog();
-        self.catalogs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(key, (now, catalog.clone()));
-        Ok(catalog)
+        Ok(details.into_catalog())
     }
 
     fn clock_skew(&self) -> Option<SignedDuration> {
@@ -661,7 +607,7 @@ impl Vendor for Client {
 
     async fn probe(&self) -> Probe {
         let url = self.url(&["accounts-with-categories"], &[]);
-        match self.read::<Vec<AccountWithCategories>>(url, READ_AT_MOST).await {
+        match self.read::<Accounts>(url, READ_OF_CATALOG).await {
             Ok(_) => Probe::Up,
             Err(judged) => probed(*judged),
         }

@@ -23,6 +23,6 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use client::{AccountCategories, Client};
+pub use client::Client;
 pub use edgegrid::Credentials;
 pub use settings::{Settings, SettingsError};

@@ -11,7 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::catalog::{Area, Catalog, PolicyDomain, Product};
 use crate::domain::draft::{Contact, Draft};
-use crate::domain::ids::CaseId;
+use crate::domain::ids::{AccountId, CaseId};
+use crate::vendors::OfferedAccount;
 
 /// The longest case id that is believed; the vendor's limit is 20.
 const CASE_ID_LIMIT: usize = 64;
@@ -133,6 +134,25 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// Reads a list. Null is an empty one, and a null in it is left out.
+fn listed<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Ok(or_default::<D, Vec<Option<T>>>(deserializer)?.into_iter().flatten().collect())
+}
+
+/// Reads a list that has to be there: an answer without it is another one. A null in it is left
+/// out.
+fn present<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Ok(Vec::<Option<T>>::deserialize(deserializer)?.into_iter().flatten().collect())
+}
+
 /// A case, as far as it matters here.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -141,7 +161,7 @@ pub(super) struct Case {
     pub(super) customer_tracking_number: Option<String>,
     pub(super) status: Option<String>,
     pub(super) created_date: Option<String>,
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "listed")]
     pub(super) also_notify: Vec<String>,
     pub(super) alternate_contact: Option<Contact>,
     #[serde(deserialize_with = "or_default")]
@@ -207,8 +227,9 @@ pub(super) fn next(links: &[Link]) -> Option<&str> {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct CasePage {
     /// Not optional: a page without it is not a page, and must not pass for an empty one.
+    #[serde(deserialize_with = "present")]
     pub(super) cases: Vec<ListedCase>,
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "listed")]
     pub(super) links: Vec<Link>,
 }
 
@@ -231,8 +252,9 @@ impl ListedCase {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct CommentPage {
     /// Not optional, for the same reason.
+    #[serde(deserialize_with = "present")]
     pub(super) comments: Vec<ListedComment>,
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "listed")]
     pub(super) links: Vec<Link>,
 }
 
@@ -268,8 +290,9 @@ pub(super) struct Upload {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct FilePage {
     /// Not optional, for the same reason.
+    #[serde(deserialize_with = "present")]
     pub(super) attachments: Vec<ListedFile>,
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "listed")]
     pub(super) links: Vec<Link>,
 }
 
@@ -295,58 +318,86 @@ pub(super) struct Problem {
     pub(super) retry_after: Option<serde_json::Value>,
 }
 
-/// One account of `GET /accounts-with-categories`.
+/// The answer of `GET /accounts-with-categories`: a bare list.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Accounts(#[serde(deserialize_with = "present")] Vec<AccountWithCategories>);
+
+impl Accounts {
+    /// Those that have an id. The vendor may list one several times.
+    pub(super) fn into_offered(self) -> Vec<OfferedAccount> {
+        let mut offered: Vec<OfferedAccount> = Vec::new();
+        for AccountWithCategories { account_id, account_name, categories } in self.0 {
+            let Some(id) = account_id.filter(|id| !id.is_empty()) else { continue };
+            let ids = categories.into_iter().map(|category| category.category_id);
+            match offered.iter_mut().find(|known| known.account.as_str() == id) {
+                Some(known) => {
+                    let earlier = std::mem::take(&mut known.categories);
+                    known.categories = once(earlier.into_iter().chain(ids.flatten()));
+                }
+                None => offered.push(OfferedAccount {
+                    account: AccountId::new(id),
+                    name: account_name.unwrap_or_default(),
+                    categories: once(ids.flatten()),
+                }),
+            }
+        }
+        offered
+    }
+}
+
+/// One account of [`Accounts`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct AccountWithCategories {
-    pub(super) account_id: Option<String>,
-    pub(super) account_name: Option<String>,
-    #[serde(deserialize_with = "or_default")]
-    pub(super) categories: Vec<NamedCategory>,
+struct AccountWithCategories {
+    account_id: Option<String>,
+    account_name: Option<String>,
+    #[serde(deserialize_with = "listed")]
+    categories: Vec<NamedCategory>,
 }
 
 /// A category that an account may use.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct NamedCategory {
-    pub(super) category_id: Option<String>,
+struct NamedCategory {
+    category_id: Option<String>,
 }
 
 /// The answer of `GET /categories/{categoryId}`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct CategoryDetails {
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "listed")]
     products: Vec<WireProduct>,
-    #[serde(deserialize_with = "or_default")]
-    severities: Vec<Option<String>>,
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "listed")]
+    severities: Vec<String>,
+    #[serde(deserialize_with = "listed")]
     policy_domains: Vec<WireDomain>,
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "listed")]
     areas: Vec<WireArea>,
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "listed")]
     parent_accounts: Vec<WireParent>,
-    #[serde(deserialize_with = "or_default")]
-    product_solution_names: Vec<Option<String>>,
-    #[serde(deserialize_with = "or_default")]
-    ps_package_names: Vec<Option<String>>,
+    #[serde(deserialize_with = "listed")]
+    product_solution_names: Vec<String>,
+    #[serde(deserialize_with = "listed")]
+    ps_package_names: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct WireProduct {
     product_name: Option<String>,
-    #[serde(deserialize_with = "or_default")]
-    problem_names: Vec<Option<String>>,
-    #[serde(deserialize_with = "or_default")]
-    severities: Vec<Option<String>>,
+    #[serde(deserialize_with = "listed")]
+    problem_names: Vec<String>,
+    #[serde(deserialize_with = "listed")]
+    severities: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct WireDomain {
     policy_domain_name: Option<String>,
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "listed")]
     products: Vec<WireProduct>,
 }
 
@@ -354,8 +405,8 @@ struct WireDomain {
 #[serde(rename_all = "camelCase", default)]
 struct WireArea {
     area_name: Option<String>,
-    #[serde(deserialize_with = "or_default")]
-    service_names: Vec<Option<String>>,
+    #[serde(deserialize_with = "listed")]
+    service_names: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -380,7 +431,9 @@ impl CategoryDetails {
                 .into_iter()
                 .map(|(name, services)| Area { name, services: once(services) })
                 .collect(),
-            parent_accounts: once(self.parent_accounts.into_iter().map(|parent| parent.account_id)),
+            parent_accounts: once(
+                self.parent_accounts.into_iter().filter_map(|parent| parent.account_id),
+            ),
             solutions: once(self.product_solution_names),
             packages: once(self.ps_package_names),
         }
@@ -421,18 +474,15 @@ fn grouped<T>(parts: impl Iterator<Item = (Option<String>, Vec<T>)>) -> Vec<(Str
 }
 
 /// Each text once, in order.
-fn once(texts: impl IntoIterator<Item = Option<String>>) -> Vec<String> {
+fn once(texts: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut seen = std::collections::BTreeSet::new();
-    texts
-        .into_iter()
-        .flatten()
-        .filter(|text| !text.is_empty() && seen.insert(text.clone()))
-        .collect()
+    texts.into_iter().filter(|text| !text.is_empty() && seen.insert(text.clone())).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::domain::catalog::Category;
@@ -447,6 +497,7 @@ mod tests {
             subject: "S".to_owned(),
             description: "D\n\"ü\"".to_owned(),
             whole_description: Some("more than the vendor takes".to_owned()),
+            remarks: Vec::new(),
             as_of: None,
             severity: "1-Critical".to_owned(),
             choices: Choices {
@@ -579,5 +630,154 @@ mod tests {
         assert_eq!(catalog.solutions, ["Web"]);
         let empty: CategoryDetails = serde_json::from_str("{}").unwrap();
         assert_eq!(empty.into_catalog(), Catalog::default());
+    }
+
+    /// What is read from an answer.
+    type Read = fn(Value) -> Result<String, serde_json::Error>;
+
+    /// Answers of the vendor, as its documentation shows them.
+    fn answers() -> Vec<(&'static str, Value, Read)> {
+        fn read<T: serde::de::DeserializeOwned + std::fmt::Debug>(
+            value: Value,
+        ) -> Result<String, serde_json::Error> {
+            serde_json::from_value::<T>(value).map(|read| format!("{read:?}"))
+        }
+        let link = json!({"rel": "next", "href": "/x"});
+        let person = json!({"name": "N", "company": "C", "email": "n@example.com", "phone": "1"});
+        vec![
+            (
+                "a category",
+                json!({
+                    "categoryId": "SECURITY", "categoryName": "Security",
+                    "products": [{"productName": "P", "problemNames": ["a"], "severities": ["1-x"]}],
+                    "severities": ["1-x"],
+                    "policyDomains": [{"policyDomainName": "D",
+                                       "products": [{"productName": "P", "problemNames": ["a"]}]}],
+                    "areas": [{"areaName": "A", "serviceNames": ["s"]}],
+                    "parentAccounts": [{"accountId": "A-1", "accountName": "x"}],
+                    "productSolutionNames": ["w"], "psPackageNames": ["s"],
+                }),
+                |value| {
+                    let details = serde_json::from_value::<CategoryDetails>(value)?;
+                    Ok(format!("{:?}", details.into_catalog()))
+                },
+            ),
+            (
+                "accounts",
+                json!([{"accountId": "A-1", "accountName": "x",
+                        "categories": [{"categoryId": "TECHNICAL", "categoryName": "y"}]}]),
+                |value| {
+                    let accounts = serde_json::from_value::<Accounts>(value)?;
+                    Ok(format!("{:?}", accounts.into_offered()))
+                },
+            ),
+            (
+                "a case",
+                json!({
+                    "caseId": "F-CS-1", "customerTrackingNumber": "cw-1", "status": "IN_PROGRESS",
+                    "createdDate": "2026-01-01T00:00:00Z", "alsoNotify": ["n@example.com"],
+                    "alternateContact": person, "nextAction": "CUSTOMER",
+                    "category": {"categoryId": "TECHNICAL"},
+                    "permissions": {"requestClose": true, "addComments": true, "updateCase": true,
+                                    "uploadAttachments": true},
+                    "links": [link],
+                }),
+                read::<Case>,
+            ),
+            (
+                "a page of cases",
+                json!({"cases": [{"caseId": "F-CS-1", "subject": "s", "status": "CREATED",
+                                  "createdDate": "2026-01-01T00:00:00Z"}], "links": [link]}),
+                read::<CasePage>,
+            ),
+            (
+                "a page of comments",
+                json!({"comments": [{"comment": "c", "commentType": "EMAIL",
+                                     "createdDate": "2026-01-01T00:00:00Z"}], "links": [link]}),
+                read::<CommentPage>,
+            ),
+            (
+                "a page of files",
+                json!({"attachments": [{"fileName": "f", "fileType": "t"}], "links": [link]}),
+                read::<FilePage>,
+            ),
+            ("an upload", json!({"uploadStatus": "UPLOADED"}), read::<Upload>),
+            ("an accepted upload", json!({"uploadId": "u-1"}), read::<Accepted>),
+            (
+                "a problem",
+                json!({"type": "t", "title": "t", "detail": "d", "instance": "i",
+                       "requestId": "r", "requestTime": "t", "retryAfter": 3}),
+                read::<Problem>,
+            ),
+        ]
+    }
+
+    /// Every place in a value, deepest first.
+    fn places(value: &Value, at: &str, into: &mut Vec<String>) {
+        match value {
+            Value::Object(map) => {
+                for (key, value) in map {
+                    places(value, &format!("{at}/{key}"), into);
+                }
+            }
+            Value::Array(list) => {
+                for (index, value) in list.iter().enumerate() {
+                    places(value, &format!("{at}/{index}"), into);
+                }
+            }
+            _ => {}
+        }
+        into.push(at.to_owned());
+    }
+
+    /// Lists without which an answer is another one.
+    const DEMANDED: [&str; 4] = ["", "/cases", "/comments", "/attachments"];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        #[test]
+        fn nulls_new_fields_and_unknown_words_never_break_an_answer(
+            which in 0..answers().len(),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), 0..4_u8), 1..8),
+        ) {
+            let (what, mut value, read) = answers().swap_remove(which);
+            for (place, change) in changes {
+                let mut all = Vec::new();
+                places(&value, "", &mut all);
+                let at = place.get(&all).clone();
+                let Some(target) = value.pointer_mut(at.as_str()) else { continue };
+                match (change, target) {
+                    (0, target) if !DEMANDED.contains(&at.as_str()) => *target = Value::Null,
+                    (1, Value::Object(map)) => {
+                        map.insert("brandNew".to_owned(), json!({"of": ["another", 1, null]}));
+                    }
+                    (2, Value::String(text)) => *text = "A_WORD_NOBODY_KNOWS".to_owned(),
+                    (3, Value::Array(list)) => list.push(Value::Null),
+                    _ => {}
+                }
+            }
+            let read = read(value.clone());
+            prop_assert!(read.is_ok(), "{} {}: {:?}", what, value, read);
+        }
+
+        #[test]
+        fn what_is_new_in_an_answer_changes_nothing_that_is_read(
+            which in 0..answers().len(), place in any::<prop::sample::Index>(),
+        ) {
+            let (what, value, read) = answers().swap_remove(which);
+            let before = read(value.clone()).unwrap();
+            let mut all = Vec::new();
+            places(&value, "", &mut all);
+            let mut more = value;
+            match more.pointer_mut(place.get(&all).as_str()) {
+                Some(Value::Object(map)) => {
+                    map.insert("brandNew".to_owned(), json!([{"x": null}]));
+                }
+                Some(Value::Array(list)) => list.push(Value::Null),
+                _ => {}
+            }
+            prop_assert_eq!(read(more).unwrap(), before, "{}", what);
+        }
     }
 }

@@ -20,13 +20,15 @@ use super::verdict::{Class, Judged, implausible, is_taken, judge, not_done, refu
 use super::{address, body};
 use crate::clock::Clock;
 use crate::domain::catalog::{Catalog, Category};
-use crate::domain::desk::{Body, Facts, Method, Request, Write};
+use crate::domain::desk::{Body, Facts, Method, Offer, Request, Write};
 use crate::domain::draft::{Contact, Draft};
 use crate::domain::ids::{AccountId, CaseId, Marker};
 use crate::vendors::limiter::TokenBucket;
 use crate::vendors::token::mentions;
 use crate::vendors::transport::{self, Http, SetUpError, Transport, TransportError};
-use crate::vendors::{CatalogError, Evidence, Look, Operation, Outcome, Probe, Vendor};
+use crate::vendors::{
+    CatalogError, Evidence, Look, OfferedAccount, Operation, Outcome, Probe, Vendor,
+};
 
 /// How much of an answer is read: 4 MiB. A page of tickets with their texts is large.
 const READ_AT_MOST: usize = 4 * 1024 * 1024;
@@ -423,11 +425,36 @@ impl Vendor for Client {
         }
     }
 
+    /// What its description offers; the desk is only asked whether it is there.
+    async fn accounts(&self) -> Result<Option<Vec<OfferedAccount>>, CatalogError> {
+        match self.probe().await {
+            Probe::Up => {}
+            Probe::Denied(evidence) => return Err(CatalogError::Denied(evidence)),
+            Probe::Down(evidence) => {
+                return Err(CatalogError::Unavailable { retry_after: None, evidence });
+            }
+            Probe::Throttled { retry_after, evidence } => {
+                return Err(CatalogError::Unavailable { retry_after, evidence });
+            }
+        }
+        let Offer { accounts, categories, .. } = &self.settings.desk.offer;
+        if accounts.is_empty() {
+            return Ok(None);
+        }
+        let categories: Vec<String> =
+            categories.keys().map(|category| category.as_str().to_owned()).collect();
+        let offered = accounts.iter().map(|account| OfferedAccount {
+            account: account.clone(),
+            name: String::new(),
+            categories: categories.clone(),
+        });
+        Ok(Some(offered.collect()))
+    }
+
     async fn catalog(
         &self,
         account: &AccountId,
         category: Category,
-        _fresh: bool,
     ) -> Result<Catalog, CatalogError> {
         let offered = self.settings.desk.offer.catalog(account, category);
         offered.cloned().map_err(|why| {

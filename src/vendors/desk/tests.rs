@@ -175,6 +175,7 @@ fn open() -> Operation {
         also_notify: Vec::new(),
         alternate_contact: None,
         as_of: None,
+        remarks: Vec::new(),
     }))
 }
 
