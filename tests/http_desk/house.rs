@@ -10,7 +10,8 @@ use casewright::domain::ids::VendorName;
 use casewright::domain::incident::Incident;
 use casewright::rng::Rng;
 use casewright::setup::{self, Setup};
-use casewright::store::{Action, ActionState};
+use casewright::store::{Action, ActionState, Phase};
+use casewright::time::between;
 use tempfile::TempDir;
 
 use super::desk::{Desk, Running};
@@ -199,11 +200,25 @@ impl<D: Desk> House<D> {
         .await;
     }
 
-    /// Lets time pass until something is so.
-    pub(crate) async fn hours_pass_until(&self, what: &str, is: impl Fn() -> bool) {
+    /// Lets the time of the next look come, again and again, until something is so. Time passes
+    /// only while nothing is due, so it interrupts nothing.
+    pub(crate) async fn looks_until(&self, what: &str, is: impl Fn() -> bool) {
+        use casewright::clock::Clock as _;
         eventually(what, || async {
-            self.clock.advance(Duration::from_secs(600));
-            if is() { Ok(()) } else { Err(self.actions().await) }
+            if is() {
+                return Ok(());
+            }
+            let actions = self.actions().await;
+            let next = actions
+                .iter()
+                .filter(|one| matches!(one.phase, Phase::Look { .. }))
+                .filter(|one| one.state == ActionState::Ready)
+                .map(|one| between(self.clock.now(), one.due_at))
+                .min();
+            if let Some(wait) = next.filter(|wait| !wait.is_zero()) {
+                self.clock.advance(wait);
+            }
+            Err(actions)
         })
         .await;
     }
