@@ -148,7 +148,7 @@ impl Vendor for Silent {
         std::future::pending().await
     }
 
-    async fn accounts(&self) -> Result<Vec<OfferedAccount>, CatalogError> {
+    async fn accounts(&self) -> Result<Option<Vec<OfferedAccount>>, CatalogError> {
         std::future::pending().await
     }
 
