@@ -452,7 +452,7 @@ fn contacts(
 
 fn rule_gone(name: &RuleName) -> Unready {
     Unready::later(format!(
-        "rule `{name}` is not in the rule files any more; put it back, so that its case can be opened"
+        "no rule `{name}` opens cases any more; put it back into the rule files, so that its case can be opened"
     ))
 }
 

@@ -15,8 +15,8 @@
 //! What a person writes at the sender (`update.notes`) is a comment at once where there is a case, and
 //! waits for it where there will be one.
 //!
-//! A person can approve what is held (opening, whatever holds it) and reject what is held or pending
-//! (dropped; it comes back only after it has been quiet).
+//! A person can approve what is held or pending (opening, whatever holds it) and reject it (dropped;
+//! it comes back only after it has been quiet).
 //!
 //! What is not in the table changes nothing. An incident whose alerts have all resolved while it
 //! was `opening` is resolved as soon as its case is known: never forgotten. A truncated payload
@@ -122,7 +122,7 @@ pub enum Event<'a> {
     OpenFailed,
     /// A person wants the open action, a dead letter, to be tried again.
     OpenRevived,
-    /// A person wants the case of a held incident to be opened, whatever holds it.
+    /// A person wants the case of what is held or pending to be opened, whatever holds it.
     Approved,
     /// A person wants no case of an incident that is held or pending.
     Rejected,
@@ -354,7 +354,9 @@ pub fn step(
             _ => unchanged(incident),
         }),
         Event::Approved => with(current, |incident| match incident.state {
-            State::Held { .. } => Work::on(incident, scene).open(false).end(Reason::Approved),
+            State::Held { .. } | State::Pending { .. } => {
+                Work::on(incident, scene).open(false).end(Reason::Approved)
+            }
             _ => unchanged(incident),
         }),
         Event::Rejected => with(current, |incident| match incident.state {

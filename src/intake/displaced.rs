@@ -46,6 +46,9 @@ pub fn displaced(playbook: &Playbook, incident: &Incident) -> Option<Displaced> 
         State::Pending { .. } | State::Held { .. } => {
             "it goes there when it is next heard of, and no case is opened for this incident"
         }
+        State::Opening { .. } if playbook.case_rule(&incident.rule).is_none() => {
+            "its case cannot be written without its rule, and waits until that is back"
+        }
         State::Opening { .. } | State::Open { .. } | State::Resolving { .. } => {
             "it keeps its case until it ends; what fires after that is a new incident"
         }

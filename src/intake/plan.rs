@@ -362,7 +362,13 @@ impl Plan {
         let Some(incident) = known.get(key) else { return Some((led?.clone(), None)) };
         let own = self.playbook.case_rule(&incident.rule).map(|rule| rule.policy.clone());
         let share = match led {
-            Some(led) if own.is_none() || self.is_over_for_good(incident) => led.clone(),
+            Some(led) if self.is_over_for_good(incident) => {
+                // What is over by its own rule stays over by another of its scope.
+                let reopen_within = self.playbook.policy(incident).reopen_within;
+                let policy = Policy { reopen_within, ..led.policy.clone() };
+                Share { policy, ..led.clone() }
+            }
+            Some(led) if own.is_none() => led.clone(),
             Some(led) => Share { policy: own.unwrap_or_default(), birth: led.birth.clone() },
             None => Share {
                 policy: own.unwrap_or_default(),

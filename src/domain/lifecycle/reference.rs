@@ -447,7 +447,7 @@ proptest! {
                     life.step(&Event::OpenRevived, now);
                 }
                 Move::Approved => {
-                    if matches!(model.phase, Phase::Held(_)) { model.open(); }
+                    if matches!(model.phase, Phase::Held(_) | Phase::Pending(_)) { model.open(); }
                     life.step(&Event::Approved, now);
                 }
                 Move::Rejected => {

@@ -155,6 +155,17 @@ fn a_person_knows_what_comes_in_at_the_same_time() {
 }
 
 #[test]
+fn what_is_pending_is_opened_at_once_when_a_person_approves_it() {
+    let told = failures(
+        &house(),
+        &firing("pending", &["C-1"]),
+        "- { at: 10m, approve: { rule: pending } }",
+        "- { at: 10m, cases: 1, incidents: [{ rule: pending, state: open }] }",
+    );
+    assert_eq!(told, "");
+}
+
+#[test]
 fn a_wrong_word_says_how_the_incident_stands() {
     let told = failures(
         &house(),
@@ -165,7 +176,6 @@ fn a_wrong_word_says_how_the_incident_stands() {
             firing("budget", &["C-1"]),
         ),
         "
-- { at: 10m, approve: { rule: pending } }
 - { at: 11m, approve: { rule: approval } }
 - { at: 12m, reject: { rule: budget } }
 - { at: 13m, approve: { rule: shadow, identity: { contract: C-9 } } }
@@ -174,37 +184,29 @@ fn a_wrong_word_says_how_the_incident_stands() {
         "- { at: 1h, others: true, incidents: [{ rule: approval, state: held }] }",
     );
     insta::assert_snapshot!(told, @r#"
-    error: t: at 10m, pending {contract="C-1"} cannot be approved: it is pending
+    error: t: at 11m, 2 incidents of approval can be approved
      --> rules.test.yaml:9:20
       |
-    9 |       - { at: 10m, approve: { rule: pending } }
-      |                    ^^^^^^^ it is pending
+    9 |       - { at: 11m, approve: { rule: approval } }
+      |                    ^^^^^^^ any of them may be meant
       |
-      = help: at 0s it was pending: fires; opens a case if it still fires at 1h
-
-    error: t: at 11m, 2 incidents of approval can be approved
-      --> rules.test.yaml:10:20
-       |
-    10 |       - { at: 11m, approve: { rule: approval } }
-       |                    ^^^^^^^ any of them may be meant
-       |
-       = help: say which one by its `identity`
-               approval {contract="C-1"}
-               approval {contract="C-2"}
+      = help: say which one by its `identity`
+              approval {contract="C-1"}
+              approval {contract="C-2"}
 
     error: t: at 12m, budget {contract="C-1"} cannot be rejected: it is open
-      --> rules.test.yaml:11:20
+      --> rules.test.yaml:10:20
        |
-    11 |       - { at: 12m, reject: { rule: budget } }
+    10 |       - { at: 12m, reject: { rule: budget } }
        |                    ^^^^^^ it is open
        |
        = help: at 0s it was opening: fires; a case is being opened
                at 0s it was open: case F-000001 is open
 
     error: t: at 13m, there is no incident of shadow {contract="C-9"} to be approved
-      --> rules.test.yaml:12:20
+      --> rules.test.yaml:11:20
        |
-    12 |       - { at: 13m, approve: { rule: shadow, identity: { contract: C-9 } } }
+    11 |       - { at: 13m, approve: { rule: shadow, identity: { contract: C-9 } } }
        |                    ^^^^^^^ there is no such incident
        |
        = help: pending firing: shadow wants alertname="shadow", and it is "pending"
@@ -212,9 +214,9 @@ fn a_wrong_word_says_how_the_incident_stands() {
                budget firing: shadow wants alertname="shadow", and it is "budget"
 
     error: t: at 14m, there is no incident of approval {contract="C-2"} (generation 2) to be approved
-      --> rules.test.yaml:13:20
+      --> rules.test.yaml:12:20
        |
-    13 |       - { at: 14m, approve: { rule: approval, identity: { contract: C-2 }, generation: 2 } }
+    12 |       - { at: 14m, approve: { rule: approval, identity: { contract: C-2 }, generation: 2 } }
        |                    ^^^^^^^ there is no such incident
        |
        = help: pending firing: approval wants alertname="approval", and it is "pending"
