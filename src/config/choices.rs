@@ -26,7 +26,9 @@ pub fn read<T: Decode>(
     let mut choices = BTreeMap::new();
     for field in ChoiceField::ALL {
         let key = field.name();
-        let value: Option<T> = section.optional(key);
+        if let Some(value) = section.optional(key) {
+            choices.insert(field, value);
+        }
         let Some(category) = category else { continue };
         if required_fields(category).contains(&field) && !section.has(key) {
             section.error_at_key(
@@ -45,9 +47,6 @@ pub fn read<T: Decode>(
                 format!("the category {category} has no `{key}`"),
                 format!("remove it; this category has: {}", accepted.join(", ")),
             );
-        }
-        if let Some(value) = value {
-            choices.insert(field, value);
         }
     }
     choices
