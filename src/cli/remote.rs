@@ -232,8 +232,17 @@ pub(super) fn time(of: &Value, key: &str) -> String {
     }
 }
 
-/// Rows below a head, each column as wide as its widest text.
+/// Longer than any name that a person wants to read in a table.
+const WIDEST: usize = 300;
+
+/// Rows below a head, each column as wide as its widest text. A text that is longer than [`WIDEST`]
+/// is cut.
 pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> Vec<String> {
+    let cut = |text: &String| match text.char_indices().nth(WIDEST) {
+        Some(_) => text.chars().take(WIDEST - 1).chain(['…']).collect(),
+        None => text.clone(),
+    };
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(cut).collect()).collect();
     let width = |column: usize| {
         let of = |row: &Vec<String>| row.get(column).map_or(0, |text| text.chars().count());
         let head = head.get(column).map_or(0, |text| text.chars().count());
@@ -256,6 +265,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_name_without_end_is_cut() {
+        let lines = table(&["NAME", "OF"], &[vec!["Z".repeat(200_000), "x".to_owned()]]);
+        assert_eq!(lines[1].chars().count(), WIDEST + "  x".len());
+        assert!(lines[1].ends_with("Z…  x"));
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_text() {

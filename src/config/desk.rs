@@ -14,7 +14,7 @@ use url::Url;
 use super::decode::{Located, Section};
 use super::vendor_config::{VendorKind, check_base};
 use crate::domain::desk::{
-    Closed, Comments, Desk, Open, Paging, Read, Request, Taken, Tickets, Write, scope,
+    Closed, Comments, Desk, Open, Paging, Read, Request, Taken, Template, Tickets, Write, scope,
 };
 use request::{Names, body, method, pointer, request};
 
@@ -167,6 +167,15 @@ fn read_open(section: &mut Section<'_>, fields: Option<&[String]>) -> Option<Ope
             format!("nothing in `{}.body` says `{{{{marker}}}}`", section.path()),
             "put it into a field that can be searched for: without it, a ticket whose answer was lost could not be found again",
         );
+    } else if !request::any_text(&body, &always_says_marker) {
+        section.error_at_key(
+            "body",
+            format!("`{{{{marker}}}}` in `{}.body` is left out of some tickets", section.path()),
+            format!(
+                "a text is left out where a name in it has no value: give the marker a text of its own, or one with {} only",
+                scope::ALWAYS.join(", ")
+            ),
+        );
     }
     Some(Open {
         write: Write { method: method?, request: request?, body, idempotent: false },
@@ -174,6 +183,11 @@ fn read_open(section: &mut Section<'_>, fields: Option<&[String]>) -> Option<Ope
         reference: reference.map_or(Some(None), |reference| reference.map(Some))?,
         taken: taken.map_or(Some(None), |taken| taken.map(Some))?,
     })
+}
+
+fn always_says_marker(template: &Template) -> bool {
+    template.expressions().any(|one| one.name == "marker")
+        && template.expressions().all(|one| scope::ALWAYS.contains(&one.name.as_str()))
 }
 
 fn read_taken(mut section: Section<'_>) -> Option<Taken> {

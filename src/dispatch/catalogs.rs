@@ -180,6 +180,7 @@ impl Catalogs {
         let page = kept.as_ref().and_then(|kept| kept.catalog.page(account, category));
         let age = page.map(|page| between(page.read_at, self.clock.now()));
         let new_enough = match wanted {
+            Wanted::Kept if lane.vendor.has_catalog_at_hand() => Duration::ZERO,
             Wanted::Kept => lane.settings.catalog_refresh,
             Wanted::Anew => Duration::ZERO,
         };

@@ -262,6 +262,10 @@ pub mod scope {
         "contact.email",
         "contact.phone",
     ];
+    /// Those of [`OPEN`] that every case has: a text that uses another is left out where that is
+    /// absent.
+    pub const ALWAYS: &[&str] =
+        &["marker", "token", "key", "subject", "description", "account", "category", "severity"];
     /// Addresses and headers of the calls that comment and close.
     pub const NOTE_ADDRESS: &[&str] = &["case", "marker", "token", "key"];
     /// Their bodies.

@@ -281,6 +281,11 @@ pub trait Vendor: Send + Sync {
         category: Category,
     ) -> Result<Catalog, CatalogError>;
 
+    /// Whether [`Self::catalog`] asks nobody, so that there is no reason to go by an earlier reading.
+    fn has_catalog_at_hand(&self) -> bool {
+        false
+    }
+
     /// One harmless read: whether the vendor is there and accepts who we are.
     async fn probe(&self) -> Probe;
 

@@ -196,7 +196,10 @@ fn template(field: &Field<'_>, rules: Rules<'_>, severities_unread: bool) -> Opt
         }
         Problem::Truncate => "write `{{truncate subject 160}}`".to_owned(),
         Problem::NotAlone(inner) => format!("write `\"{{{{{inner}}}}}\"` and nothing else"),
-        Problem::NotText(_) | Problem::NoList(_) | Problem::Whole(_) => {
+        Problem::NotText(_)
+        | Problem::NoList(_)
+        | Problem::Whole(_)
+        | Problem::Untyped(_) => {
             "write the name alone".to_owned()
         }
     };
@@ -220,10 +223,15 @@ fn unknown(name: &str, names: &[&str]) -> String {
 
 /// Whether a body uses a name.
 pub(super) fn uses(body: &Body, name: &str) -> bool {
+    any_text(body, &|template| template.expressions().any(|one| one.name == name))
+}
+
+/// Whether a text of a body is like that.
+pub(super) fn any_text(body: &Body, is_so: &dyn Fn(&Template) -> bool) -> bool {
     match body {
-        Body::Text(template) => template.expressions().any(|one| one.name == name),
-        Body::List(items) => items.iter().any(|item| uses(item, name)),
-        Body::Map(entries) => entries.iter().any(|(_, item)| uses(item, name)),
+        Body::Text(template) => is_so(template),
+        Body::List(items) => items.iter().any(|item| any_text(item, is_so)),
+        Body::Map(entries) => entries.iter().any(|(_, item)| any_text(item, is_so)),
         Body::Null | Body::Bool(_) | Body::Int(_) | Body::Float(_) => false,
     }
 }

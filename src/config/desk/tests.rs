@@ -115,6 +115,8 @@ const MISTAKES: &[(&str, &str)] = &[
     ("{ sysparm_limit: \"1\", sysparm_fields: sys_id }", "{ who: '{{marker}}' }"),
     // What could not be found again.
     ("correlation_id: '{{marker}}'", "correlation_id: none"),
+    ("correlation_id: '{{marker}}'", "correlation_id: '{{marker}} {{product}}'"),
+    ("correlation_id: '{{marker}}'", "correlation_id: '{{number marker}}'"),
     ("body: { comments: '{{text}}' }", "body: { comments: something }"),
     (
         "      path: /api/now/table/incident/{{case}}\n      query:",

@@ -94,6 +94,9 @@ pub enum Problem {
     /// What is found again must not be cut.
     #[error("`{0}` must not be cut: without its end nothing is found again")]
     Whole(String),
+    /// It is a text by what it is.
+    #[error("`{0}` can be neither a number nor a truth value")]
+    Untyped(String),
     /// Only `also_notify` is a list.
     #[error("`{0}` is no list")]
     NoList(String),
@@ -234,6 +237,10 @@ fn expression(inner: &str, rules: Rules<'_>) -> Result<Expression, Problem> {
     }
     if form.is_typed() && !rules.json {
         return Err(Problem::NotText(inner.trim().to_owned()));
+    }
+    let texts = ["marker", "token", "key", "text", "subject", "description"];
+    if matches!(form, Form::Number | Form::Bool) && texts.contains(&name) {
+        return Err(Problem::Untyped(name.to_owned()));
     }
     if form == Form::List && name != "also_notify" {
         return Err(Problem::NoList(name.to_owned()));

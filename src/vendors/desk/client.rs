@@ -123,9 +123,9 @@ impl Client {
         let request = transport::Request { method, url, headers, body, read_at_most: READ_AT_MOST };
         match self.transport.execute(request).await {
             Ok(response) => {
-                let mut judged = judge(writes, &response, self.clock.now());
                 let identity = &self.settings.identity;
-                judged.evidence.message = identity.redact(&judged.evidence.message);
+                let redact = |text: &str| identity.redact(text);
+                let judged = judge(writes, &response, self.clock.now(), redact);
                 Exchanged { judged, response: Some(response) }
             }
             Err(TransportError::NotSent(why)) => Exchanged::without_answer(
@@ -219,7 +219,18 @@ impl Client {
 
     async fn open(&self, draft: &Draft) -> Outcome {
         let open = &self.settings.desk.open;
-        let facts = Facts::draft(draft, self.settings.desk.offer.fields(&draft.severity));
+        let Some(fields) = self.settings.desk.offer.fields(&draft.severity) else {
+            // By an older description. Refused, it is drafted anew by this one.
+            return Outcome::Refused(Evidence {
+                status: None,
+                reference: None,
+                message: format!(
+                    "by the config of vendor {}, there is no severity `{}`",
+                    self.settings.name, draft.severity
+                ),
+            });
+        };
+        let facts = Facts::draft(draft, Some(fields));
         let Exchanged { mut judged, response } = self.write(&open.write, &facts).await;
         let taken = open.taken.as_ref().zip(response.as_ref());
         if judged.class != Class::Done
@@ -423,6 +434,10 @@ impl Vendor for Client {
             }
             Operation::Contacts { .. } => super::look::repeatable(),
         }
+    }
+
+    fn has_catalog_at_hand(&self) -> bool {
+        true
     }
 
     /// What its description offers; the desk is only asked whether it is there.

@@ -149,8 +149,12 @@ impl Identity {
 
     /// A foreign text without any of our secrets.
     pub(super) fn redact(&self, text: &str) -> String {
-        self.secrets
-            .iter()
-            .fold(text.to_owned(), |text, secret| text.replace(secret.expose_secret(), "(secret)"))
+        self.secrets.iter().fold(text.to_owned(), |text, secret| {
+            let secret = secret.expose_secret();
+            // As JSON has it: `"` and `\\` are escaped there.
+            let quoted = serde_json::Value::from(secret).to_string();
+            let escaped = quoted.trim_matches('"');
+            text.replace(secret, "(secret)").replace(escaped, "(secret)")
+        })
     }
 }

@@ -240,8 +240,8 @@ fn what_each_status_proves() {
         (999, Class::Unknown, Class::NotSent),
     ] {
         let response = answer(status, &json!({})).unwrap();
-        assert_eq!(judge(true, &response, now()).class, write, "{status}");
-        assert_eq!(judge(false, &response, now()).class, read, "{status}");
+        assert_eq!(judge(true, &response, now(), str::to_owned).class, write, "{status}");
+        assert_eq!(judge(false, &response, now(), str::to_owned).class, read, "{status}");
     }
 }
 
@@ -253,7 +253,7 @@ fn a_pause_is_taken_from_the_header() {
         let mut response = answer(429, &json!({})).unwrap();
         let name = HeaderName::from_static("retry-after");
         response.headers.insert(name, HeaderValue::from_static(value));
-        let judged = judge(true, &response, now());
+        let judged = judge(true, &response, now(), str::to_owned);
         assert_eq!(judged.retry_after, seconds.map(Duration::from_secs), "{value}");
     }
 }
@@ -525,6 +525,21 @@ async fn secrets_that_a_desk_repeats_are_not_shown() {
     let echo = answer(400, &json!({ "you": "Bearer sesame-open" }));
     let Outcome::Refused(evidence) = bench([echo]).client.send(&open()).await else { panic!() };
     assert!(evidence.message.contains("Bearer (secret)"), "{evidence:?}");
+    // Nor a piece of them, where the text is cut.
+    for filler in 360..400 {
+        let echo = answer(400, &json!({ "x": "x".repeat(filler), "you": "sesame-open" }));
+        let Outcome::Refused(evidence) = bench([echo]).client.send(&open()).await else { panic!() };
+        assert!(!evidence.message.contains("sesa"), "{filler}: {evidence:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_severity_of_an_older_description_is_refused_before_anything_is_sent() {
+    let mut desk = desk();
+    desk.offer.severities[0].name = "p1".to_owned();
+    let bench = bench_of(desk, []);
+    let Outcome::Refused(evidence) = bench.client.send(&open()).await else { panic!() };
+    assert!(evidence.message.ends_with("there is no severity `high`"), "{evidence:?}");
 }
 
 #[test]

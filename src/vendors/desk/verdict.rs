@@ -50,7 +50,12 @@ pub(super) struct Judged {
 }
 
 /// Judges an answer that came at `now` on our clock.
-pub(super) fn judge(writes: bool, response: &Response, now: Timestamp) -> Judged {
+pub(super) fn judge(
+    writes: bool,
+    response: &Response,
+    now: Timestamp,
+    redact: impl Fn(&str) -> String,
+) -> Judged {
     let status = response.status;
     let class = match status {
         200..=299 => Class::Done,
@@ -69,7 +74,8 @@ pub(super) fn judge(writes: bool, response: &Response, now: Timestamp) -> Judged
         _ => Class::NotSent,
     };
     let their_now = header(&response.headers, DATE.as_str()).and_then(http_date).unwrap_or(now);
-    let said = excerpt(&String::from_utf8_lossy(&response.body), EXCERPT);
+    // Before it is cut: a piece of a secret is not known to be one.
+    let said = excerpt(&redact(&String::from_utf8_lossy(&response.body)), EXCERPT);
     Judged {
         class,
         retry_after: retry_after(&response.headers, their_now),
