@@ -10,6 +10,7 @@ use super::facts::{
     Asked, Coverage, Daemon, DaemonState, Facts, Files, LocalToken, Source, Store, Tokens, Vendor,
 };
 use crate::config::diagnostic::counted;
+use crate::domain::ids::VendorName;
 use crate::rules::offered::Follows;
 use crate::store::sqlite::{Database, FileSystem, Found, Place};
 use crate::time::duration;
@@ -26,6 +27,8 @@ const OLD_BACKUP: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const CLOCK_OFF: SignedDuration = SignedDuration::from_secs(5);
 /// A signature is good for 30 seconds.
 const CLOCK_WRONG: SignedDuration = SignedDuration::from_secs(30);
+/// What is told of single rules.
+const RULES: &str = "rules";
 /// So many accounts are named.
 const NAMED: usize = 10;
 
@@ -61,8 +64,9 @@ pub(super) struct Finding {
 }
 
 impl Finding {
-    pub(super) fn is_fail(&self) -> bool {
-        self.verdict == Verdict::Fail
+    /// Whether it keeps every case of a vendor from being opened, and not only those of a rule.
+    pub(super) fn bars(&self, vendor: &VendorName) -> bool {
+        self.verdict == Verdict::Fail && self.check != RULES && self.section == of_vendor(vendor)
     }
 }
 
@@ -126,7 +130,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         about_daemon(daemon, &config, &mut Section::new("daemon", &mut found));
     }
     for vendor in &facts.vendors {
-        about_vendor(vendor, &mut Section::new(format!("vendor {}", vendor.name), &mut found));
+        about_vendor(vendor, &mut Section::new(of_vendor(&vendor.name), &mut found));
     }
     let real = facts.vendors.iter().any(|vendor| !vendor.simulated);
     if facts.files.usable.is_some() {
@@ -136,6 +140,11 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         about_tokens(tokens, &mut Section::new("admin tokens", &mut found));
     }
     found
+}
+
+/// The section of a vendor.
+fn of_vendor(vendor: &VendorName) -> String {
+    format!("vendor {vendor}")
 }
 
 fn about_files(files: &Files, section: &mut Section<'_>) {
@@ -366,7 +375,9 @@ fn about_daemon(daemon: &Daemon, config: &str, section: &mut Section<'_>) {
             _ => section.fail(
                 "gate",
                 format!("it sends nothing to vendor {vendor}, which is {state}{why}"),
-                format!("mend what is told of that vendor, then: casewright vendors resume {vendor}"),
+                format!(
+                    "mend what is told of that vendor, then: casewright vendors resume {vendor}"
+                ),
             ),
         }
     }
@@ -436,7 +447,8 @@ fn about_clock(ahead: SignedDuration, section: &mut Section<'_>) {
     let message = format!("this machine's clock is {off} {side} the vendor's");
     let remedy = "run NTP on this machine (`timedatectl` says whether it does)";
     if ahead.abs() > CLOCK_WRONG {
-        let message = format!("{message}: signatures are good for 30s, and times in cases are wrong");
+        let message =
+            format!("{message}: signatures are good for 30s, and times in cases are wrong");
         section.fail("clock", message, remedy);
     } else if ahead.abs() > CLOCK_OFF {
         section.warn("clock", message, remedy);
@@ -513,7 +525,7 @@ fn about_accounts(accounts: Option<&[OfferedAccount]>, section: &mut Section<'_>
 fn about_coverage(coverage: &Coverage, section: &mut Section<'_>) {
     for unread in &coverage.unread {
         section.warn(
-            "rules",
+            RULES,
             format!("what is offered could not be read: {unread}"),
             "try again in some minutes",
         );
@@ -529,8 +541,8 @@ fn about_coverage(coverage: &Coverage, section: &mut Section<'_>) {
         );
         let remedy = complaint.follows.to_string();
         match complaint.follows {
-            Follows::Waits | Follows::WaitsInSpite(_) => section.fail("rules", message, remedy),
-            Follows::StandsIn | Follows::FallsBack(_) => section.warn("rules", message, remedy),
+            Follows::Waits | Follows::WaitsInSpite(_) => section.fail(RULES, message, remedy),
+            Follows::StandsIn | Follows::FallsBack(_) => section.warn(RULES, message, remedy),
         }
     }
     let Coverage { rules, by_alert, .. } = coverage;
@@ -540,13 +552,17 @@ fn about_coverage(coverage: &Coverage, section: &mut Section<'_>) {
             by_alert => format!("; of {by_alert} it differs by alert, and cannot be told"),
         };
         let covered = counted(rules - by_alert.min(rules), "rule");
-        section.ok("rules", format!("all that {covered} name is offered{rest}"));
+        section.ok(RULES, format!("all that {covered} name is offered{rest}"));
     }
 }
 
 fn about_sources(sources: &[Source], real: bool, section: &mut Section<'_>) {
     if sources.is_empty() {
-        section.warn("sources", "there is no source: nobody may post alerts", "add one to `sources`");
+        section.warn(
+            "sources",
+            "there is no source: nobody may post alerts",
+            "add one to `sources`",
+        );
     }
     for source in sources {
         let Source { name, kind, credentials, demo } = source;
@@ -631,4 +647,366 @@ pub(super) fn in_words(findings: &[Finding]) -> String {
     let [ok, warn, fail] = counts(findings);
     text.push_str(&format!("{ok} ok, {warn} warn, {fail} fail"));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    use super::super::facts::{Counts, Gate};
+    use super::*;
+    use crate::config::source_file::{Holds, Place as Where, SourceFile, Span};
+    use crate::rules::offered::Complaint;
+    use crate::store::sqlite::Condition;
+    use crate::vendors::Evidence;
+
+    /// A house in which nothing has to be done.
+    fn healthy() -> Facts {
+        let found = Found { bytes: 12 * MIB, schema: 8, known: 8, in_use: false, damage: None };
+        let offered = OfferedAccount {
+            account: "A-CCT7890".into(),
+            name: "Example".to_owned(),
+            categories: vec!["TECHNICAL".to_owned(), "BILLING".to_owned()],
+        };
+        Facts {
+            files: Files {
+                config: PathBuf::from("casewright.yaml"),
+                errors: 0,
+                warnings: 0,
+                usable: Some(Counts { rules: 3, sources: 2, vendors: 1 }),
+            },
+            store: Some(Store {
+                condition: Condition {
+                    path: PathBuf::from("/data/casewright.db"),
+                    place: Place::Writable,
+                    file_system: FileSystem::Local,
+                    free: Some(20 * 1024 * MIB),
+                    database: Database::Ours(found),
+                },
+                backups: PathBuf::from("/backups"),
+                backup_age: Some(Duration::from_secs(3 * 3600 + 125)),
+            }),
+            daemon: Some(Daemon {
+                address: ([127, 0, 0, 1], 8081).into(),
+                state: DaemonState::Ready,
+                gates: vec![gate("open", "-")],
+            }),
+            vendors: vec![Vendor {
+                name: "akamai".into(),
+                simulated: false,
+                credentials: Ok(()),
+                asked: Some(Asked {
+                    host: "akab-example.luna.akamaiapis.net:443".to_owned(),
+                    resolved: Ok(()),
+                    accounts: Some(Ok(Some(vec![offered]))),
+                    clock: Some(SignedDuration::from_secs(-1)),
+                    coverage: Some(Coverage {
+                        rules: 3,
+                        by_alert: 1,
+                        complaints: Vec::new(),
+                        unread: Vec::new(),
+                    }),
+                }),
+            }],
+            sources: vec![source("alertmanager", false), source("pagerduty", false)],
+            tokens: Some(Tokens {
+                configured: 1,
+                local: LocalToken::Private,
+                file: PathBuf::from("/data/casewright.db.token"),
+                accepted: Some(Ok(())),
+            }),
+        }
+    }
+
+    fn gate(state: &str, why: &str) -> Gate {
+        Gate { vendor: "akamai".to_owned(), state: state.to_owned(), why: why.to_owned() }
+    }
+
+    fn source(kind: &'static str, demo: bool) -> Source {
+        Source { name: kind.into(), kind, credentials: 1, demo }
+    }
+
+    fn evidence(status: Option<u16>, message: &str) -> Evidence {
+        Evidence { status, reference: None, message: message.to_owned() }
+    }
+
+    fn complaint(follows: Follows) -> Complaint {
+        let text = "rules: [{ product: Ion Premium }]";
+        let file = SourceFile::new("rules/edge.yaml", text.to_owned(), Holds::NoSecrets);
+        Complaint {
+            rule: "edge-5xx".into(),
+            place: Where { file: Arc::new(file), span: Span { start: 19, end: 30 } },
+            message: "`product`: the vendor does not offer \"Ion Premium\"; did you mean \"Ion Premier\"?"
+                .to_owned(),
+            follows,
+        }
+    }
+
+    fn store(facts: &mut Facts) -> &mut Store {
+        facts.store.as_mut().unwrap()
+    }
+
+    fn asked(facts: &mut Facts) -> &mut Asked {
+        facts.vendors[0].asked.as_mut().unwrap()
+    }
+
+    fn daemon(facts: &mut Facts) -> &mut Daemon {
+        facts.daemon.as_mut().unwrap()
+    }
+
+    /// What is told of a house that is healthy but for one thing, without what is ok.
+    fn trouble(change: impl FnOnce(&mut Facts)) -> String {
+        let mut facts = healthy();
+        change(&mut facts);
+        let mut found = findings(&facts);
+        found.retain(|finding| finding.verdict != Verdict::Ok);
+        in_words(&found)
+    }
+
+    fn verdict(change: impl FnOnce(&mut Facts)) -> Option<Verdict> {
+        let mut facts = healthy();
+        change(&mut facts);
+        findings(&facts).iter().map(|finding| finding.verdict).find(|one| *one != Verdict::Ok)
+    }
+
+    fn refused(facts: &mut Facts, error: CatalogError) {
+        let asked = asked(facts);
+        asked.accounts = Some(Err(error));
+        asked.coverage = None;
+    }
+
+    #[test]
+    fn a_healthy_house() {
+        let found = findings(&healthy());
+        assert_eq!(counts(&found)[1..], [0, 0]);
+        insta::assert_snapshot!(in_words(&found));
+    }
+
+    #[test]
+    fn whatever_is_not_ok_has_a_remedy_and_what_is_ok_has_none() {
+        let mut facts = healthy();
+        facts.sources[0].demo = true;
+        asked(&mut facts).clock = Some(SignedDuration::from_secs(7));
+        for finding in findings(&facts) {
+            assert_eq!(finding.remedy.is_none(), finding.verdict == Verdict::Ok, "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn files_that_cannot_be_used() {
+        let facts = Facts {
+            files: Files { errors: 2, usable: None, ..healthy().files },
+            vendors: Vec::new(),
+            sources: Vec::new(),
+            tokens: None,
+            ..healthy()
+        };
+        insta::assert_snapshot!(in_words(&findings(&facts)));
+    }
+
+    #[test]
+    fn wrong_credentials() {
+        let told = trouble(|facts| {
+            refused(
+                facts,
+                CatalogError::Denied(evidence(
+                    Some(401),
+                    "Akamai did not accept the credentials (401)",
+                )),
+            );
+        });
+        insta::assert_snapshot!(told);
+    }
+
+    #[test]
+    fn no_grant() {
+        insta::assert_snapshot!(trouble(|facts| {
+            refused(facts, CatalogError::Denied(evidence(Some(403), "Akamai forbids this (403)")));
+        }));
+    }
+
+    #[test]
+    fn credentials_that_cannot_be_read() {
+        insta::assert_snapshot!(trouble(|facts| {
+            facts.vendors[0].credentials = Err("others can read it: chmod 600".to_owned());
+            facts.vendors[0].asked = None;
+        }));
+    }
+
+    #[test]
+    fn no_network() {
+        let nowhere = trouble(|facts| {
+            let asked = asked(facts);
+            asked.resolved = Err("failed to look up address information".to_owned());
+            (asked.accounts, asked.clock, asked.coverage) = (None, None, None);
+        });
+        let silent = trouble(|facts| {
+            asked(facts).clock = None;
+            let evidence = evidence(None, "Akamai cannot be reached, so nothing was sent");
+            refused(facts, CatalogError::Unavailable { retry_after: None, evidence });
+        });
+        insta::assert_snapshot!(format!("{nowhere}\n\n{silent}"));
+    }
+
+    #[test]
+    fn a_clock_that_is_ten_minutes_off() {
+        insta::assert_snapshot!(trouble(|facts| {
+            asked(facts).clock = Some(SignedDuration::from_secs(600));
+        }));
+    }
+
+    #[test]
+    fn a_clock_is_off_from_five_seconds_and_wrong_from_thirty() {
+        let off = |seconds| {
+            verdict(|facts| asked(facts).clock = Some(SignedDuration::from_secs(seconds)))
+        };
+        assert_eq!([off(5), off(-5)], [None, None]);
+        assert_eq!([off(6), off(-6), off(30)], [Some(Verdict::Warn); 3]);
+        assert_eq!([off(31), off(-31)], [Some(Verdict::Fail); 2]);
+    }
+
+    #[test]
+    fn no_accounts() {
+        insta::assert_snapshot!(trouble(|facts| {
+            asked(facts).accounts = Some(Ok(Some(Vec::new())));
+        }));
+    }
+
+    #[test]
+    fn a_rule_that_names_an_unknown_product() {
+        insta::assert_snapshot!(trouble(|facts| {
+            let coverage = asked(facts).coverage.as_mut().unwrap();
+            coverage.complaints = vec![
+                complaint(Follows::Waits),
+                complaint(Follows::FallsBack("TECHNICAL, product \"Ion Premier\"".to_owned())),
+            ];
+        }));
+    }
+
+    #[test]
+    fn a_full_disk() {
+        insta::assert_snapshot!(trouble(|facts| store(facts).condition.free = Some(3 * MIB)));
+    }
+
+    #[test]
+    fn room_is_little_below_a_gibibyte_and_too_little_below_a_quarter() {
+        let with = |free| verdict(|facts| store(facts).condition.free = Some(free));
+        assert_eq!(with(LITTLE_ROOM), None);
+        assert_eq!([with(LITTLE_ROOM - 1), with(TOO_LITTLE_ROOM)], [Some(Verdict::Warn); 2]);
+        assert_eq!(with(TOO_LITTLE_ROOM - 1), Some(Verdict::Fail));
+    }
+
+    #[test]
+    fn a_store_that_cannot_be_used() {
+        let places = [
+            Place::ReadOnly,
+            Place::IsFolder,
+            Place::Missing { can_be_made: false },
+            Place::Missing { can_be_made: true },
+        ];
+        let mut told: Vec<String> = places
+            .into_iter()
+            .map(|place| trouble(|facts| store(facts).condition.place = place))
+            .collect();
+        for file_system in [FileSystem::Network("NFS"), FileSystem::Fuse] {
+            told.push(trouble(|facts| store(facts).condition.file_system = file_system));
+        }
+        let found = Found { bytes: 0, schema: 8, known: 8, in_use: false, damage: None };
+        for database in [
+            Database::Foreign,
+            Database::Unreadable("permission denied".to_owned()),
+            Database::Ours(Found { schema: 9, ..found.clone() }),
+            Database::Ours(Found { schema: 7, ..found.clone() }),
+            Database::Ours(Found { damage: Some("page 3: wrong".to_owned()), ..found }),
+        ] {
+            told.push(trouble(|facts| store(facts).condition.database = database));
+        }
+        insta::assert_snapshot!(told.join("\n\n"));
+    }
+
+    #[test]
+    fn a_backup_is_old_after_a_week() {
+        let aged = |age| verdict(|facts| store(facts).backup_age = age);
+        assert_eq!(aged(Some(OLD_BACKUP)), None);
+        assert_eq!(aged(Some(OLD_BACKUP + Duration::from_secs(1))), Some(Verdict::Warn));
+        assert_eq!(aged(None), Some(Verdict::Warn));
+        let told = trouble(|facts| {
+            store(facts).backup_age = Some(Duration::from_secs(30 * 86_400 + 7_000));
+        });
+        assert!(told.contains("is 4w2d1h old"), "{told}");
+    }
+
+    #[test]
+    fn a_daemon_that_does_not_run_or_is_not_ready() {
+        let mut told: Vec<String> = [
+            DaemonState::Absent,
+            DaemonState::NotReady(vec!["the store is closed".to_owned()]),
+            DaemonState::Stranger("it answers 404 Not Found".to_owned()),
+        ]
+        .into_iter()
+        .map(|state| trouble(|facts| daemon(facts).state = state))
+        .collect();
+        told.push(trouble(|facts| {
+            daemon(facts).gates =
+                vec![gate("denied", "who are you?"), gate("tripped", "-"), gate("paused", "-")];
+        }));
+        insta::assert_snapshot!(told.join("\n\n"));
+    }
+
+    #[test]
+    fn a_house_whose_daemon_runs() {
+        let mut facts = healthy();
+        let database = &mut store(&mut facts).condition.database;
+        if let Database::Ours(found) = database {
+            found.in_use = true;
+        }
+        let found = findings(&facts);
+        let told: Vec<Finding> = found
+            .into_iter()
+            .filter(|finding| ["store", "daemon"].contains(&finding.section.as_str()))
+            .collect();
+        insta::assert_snapshot!(in_words(&told));
+    }
+
+    #[test]
+    fn what_everybody_knows_is_bad_where_cases_are_real() {
+        let demo = |simulated| {
+            trouble(|facts| {
+                facts.vendors[0].simulated = simulated;
+                facts.sources = vec![source("alertmanager", true), source("pagerduty", true)];
+            })
+        };
+        insta::assert_snapshot!(format!("{}\n\n{}", demo(false), demo(true)));
+    }
+
+    #[test]
+    fn tokens_that_others_or_nobody_can_read() {
+        let local = |local, configured| {
+            trouble(|facts| {
+                let tokens = facts.tokens.as_mut().unwrap();
+                (tokens.local, tokens.configured) = (local, configured);
+            })
+        };
+        let not_taken = trouble(|facts| {
+            facts.tokens.as_mut().unwrap().accepted = Some(Err("there is no token".to_owned()));
+        });
+        let told = [
+            local(LocalToken::Open, 1),
+            local(LocalToken::Unreadable, 0),
+            local(LocalToken::Unreadable, 1),
+            local(LocalToken::Absent, 0),
+            not_taken,
+        ];
+        insta::assert_snapshot!(told.join("\n\n"));
+    }
+
+    #[test]
+    fn what_a_vendor_wrote_moves_no_cursor() {
+        let told = trouble(|facts| {
+            let evidence = evidence(Some(401), "no\u{1b}[2Jtold\n  ok    all is well");
+            refused(facts, CatalogError::Denied(evidence));
+        });
+        assert!(told.contains("no [2Jtold   ok    all is well"), "{told}");
+    }
 }

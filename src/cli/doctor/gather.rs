@@ -61,10 +61,7 @@ pub(super) async fn store(
 }
 
 /// How the daemon is, and whether it takes our token; `None` if it does not run.
-pub(super) async fn daemon(
-    checked: &Checked,
-    how: &Reach,
-) -> (Daemon, Option<Result<(), String>>) {
+pub(super) async fn daemon(checked: &Checked, how: &Reach) -> (Daemon, Option<Result<(), String>>) {
     let address = how.address().unwrap_or(checked.server.admin_listen);
     let state = state(address).await;
     if !state.runs() {
@@ -128,12 +125,8 @@ pub(super) fn for_looking(vendor: &VendorConfig) -> VendorConfig {
 
 pub(super) async fn vendor(config: &VendorConfig, setup: &Setup, world: &World<'_>) -> Vendor {
     let simulated = matches!(config.kind, VendorKind::Sandbox { .. });
-    let told = |credentials, asked| Vendor {
-        name: config.name.clone(),
-        simulated,
-        credentials,
-        asked,
-    };
+    let told =
+        |credentials, asked| Vendor { name: config.name.clone(), simulated, credentials, asked };
     let base = match akamai_access(config, world.env) {
         Ok(access) => access.map(|access| access.base),
         Err(why) => return told(Err(why), None),

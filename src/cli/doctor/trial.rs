@@ -13,7 +13,7 @@ use super::gather::{account_of, for_looking, plans};
 use crate::config::VendorConfig;
 use crate::daemon::{World, reach};
 use crate::domain::catalog::{Catalog, Category};
-use crate::domain::draft::{Choices, Draft, fit_comment, fit_description, fit_subject};
+use crate::domain::draft::{Choices, Draft, fit, fit_comment, fit_description, fit_subject};
 use crate::domain::ids::{AccountId, CaseId, IncidentId, Marker, VendorName};
 use crate::setup::Setup;
 use crate::vendors::{Evidence, Look, Operation, Outcome, Vendor};
@@ -53,7 +53,9 @@ impl Trial {
             Self::Unclear { token, why } => section.fail(
                 "open",
                 format!("nobody knows whether it was opened: {why}"),
-                format!("look at the vendor for a case whose subject ends in {token}, and close it"),
+                format!(
+                    "look at the vendor for a case whose subject ends in {token}, and close it"
+                ),
             ),
             Self::Opened { case, subject, closure } => {
                 section.ok("open", format!("case {case} was opened: {subject}"));
@@ -187,7 +189,7 @@ fn draft(
         account,
         category,
         subject: fit_subject(SUBJECT, &marker).text,
-        description: fit_description(DESCRIPTION).text,
+        description: fit_description(DESCRIPTION, fit::DESCRIPTION_LIMIT).text,
         whole_description: None,
         severity: lowest.ok_or("the vendor offers no severities here")?,
         choices,
@@ -238,7 +240,12 @@ fn consents(
     Ok(ask("Type the id of the account to confirm: ")?.trim() == account.as_str())
 }
 
-async fn open(draft: Draft, vendor: &dyn Vendor, config: &VendorConfig, world: &World<'_>) -> Trial {
+async fn open(
+    draft: Draft,
+    vendor: &dyn Vendor,
+    config: &VendorConfig,
+    world: &World<'_>,
+) -> Trial {
     let since = world.clock.now();
     let (marker, subject) = (draft.marker.clone(), draft.subject.clone());
     let open = Operation::Open(Box::new(draft));

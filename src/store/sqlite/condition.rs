@@ -284,7 +284,11 @@ mod tests {
         let now = Timestamp::now();
         assert_eq!(backup_age(folder.path(), &path, now), None);
         back_up(&path, &folder.path().join("copy.db")).await.unwrap();
-        let age = backup_age(folder.path(), &path, now + jiff::SignedDuration::from_hours(50));
+        let age = backup_age(
+            folder.path(),
+            &path,
+            Timestamp::now() + jiff::SignedDuration::from_hours(50),
+        );
         assert_eq!(age.unwrap().as_secs() / 3600, 50);
     }
 }
