@@ -652,7 +652,6 @@ pub(super) fn in_words(findings: &[Finding]) -> String {
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
-    use std::sync::Arc;
 
     use super::super::facts::{Counts, Gate};
     use super::*;
@@ -736,7 +735,7 @@ mod tests {
         let file = SourceFile::new("rules/edge.yaml", text.to_owned(), Holds::NoSecrets);
         Complaint {
             rule: "edge-5xx".into(),
-            place: Where { file: Arc::new(file), span: Span { start: 19, end: 30 } },
+            place: Where { file, span: Span { start: 19, end: 30 } },
             message: "`product`: the vendor does not offer \"Ion Premium\"; did you mean \"Ion Premier\"?"
                 .to_owned(),
             follows,
