@@ -549,10 +549,13 @@ fn about_coverage(coverage: &Coverage, section: &mut Section<'_>) {
     if coverage.complaints.is_empty() && coverage.unread.is_empty() {
         let rest = match by_alert {
             0 => String::new(),
-            by_alert => format!("; of {by_alert} it differs by alert, and cannot be told"),
+            by_alert => format!(
+                "; {} with an account that differs by alert cannot be looked at",
+                counted(*by_alert, "more rule")
+            ),
         };
-        let covered = counted(rules - by_alert.min(rules), "rule");
-        section.ok(RULES, format!("all that {covered} name is offered{rest}"));
+        let covered = counted(rules.saturating_sub(*by_alert), "rule");
+        section.ok(RULES, format!("what is asked for by {covered} is offered{rest}"));
     }
 }
 
@@ -933,7 +936,7 @@ mod tests {
         let told = trouble(|facts| {
             store(facts).backup_age = Some(Duration::from_secs(30 * 86_400 + 7_000));
         });
-        assert!(told.contains("is 4w2d1h old"), "{told}");
+        assert!(told.contains("is 30d1h old"), "{told}");
     }
 
     #[test]
