@@ -206,6 +206,7 @@ fn is_store(file: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::{Clock as _, SystemClock};
     use crate::rng::Rng;
     use crate::store::Store as _;
     use crate::store::sqlite::{Options, SqliteStore, back_up};
@@ -281,13 +282,13 @@ mod tests {
         let path = folder.path().join("casewright.db");
         store(&path).await.close().await;
         std::fs::write(folder.path().join("other"), "no store").unwrap();
-        let now = Timestamp::now();
+        let now = SystemClock.now();
         assert_eq!(backup_age(folder.path(), &path, now), None);
         back_up(&path, &folder.path().join("copy.db")).await.unwrap();
         let age = backup_age(
             folder.path(),
             &path,
-            Timestamp::now() + jiff::SignedDuration::from_hours(50),
+            SystemClock.now() + jiff::SignedDuration::from_hours(50),
         );
         assert_eq!(age.unwrap().as_secs() / 3600, 50);
     }
