@@ -249,6 +249,23 @@ async fn a_test_case_that_was_never_there_is_told_as_unclear() {
 }
 
 #[tokio::test]
+async fn the_simulation_of_the_daemon_is_left_alone() {
+    let house = asleep().await;
+    let config = std::fs::read_to_string(house.files.config()).expect("a file");
+    let (head, _) = config.split_once("vendors:").expect("vendors");
+    let taken = house.sandbox.base_url().replace("http://", "");
+    let vendor =
+        format!("vendors: [{{ name: akamai, kind: sandbox, state: sim.json, listen: '{taken}' }}]");
+    std::fs::write(house.files.config(), format!("{head}{vendor}\n")).expect("written");
+    let told = doctor(&house, &["--open-test-case", "--account", ACCOUNT, "--yes"]).await;
+    assert_eq!((told.code, told.failed()), (Some(0), Vec::new()), "{told:#?}");
+    assert_eq!(told.only("vendor akamai", "kind").0, "warn");
+    assert_eq!(told.only("test case", "open").0, "ok");
+    assert!(!house.files.path("sim.json").exists());
+    assert_eq!(house.sandbox.cases().len(), 0);
+}
+
+#[tokio::test]
 async fn no_test_case_is_opened_without_a_person_who_names_the_account() {
     let house = asleep().await;
     let refusals: [(&[&str], i32, &str); 4] = [
