@@ -4,7 +4,6 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 #![expect(clippy::indexing_slicing, reason = "of a JSON value, what is not there is null")]
-#![expect(clippy::print_stdout, reason = "what was compared, and why a test did nothing")]
 
 #[path = "../support/akamai.rs"]
 #[allow(dead_code, reason = "no test uses all of it")]
