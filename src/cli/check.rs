@@ -96,7 +96,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// Warns of labels that rules need and that neither their matchers nor the tests beside them have.
 /// Where a test file has a mistake, it is not known what the tests have.
-fn look_at_labels(setup: &Setup) -> anyhow::Result<Diagnostics> {
+pub(super) fn look_at_labels(setup: &Setup) -> anyhow::Result<Diagnostics> {
     let sources = daemon::sources(&setup.config.sources)?;
     let inputs = Inputs { sources: &sources, playbook: &setup.playbook, env: &process_env };
     let rules = setup.playbook.rules.rules().iter();

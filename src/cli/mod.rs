@@ -4,6 +4,7 @@ mod actions;
 mod catalog;
 mod check;
 mod demo;
+mod doctor;
 mod explain;
 mod incidents;
 mod mutes;
@@ -74,6 +75,8 @@ enum Command {
     Vendors(vendors::Args),
     /// Read, show, search and compare what the vendors accept.
     Catalog(catalog::Args),
+    /// Look at everything that a case needs, and say what to do.
+    Doctor(doctor::Args),
     /// Have the running daemon read its files anew.
     Reload(reload::Args),
 }
@@ -153,6 +156,7 @@ pub fn main() -> ExitCode {
             Command::Actions(args) => actions::run(args).await,
             Command::Vendors(args) => vendors::run(args).await,
             Command::Catalog(args) => catalog::run(args, world()).await,
+            Command::Doctor(args) => doctor::run(args, world()).await,
             Command::Reload(args) => reload::run(args).await,
         }
     });

@@ -43,6 +43,11 @@ impl Reach {
         &self.config
     }
 
+    /// Where the daemon is, if it says so itself.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
     /// Whether it says itself where the daemon is.
     pub(super) fn names_a_daemon(&self) -> bool {
         self.address.is_some()
@@ -185,7 +190,7 @@ impl Remote {
     }
 }
 
-fn client(patience: Duration) -> reqwest::Result<reqwest::Client> {
+pub(super) fn client(patience: Duration) -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())

@@ -36,7 +36,7 @@ pub mod yaml;
 
 pub use code::Code;
 pub use daemon_config::{
-    AdminToken, Config, KnownVendor, LOCAL_TOKEN, RuleInputs, ServerConfig, StoreConfig,
+    AdminToken, Checked, Config, KnownVendor, LOCAL_TOKEN, RuleInputs, ServerConfig, StoreConfig,
     is_rule_test,
 };
 pub use desk::{HttpAuth, HttpDesk};

@@ -6,6 +6,7 @@ mod ambiguous_answers;
 mod attachments;
 mod catalogs;
 mod contacts;
+mod doctor;
 mod drafts;
 mod firing;
 mod held;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sqlx::sqlite::SqliteConnection;
-#[cfg(target_os = "linux")]
 use tracing::warn;
 
 /// Older ones can corrupt a WAL database when two connections checkpoint at once.
@@ -19,7 +18,7 @@ pub(super) const CHECKED_AT_START: u64 = 256 * 1024 * 1024;
 
 /// What a file system means for a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FileSystem {
+pub enum FileSystem {
     /// Nothing is known against it.
     Local,
     /// Something in user space serves it; nobody knows what.
@@ -52,15 +51,29 @@ pub(super) fn judge(magic: u32) -> FileSystem {
     })
 }
 
-/// The network file system that the database is on, or would be.
+/// The file system that the database is on, or would be. One that does not tell is not held against
+/// anybody.
 #[cfg(target_os = "linux")]
-pub(super) fn network(path: &Path) -> Option<&'static str> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let place = if path.exists() { path } else { folder.unwrap_or(Path::new(".")) };
-    // A file system that does not tell is not held against anybody.
-    let found = rustix::fs::statfs(place).ok()?;
+pub(super) fn file_system(path: &Path) -> FileSystem {
+    let place = if path.exists() { path } else { folder_of(path) };
     // Magic numbers have 32 bits; the type of the field differs by architecture.
-    match judge(found.f_type as u32) {
+    rustix::fs::statfs(place).map_or(FileSystem::Local, |found| judge(found.f_type as u32))
+}
+
+/// Elsewhere nobody can be asked.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn file_system(_path: &Path) -> FileSystem {
+    FileSystem::Local
+}
+
+/// The folder of a file.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The network file system that the database is on, or would be.
+pub(super) fn network(path: &Path) -> Option<&'static str> {
+    match file_system(path) {
         FileSystem::Network(name) => return Some(name),
         FileSystem::Fuse => warn!(
             path = %path.display(),
@@ -69,12 +82,6 @@ pub(super) fn network(path: &Path) -> Option<&'static str> {
         ),
         FileSystem::Local => {}
     }
-    None
-}
-
-/// Elsewhere nobody can be asked.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn network(_path: &Path) -> Option<&'static str> {
     None
 }
 
@@ -104,8 +111,7 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 /// Makes durable which files the folder of `path` holds.
 pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    File::open(folder_of(path))?.sync_all()
 }
 
 /// What is wrong with the file's structure; `None` if nothing is, or if `stop` was set.

@@ -9,6 +9,7 @@ mod archive;
 mod backup;
 mod catalogs;
 mod checks;
+mod condition;
 mod health;
 mod ingest;
 mod mutes;
@@ -37,6 +38,8 @@ use tokio::sync::watch;
 
 pub use archive::{Archive, ArchiveError, KeptDelivery};
 pub use backup::BackupError;
+pub use checks::FileSystem;
+pub use condition::{Condition, Database, Found, Place, backup_age, look};
 pub use open::OpenError;
 pub use verify::{Finding, Report, VerifyError, back_up, verify};
 
