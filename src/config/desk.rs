@@ -170,11 +170,8 @@ fn read_open(section: &mut Section<'_>, fields: Option<&[String]>) -> Option<Ope
     } else if !request::any_text(&body, &always_says_marker) {
         section.error_at_key(
             "body",
-            format!("`{{{{marker}}}}` in `{}.body` is left out of some tickets", section.path()),
-            format!(
-                "a text is left out where a name in it has no value: give the marker a text of its own, or one with {} only",
-                scope::ALWAYS.join(", ")
-            ),
+            format!("`{{{{marker}}}}` in `{}.body` does not mark every ticket for certain", section.path()),
+            "give it a text of its own: a text is left out where a name in it has no value, and behind the words of an alert only the last marker counts",
         );
     }
     Some(Open {
@@ -186,8 +183,12 @@ fn read_open(section: &mut Section<'_>, fields: Option<&[String]>) -> Option<Ope
 }
 
 fn always_says_marker(template: &Template) -> bool {
-    template.expressions().any(|one| one.name == "marker")
-        && template.expressions().all(|one| scope::ALWAYS.contains(&one.name.as_str()))
+    let names: Vec<&str> = template.expressions().map(|one| one.name.as_str()).collect();
+    let foreign = names.iter().any(|name| matches!(*name, "subject" | "description"));
+    names.contains(&"marker")
+        && names.iter().all(|name| scope::ALWAYS.contains(name))
+        // Words of an alert may hold the marker of another incident: the last one counts.
+        && (!foreign || names.last() == Some(&"marker"))
 }
 
 fn read_taken(mut section: Section<'_>) -> Option<Taken> {

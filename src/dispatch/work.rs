@@ -198,15 +198,29 @@ impl Dispatcher {
         })
     }
 
-    /// After a first refusal: whether the vendor's catalog, read anew, makes another draft.
+    /// After a first refusal: whether the vendor's catalog, read anew, makes another draft, or none
+    /// for now.
     async fn catalog_has_changed(&self, lane: &Lane, claim: &Claim, sent: &Operation) -> bool {
-        if claim.action.kind != ActionKind::Open || claim.action.attempts > 0 {
+        if claim.action.kind != ActionKind::Open || self.was_refused(claim).await {
             return false;
         }
         match (self.prepare(lane, claim, Wanted::Anew).await, sent) {
             (Ok(Operation::Open(anew)), Operation::Open(sent)) => !anew.says_the_same_as(sent),
+            (Err(Unready::Later { .. }), _) => true,
             _ => false,
         }
+    }
+
+    /// Whether the vendor has refused the action before. What cannot be read counts as refused: no
+    /// vendor is asked for the same thing without end.
+    async fn was_refused(&self, claim: &Claim) -> bool {
+        if claim.action.attempts == 0 {
+            return false;
+        }
+        let attempts = self.store.attempts(&claim.incident.id).await;
+        attempts.map_or(true, |attempts| {
+            attempts.iter().any(|one| one.action == claim.action.id && one.outcome == "refused")
+        })
     }
 
     /// Nothing could be sent now.

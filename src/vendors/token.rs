@@ -11,6 +11,24 @@ pub(super) fn mentions(text: &str, token: &str) -> bool {
     holds(&text, &core) || (text.contains('<') && holds(&without_tags(&text), &core))
 }
 
+/// Whether a marker such as `cw-9f3a1c7be2d044580a1b2c3d` is the last of the incidents' markers in a
+/// text, as it is or without tags.
+pub(super) fn is_last_marker(text: &str, marker: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    last_marker(&text) == Some(marker) || last_marker(&without_tags(&text)) == Some(marker)
+}
+
+/// So many hexadecimal digits has a marker.
+const MARKER_DIGITS: usize = 24;
+
+fn last_marker(text: &str) -> Option<&str> {
+    text.rmatch_indices("cw-").find_map(|(at, prefix)| {
+        let marker = text.get(at..at + prefix.len() + MARKER_DIGITS)?;
+        let digits = marker.get(prefix.len()..)?;
+        digits.chars().all(|digit| digit.is_ascii_hexdigit()).then_some(marker)
+    })
+}
+
 fn holds(text: &str, core: &str) -> bool {
     let part_of_a_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '-');
     text.match_indices(core).any(|(at, _)| {
@@ -40,6 +58,22 @@ fn without_tags(html: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn behind_the_words_of_an_alert_the_last_marker_counts() {
+        let (own, other) = ("cw-9f3a1c7be2d044580a1b2c3d", "cw-0f0f0f0f0f0f0f0f0f0f0f0f");
+        for text in [
+            own.to_owned(),
+            format!("{other} is quoted {own}"),
+            format!("{other} 5 < 6 {}", own.to_uppercase()),
+            format!("<p>{other}</p><p>cw-9f3a1c<wbr>7be2d044580a1b2c3d</p>"),
+        ] {
+            assert!(is_last_marker(&text, own), "{text}");
+        }
+        for text in [format!("{own} {other}"), "nothing".to_owned(), "cw-9f3a1c7be2d0".to_owned()] {
+            assert!(!is_last_marker(&text, own), "{text}");
+        }
+    }
 
     #[test]
     fn tokens_are_found_in_html_and_not_in_longer_tokens() {

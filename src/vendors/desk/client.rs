@@ -24,7 +24,7 @@ use crate::domain::desk::{Body, Facts, Method, Offer, Request, Write};
 use crate::domain::draft::{Contact, Draft};
 use crate::domain::ids::{AccountId, CaseId, Marker};
 use crate::vendors::limiter::TokenBucket;
-use crate::vendors::token::mentions;
+use crate::vendors::token::{is_last_marker, mentions};
 use crate::vendors::transport::{self, Http, SetUpError, Transport, TransportError};
 use crate::vendors::{
     CatalogError, Evidence, Look, OfferedAccount, Operation, Outcome, Probe, Vendor,
@@ -282,7 +282,7 @@ impl Client {
         let read = &self.settings.desk.read;
         let ticket = self.read(&read.request, &Facts::ticket(case, marker)).await?;
         let carries =
-            ticket.pointer(read.marker.as_str()).is_some_and(|value| says(value, marker.as_str()));
+            ticket.pointer(read.marker.as_str()).is_some_and(|value| carries(value, marker));
         if carries {
             return Ok(ticket);
         }
@@ -380,6 +380,19 @@ pub(super) fn plain(value: &Value) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(value) => Some(value.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// Whether a ticket's text, or one of its list or tree of texts, is marked as the incident's own.
+/// Before our marker a text may hold words of an alert, and these the marker of another incident.
+pub(super) fn carries(value: &Value, marker: &Marker) -> bool {
+    match value {
+        Value::String(text) => {
+            mentions(text, marker.as_str()) && is_last_marker(text, marker.as_str())
+        }
+        Value::Array(items) => items.iter().any(|item| carries(item, marker)),
+        Value::Object(map) => map.values().any(|item| carries(item, marker)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 

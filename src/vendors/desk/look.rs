@@ -10,7 +10,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::address::linked;
-use super::client::{Client, case_id, plain, says};
+use super::client::{Client, carries, case_id, plain, says};
 use super::verdict::{Judged, failed, implausible};
 use crate::domain::desk::{Facts, Paging, Pointer};
 use crate::domain::ids::{CaseId, Marker};
@@ -48,7 +48,7 @@ impl Client {
         let (mut found, mut seen) = (Vec::new(), 0usize);
         self.walk(url, headers, &tickets.list, |item| {
             seen += 1;
-            if !says(field(item, &tickets.marker, "ticket")?, marker.as_str()) {
+            if !carries(field(item, &tickets.marker, "ticket")?, marker) {
                 return Ok(false);
             }
             let id = item.pointer(tickets.id.as_str()).and_then(case_id).ok_or_else(|| {
