@@ -60,8 +60,7 @@ impl Playbook {
     ) -> Option<Restraint> {
         let policy = self.rule_policy(rule);
         let of_rule = |rule: &RuleName| self.case_rule(rule)?.policy.limit;
-        let (own, total) = (policy.limit.as_ref(), self.limit.as_ref());
-        let budgets = Budgets { rule, own, total, of_rule: &of_rule };
+        let budgets = Budgets { rule, total: self.limit.as_ref(), of_rule: &of_rule };
         let (own, total) = (policy.mute.as_ref(), self.mute.as_ref());
         let mutes = Mutes { rule, own, total, made: usage.mutes() };
         Restraint::of(&policy, &mutes, &budgets, usage, turn, now)

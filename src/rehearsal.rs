@@ -47,8 +47,10 @@ pub struct World {
     lives: Vec<Life>,
     /// The newest generation of each key.
     newest: HashMap<IncidentKey, usize>,
-    /// Of which lives an alert is a member, or was.
-    members: HashMap<(SourceName, Fingerprint), BTreeSet<usize>>,
+    /// Of which lives an alert is a firing member.
+    firing: HashMap<(SourceName, Fingerprint), BTreeSet<usize>>,
+    /// Of which lives an alert of a sender that orders its events is a resolved member.
+    ended: HashMap<(SourceName, Fingerprint), BTreeSet<usize>>,
     /// Which rules opened a case when.
     opened: Vec<(RuleName, Timestamp)>,
     /// What waits for the case budget, by rule.
@@ -201,7 +203,8 @@ impl World {
             now: start,
             lives: Vec::new(),
             newest: HashMap::new(),
-            members: HashMap::new(),
+            firing: HashMap::new(),
+            ended: HashMap::new(),
             opened: Vec::new(),
             waiting: BTreeMap::new(),
             rolled: BTreeSet::new(),
@@ -310,16 +313,16 @@ impl World {
             }
         }
         let Followed { always, strangers, returning } = plan.followed();
-        let firing = always.into_iter().chain(strangers).map(|name| (name, true));
-        for (fingerprint, fires) in firing.chain(returning.into_iter().map(|name| (name, false))) {
-            let of = self.members.get(&(source.clone(), fingerprint.clone()));
+        for fingerprint in always.into_iter().chain(strangers) {
+            let of = self.firing.get(&(source.clone(), fingerprint.clone()));
             for index in of.into_iter().flatten() {
-                let Some(Life { incident, .. }) = self.lives.get(*index) else { continue };
-                let newest = self.newest.get(&incident.key) == Some(index);
-                let member = incident.members.get(&fingerprint);
-                if member.is_some_and(|member| member.is_firing() == fires && (fires || newest)) {
-                    members.entry(*index).or_default().insert(fingerprint.clone());
-                }
+                members.entry(*index).or_default().insert(fingerprint.clone());
+            }
+        }
+        for fingerprint in returning {
+            let of = self.ended.get(&(source.clone(), fingerprint.clone()));
+            for index in of.into_iter().flatten().filter(|index| self.is_newest(**index)) {
+                members.entry(*index).or_default().insert(fingerprint.clone());
             }
         }
         let mut known = Known::default();
@@ -337,6 +340,11 @@ impl World {
             known.note(told);
         }
         known
+    }
+
+    fn is_newest(&self, index: usize) -> bool {
+        let life = self.lives.get(index);
+        life.is_some_and(|life| self.newest.get(&life.incident.key) == Some(&index))
     }
 
     /// Something happens to an incident.
@@ -452,8 +460,15 @@ impl World {
         let mut members = std::mem::take(&mut life.incident.members);
         for name in step.members {
             let Some(member) = incident.members.remove(&name) else { continue };
-            let of = self.members.entry((member.alert.source.clone(), name.clone())).or_default();
-            of.insert(index);
+            let key = (member.alert.source.clone(), name.clone());
+            let ended = !member.is_firing() && member.alert.occurred_at.is_some();
+            for (of, is_it) in [(&mut self.firing, member.is_firing()), (&mut self.ended, ended)] {
+                if is_it {
+                    of.entry(key.clone()).or_default().insert(index);
+                } else if let Some(indexes) = of.get_mut(&key) {
+                    indexes.remove(&index);
+                }
+            }
             members.insert(name, member);
         }
         let begins = life.moments.is_empty();

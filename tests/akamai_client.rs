@@ -4,11 +4,10 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use casewright::clock::{Clock, ManualClock};
+use casewright::clock::Clock as _;
 use casewright::domain::catalog::Category;
 use casewright::domain::draft::{Choices, Contact, Draft, fit_subject};
 use casewright::domain::ids::{CaseId, IncidentId, Marker};
@@ -19,20 +18,10 @@ use casewright::vendors::akamai::{Client, Credentials, Settings};
 use casewright::vendors::{Look, Obstacle, Operation, Outcome, Probe, Vendor as _};
 use jiff::Timestamp;
 
-/// A clock that goes on when somebody waits for it.
-#[derive(Debug)]
-struct Eager(ManualClock);
+use eager::Eager;
 
-impl Clock for Eager {
-    fn now(&self) -> Timestamp {
-        self.0.now()
-    }
-
-    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        self.0.advance(duration);
-        Box::pin(std::future::ready(()))
-    }
-}
+#[path = "support/eager.rs"]
+mod eager;
 
 struct Bench {
     sandbox: Sandbox,
@@ -42,7 +31,7 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Self {
-        let clock = Arc::new(Eager(ManualClock::at(start())));
+        let clock = Eager::at(start());
         let sandbox = Sandbox::start(Options::default(), clock.clone()).await.expect("starts");
         let client = client(&sandbox, clock.clone(), 1);
         Self { sandbox, client, clock }

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use akamai::{BASE, Eager, Exchange, Said, Step, client, everything, operation};
+use akamai::{BASE, Eager, Exchange, Said, Step, client, everything, operation, start};
 use async_trait::async_trait;
 use casewright::sandbox::{Options, Sandbox};
 use casewright::vendors::transport::{Http, Request, Response, Transport, TransportError};
@@ -228,7 +228,7 @@ impl Transport for Recorder {
 
 /// The simulation's answers to everything that the client can ask.
 async fn recorded() -> Recorded {
-    let clock = Eager::new();
+    let clock = Eager::at(start());
     let sandbox = Sandbox::start(Options::default(), clock.clone()).await.expect("starts");
     let http = Http::new(Duration::from_secs(20)).expect("a transport");
     let recorder = Arc::new(Recorder { http, recorded: Mutex::default() });
@@ -250,7 +250,7 @@ async fn recorded() -> Recorded {
 
 /// What the client makes of the answers, and which operations each step asks for.
 async fn play(player: &Arc<Player>, steps: &[Step]) -> Vec<(Said, BTreeSet<String>)> {
-    let client = client("https://akab.example", Eager::new(), player.clone());
+    let client = client("https://akab.example", Eager::at(start()), player.clone());
     let mut all = Vec::new();
     let mut seen = 0;
     for step in steps {

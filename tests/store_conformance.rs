@@ -990,8 +990,7 @@ async fn a_decision_that_opens_knows_what_was_opened_and_what_waits(bench: Bench
         let intake = Intake {
             budget_since: at(since),
             decide: Arc::new(move |known: &Known| {
-                let budgets =
-                    Budgets { rule: &rule, own: Some(&limit), total: None, of_rule: &|_| None };
+                let budgets = Budgets { rule: &rule, total: None, of_rule: &|_| Some(limit) };
                 let exceeded = budgets.exceeded(&known.usage, storm::Turn::Newcomer, at(50));
                 *seen.lock().expect("not poisoned") = exceeded.map(|exceeded| exceeded.why);
                 let asked = decide(known);
@@ -1104,7 +1103,7 @@ async fn a_roll_call_tells_who_joins_and_who_leaves(bench: Bench) {
     let usage = usage.lock().expect("not poisoned").clone().expect("asked");
     let limit = Limit { cases: 1, per: Duration::from_secs(100), overflow: Overflow::Rollup };
     let (rule, turn) = (RuleName::new("edge"), storm::Turn::First);
-    let budgets = Budgets { rule: &rule, own: Some(&limit), total: None, of_rule: &|_| None };
+    let budgets = Budgets { rule: &rule, total: None, of_rule: &|_| Some(limit) };
     assert_eq!(budgets.exceeded(&usage, turn, at(9)), None);
 }
 

@@ -8,13 +8,13 @@ mod request;
 #[cfg(test)]
 mod tests;
 
-use secrecy::SecretString;
 use url::Url;
 
 use super::decode::{Located, Section};
 use super::vendor_config::{VendorKind, check_base};
 use crate::domain::desk::{
-    Closed, Comments, Desk, Open, Paging, Read, Request, Taken, Template, Tickets, Write, scope,
+    Auth, Closed, Comments, Desk, Open, Paging, Read, Request, Taken, Template, Tickets, Write,
+    scope,
 };
 use request::{Names, body, method, pointer, request};
 
@@ -24,30 +24,9 @@ pub struct HttpDesk {
     /// What every address begins with.
     pub base_url: Url,
     /// Who we are.
-    pub auth: HttpAuth,
+    pub auth: Auth,
     /// How it is asked.
     pub desk: Desk,
-}
-
-/// How we say who we are at a desk.
-#[derive(Debug, Clone)]
-pub enum HttpAuth {
-    /// A user with a password.
-    Basic {
-        /// The user.
-        user: String,
-        /// The password.
-        password: SecretString,
-    },
-    /// A token.
-    Bearer(SecretString),
-    /// A header of the desk's own.
-    Header {
-        /// Its name.
-        name: String,
-        /// Its whole value.
-        value: SecretString,
-    },
 }
 
 /// Reads the keys of the kind.
@@ -113,7 +92,7 @@ fn needed<T>(
     read(&mut inner)
 }
 
-fn read_auth(section: &mut Section<'_>) -> Option<HttpAuth> {
+fn read_auth(section: &mut Section<'_>) -> Option<Auth> {
     let basic = section.section("basic").and_then(|mut basic| {
         let user: Option<Located<String>> = basic.required("user");
         let password = basic.secret("password");
@@ -121,7 +100,7 @@ fn read_auth(section: &mut Section<'_>) -> Option<HttpAuth> {
             basic.error_at(user.place.clone(), "a user must not contain `:`", "");
         }
         basic.finish();
-        Some(HttpAuth::Basic { user: user?.value, password: password? })
+        Some(Auth::Basic { user: user?.value, password: password? })
     });
     let tried = section.has("bearer") || section.has("bearer_file");
     let bearer = if tried { section.secret("bearer") } else { None };
@@ -131,7 +110,7 @@ fn read_auth(section: &mut Section<'_>) -> Option<HttpAuth> {
         let value = header.secret("value");
         let name = name.and_then(|name| request::header_name(&header, name));
         header.finish();
-        Some(HttpAuth::Header { name: name?, value: value? })
+        Some(Auth::Header { name: name?, value: value? })
     });
     let ways = [section.has("basic"), tried, section.has("header")];
     match ways.iter().filter(|way| **way).count() {
@@ -146,7 +125,7 @@ fn read_auth(section: &mut Section<'_>) -> Option<HttpAuth> {
         ),
     }
     section.finish_by_ref();
-    basic.or(bearer.map(HttpAuth::Bearer)).or(header)
+    basic.or(bearer.map(Auth::Bearer)).or(header)
 }
 
 fn read_open(section: &mut Section<'_>, fields: Option<&[String]>) -> Option<Open> {

@@ -39,7 +39,7 @@ pub use daemon_config::{
     AdminToken, Checked, Config, KnownVendor, LOCAL_TOKEN, RuleInputs, ServerConfig, StoreConfig,
     is_rule_test,
 };
-pub use desk::{HttpAuth, HttpDesk};
+pub use desk::HttpDesk;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use interpolate::{Lookup, process_env};
 pub use source_config::{Auth, SourceConfig, SourceKind};

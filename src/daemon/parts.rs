@@ -6,9 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use crate::clock::Clock;
-use crate::config::{
-    self, HttpAuth, HttpDesk, Lookup, SourceConfig, SourceKind, VendorConfig, VendorKind,
-};
+use crate::config::{self, HttpDesk, Lookup, SourceConfig, SourceKind, VendorConfig, VendorKind};
 use crate::dispatch::LaneSettings;
 use crate::domain::pace::ListScope;
 use crate::rng::Rng;
@@ -155,15 +153,10 @@ fn akamai_settings(vendor: &VendorConfig, access: Access) -> anyhow::Result<akam
 }
 
 fn desk_settings(vendor: &VendorConfig, http: &HttpDesk) -> anyhow::Result<desk::Settings> {
-    let auth = match http.auth.clone() {
-        HttpAuth::Basic { user, password } => desk::Auth::Basic { user, password },
-        HttpAuth::Bearer(token) => desk::Auth::Bearer(token),
-        HttpAuth::Header { name, value } => desk::Auth::Header { name, value },
-    };
     Ok(desk::Settings::new(
         vendor.name.clone(),
         http.base_url.clone(),
-        &auth,
+        &http.auth,
         vendor.timeout,
         vendor.rate,
         http.desk.clone(),

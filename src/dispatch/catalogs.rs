@@ -23,13 +23,11 @@ use crate::clock::Clock;
 use crate::current::Current;
 use crate::domain::catalog::Category;
 use crate::domain::catalog::changes::Change;
-use crate::domain::catalog::whole::{
-    AccountCatalog, CategoryCatalog, KeptCatalog, Page, VendorCatalog,
-};
+use crate::domain::catalog::whole::{AccountCatalog, KeptCatalog, Page, VendorCatalog};
 use crate::domain::gate::Admission;
 use crate::domain::ids::{AccountId, RuleName, VendorName};
 use crate::playbook::Playbook;
-use crate::rules::offered::{Complaint, complaints};
+use crate::rules::offered::{Complaint, asked_for, complaints};
 use crate::rules::{RuleSet, Then};
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics::Metrics;
@@ -169,6 +167,12 @@ impl Catalogs {
         category: Category,
         wanted: Wanted,
     ) -> Result<Consulted, CatalogError> {
+        if lane.vendor.has_catalog_at_hand() {
+            // There is nothing to be spared, and no reading that is worth keeping.
+            let catalog = lane.vendor.catalog(account, category).await?;
+            let page = Page { read_at: self.clock.now(), catalog };
+            return Ok(Consulted { page, in_place_of: None });
+        }
         let kept = match self.kept(&lane.name).await {
             Ok(kept) => kept,
             Err(error) => {
@@ -180,7 +184,6 @@ impl Catalogs {
         let page = kept.as_ref().and_then(|kept| kept.catalog.page(account, category));
         let age = page.map(|page| between(page.read_at, self.clock.now()));
         let new_enough = match wanted {
-            Wanted::Kept if lane.vendor.has_catalog_at_hand() => Duration::ZERO,
             Wanted::Kept => lane.settings.catalog_refresh,
             Wanted::Anew => Duration::ZERO,
         };
@@ -257,18 +260,7 @@ impl Catalogs {
         let offered = offered.unwrap_or_else(|| self.accounts_of_rules(name));
         let mut whole = VendorCatalog {
             complete,
-            accounts: offered
-                .into_iter()
-                .map(|offered| AccountCatalog {
-                    account: offered.account,
-                    name: offered.name,
-                    categories: offered
-                        .categories
-                        .into_iter()
-                        .map(|category| CategoryCatalog { category, page: None })
-                        .collect(),
-                })
-                .collect(),
+            accounts: offered.into_iter().map(AccountCatalog::from).collect(),
         };
         let (mut read, mut unread) = (0, Vec::new());
         let mut in_vain = false;
@@ -463,22 +455,6 @@ fn keep_newer(whole: &mut VendorCatalog, known: &VendorCatalog) {
     }
 }
 
-/// The accounts and categories that rules name for a vendor, where they are the same for every
-/// alert, and those that their cases would fall back to.
-fn asked_for(rules: &RuleSet, vendor: &VendorName) -> BTreeSet<(AccountId, Category)> {
-    let mut wanted = BTreeSet::new();
-    for rule in rules.rules() {
-        let Then::Case(case) = &rule.then else { continue };
-        let Some(account) = case.plan.account.constant().filter(|_| case.vendor == *vendor) else {
-            continue;
-        };
-        let account = AccountId::new(account.trim());
-        wanted.extend(case.plan.fallback.iter().map(|to| (account.clone(), to.category)));
-        wanted.insert((account, case.plan.category));
-    }
-    wanted
-}
-
 /// The vendors that rules open cases at.
 fn vendors_of(rules: &RuleSet) -> BTreeSet<VendorName> {
     let of = |rule: &crate::rules::Rule| match &rule.then {
@@ -492,6 +468,7 @@ fn vendors_of(rules: &RuleSet) -> BTreeSet<VendorName> {
 mod tests {
     use super::*;
     use crate::domain::catalog::Catalog;
+    use crate::domain::catalog::whole::CategoryCatalog;
     use crate::domain::testing::at;
 
     fn page(solution: &str, read_at: i64) -> Page {

@@ -11,6 +11,8 @@ pub mod template;
 
 use std::collections::BTreeMap;
 
+use secrecy::SecretString;
+
 use super::catalog::{Catalog, Category};
 use super::ids::AccountId;
 
@@ -42,6 +44,27 @@ pub struct Desk {
     pub probe: Request,
     /// What it accepts.
     pub offer: Offer,
+}
+
+/// How we say who we are at a desk.
+#[derive(Debug, Clone)]
+pub enum Auth {
+    /// A user with a password.
+    Basic {
+        /// The user.
+        user: String,
+        /// The password.
+        password: SecretString,
+    },
+    /// A token.
+    Bearer(SecretString),
+    /// A header of the desk's own.
+    Header {
+        /// Its name.
+        name: String,
+        /// Its whole value.
+        value: SecretString,
+    },
 }
 
 /// What every request has.

@@ -92,11 +92,9 @@ impl Usage {
 pub struct Budgets<'a> {
     /// The rule.
     pub rule: &'a RuleName,
-    /// Its own.
-    pub own: Option<&'a Limit>,
     /// That of all rules together.
     pub total: Option<&'a Limit>,
-    /// The own budget of any rule.
+    /// The own budget of any rule, this one among them.
     pub of_rule: &'a dyn Fn(&RuleName) -> Option<Limit>,
 }
 
@@ -120,11 +118,6 @@ impl Turn {
 }
 
 impl Budgets<'_> {
-    /// How far back openings count.
-    pub fn window(&self) -> Option<Duration> {
-        self.own.into_iter().chain(self.total).map(|limit| limit.per).max()
-    }
-
     /// How many of those that wait could take a place of the budget of all rules: whoever waits for
     /// the budget of its own rule cannot.
     fn ahead_of_all(&self, usage: &Usage, now: Timestamp) -> u32 {
@@ -163,7 +156,8 @@ impl Budgets<'_> {
                 overflow: limit.overflow,
             })
         };
-        let own = self.own.and_then(|limit| check(limit, Some(self.rule)));
+        let own = (self.of_rule)(self.rule);
+        let own = own.and_then(|limit| check(&limit, Some(self.rule)));
         own.or_else(|| self.total.and_then(|limit| check(limit, None)))
     }
 }

@@ -41,20 +41,6 @@ impl fmt::Display for Displaced {
 /// Whether the rules lead the alert that began an incident elsewhere. They are asked for the time at
 /// which it began, so that what holds at some hours only does not seem to have changed.
 pub fn displaced(playbook: &Playbook, incident: &Incident) -> Option<Displaced> {
-    let waits = matches!(incident.state, State::Pending { .. } | State::Held { .. });
-    let then = match &incident.state {
-        State::Pending { .. } | State::Held { .. } => {
-            "it goes there when it is next heard of, and no case is opened for this incident"
-        }
-        State::Opening { .. } if playbook.case_rule(&incident.rule).is_none() => {
-            "its case cannot be written without its rule, and waits until that is back"
-        }
-        State::Opening { .. } | State::Open { .. } | State::Resolving { .. } => {
-            "it keeps its case until it ends; what fires after that is a new incident"
-        }
-        State::Failed { .. } => "its case could not be opened, and that goes on being shown",
-        State::Closed { .. } | State::Dropped { .. } => return None,
-    };
     // No rule leads anything to a roll-up.
     if incident.is_rollup() {
         return None;
@@ -78,10 +64,24 @@ pub fn displaced(playbook: &Playbook, incident: &Incident) -> Option<Displaced> 
         true => "no rule matches it any more".to_owned(),
         false => format!("it belongs to {}", leads.join(" and ")),
     };
-    let then = match waits {
-        true if leads.is_empty() => "it waits on, and its case is opened when its time comes",
-        true if ignored => "no case is opened for it once it is next heard of",
-        _ => then,
+    let then = match &incident.state {
+        State::Pending { .. } | State::Held { .. } if leads.is_empty() => {
+            "it waits on, and its case is opened when its time comes"
+        }
+        State::Pending { .. } | State::Held { .. } if ignored => {
+            "no case is opened for it once it is next heard of"
+        }
+        State::Pending { .. } | State::Held { .. } => {
+            "it goes there when it is next heard of, and no case is opened for this incident"
+        }
+        State::Opening { .. } if playbook.case_rule(&incident.rule).is_none() => {
+            "its case cannot be written without its rule, and waits until that is back"
+        }
+        State::Opening { .. } | State::Open { .. } | State::Resolving { .. } => {
+            "it keeps its case until it ends; what fires after that is a new incident"
+        }
+        State::Failed { .. } => "its case could not be opened, and that goes on being shown",
+        State::Closed { .. } | State::Dropped { .. } => return None,
     };
     Some(Displaced {
         incident: incident.id.clone(),

@@ -55,11 +55,8 @@ impl<'t> Heard<'t> {
                 let at = later(test.start, delivery.at);
                 for alert in &delivery.received.alerts {
                     labels.extend(alert.labels.keys().map(String::as_str));
-                    for rule in rules.rules().iter().filter(|rule| rule.matches(alert, at)) {
+                    for rule in rules.route(alert, at) {
                         by_rule.entry(&rule.name).or_default().push(alert);
-                        if !rule.goes_on {
-                            break;
-                        }
                     }
                 }
             }

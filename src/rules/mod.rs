@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use crate::domain::alert::Alert;
-use crate::domain::ids::RuleName;
+use crate::domain::ids::{RuleName, VendorName};
 
 use index::Index;
 
@@ -71,6 +71,14 @@ impl RuleSet {
     /// whoever compares: tests whether the answer is the same, a benchmark what it costs.
     pub fn route_by_scan<'a>(&'a self, alert: &Alert, now: Timestamp) -> Vec<&'a Rule> {
         owners(self.rules.iter(), alert, now)
+    }
+
+    /// What rules open cases at a vendor.
+    pub fn plans_at<'a>(&'a self, vendor: &'a VendorName) -> impl Iterator<Item = &'a CasePlan> {
+        self.rules.iter().filter_map(move |rule| match &rule.then {
+            Then::Case(case) if case.vendor == *vendor => Some(&case.plan),
+            Then::Case(_) | Then::Ignore => None,
+        })
     }
 
     /// The rule of that name.

@@ -3,6 +3,7 @@
 //! Texts that differ by alert cannot be looked at before there is an alert; of those nothing is
 //! said. A rule is never refused for it: catalogs change without anybody's doing here.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
@@ -10,8 +11,8 @@ use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 use crate::config::code::Code;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::source_file::Place;
-use crate::domain::catalog::RankedSeverity;
 use crate::domain::catalog::whole::VendorCatalog;
+use crate::domain::catalog::{Category, RankedSeverity};
 use crate::domain::draft::problems::choice_problems;
 use crate::domain::draft::{ChoiceField, Choices, DraftProblem, Fallback};
 use crate::domain::ids::{AccountId, RuleName, VendorName};
@@ -99,6 +100,18 @@ impl From<Complaint> for Diagnostic {
     }
 }
 
+/// The accounts and categories that rules name for a vendor, where they are the same for every
+/// alert, and those that their cases would fall back to.
+pub fn asked_for(rules: &RuleSet, vendor: &VendorName) -> BTreeSet<(AccountId, Category)> {
+    let mut wanted = BTreeSet::new();
+    for plan in rules.plans_at(vendor) {
+        let Some(account) = plan.constant_account() else { continue };
+        wanted.extend(plan.fallback.iter().map(|to| (account.clone(), to.category)));
+        wanted.insert((account, plan.category));
+    }
+    wanted
+}
+
 /// What the rules ask of a vendor that it does not offer.
 pub fn complaints(rules: &RuleSet, vendor: &VendorName, catalog: &VendorCatalog) -> Vec<Complaint> {
     rules.rules().iter().flat_map(|rule| of_rule(rule, vendor, catalog)).collect()
@@ -107,10 +120,9 @@ pub fn complaints(rules: &RuleSet, vendor: &VendorName, catalog: &VendorCatalog)
 fn of_rule(rule: &Rule, vendor: &VendorName, catalog: &VendorCatalog) -> Vec<Complaint> {
     let Then::Case(case) = &rule.then else { return Vec::new() };
     let plan = &case.plan;
-    let Some(account) = plan.account.constant().filter(|_| case.vendor == *vendor) else {
+    let Some(account) = plan.constant_account().filter(|_| case.vendor == *vendor) else {
         return Vec::new();
     };
-    let account = AccountId::new(account.trim());
     let found = lacks(plan, vendor, &account, catalog);
     let serious = found.iter().any(|lack| lack.serious);
     let follows = if serious { instead(plan, &account, catalog) } else { Follows::StandsIn };
@@ -263,7 +275,7 @@ mod tests {
     use super::*;
     use crate::config::{KnownVendor, RuleInputs};
     use crate::domain::catalog::whole::{AccountCatalog, CategoryCatalog, Page};
-    use crate::domain::catalog::{Area, Catalog, Category, Product};
+    use crate::domain::catalog::{Area, Catalog, Product};
     use crate::domain::testing::T0;
     use crate::rules::file;
 

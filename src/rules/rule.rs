@@ -10,7 +10,7 @@ use crate::config::source_file::Place;
 use crate::domain::alert::{Alert, Labels};
 use crate::domain::catalog::Category;
 use crate::domain::draft::{ChoiceField, Fallback};
-use crate::domain::ids::{RuleName, Scope, VendorName};
+use crate::domain::ids::{AccountId, RuleName, Scope, VendorName};
 use crate::domain::lifecycle::Policy;
 use crate::domain::pace::WhenNotFound;
 use crate::domain::schedule::Schedule;
@@ -168,6 +168,11 @@ pub struct CasePlan {
 }
 
 impl CasePlan {
+    /// The account, if it is the same for every alert.
+    pub fn constant_account(&self) -> Option<AccountId> {
+        self.account.constant().map(|account| AccountId::new(account.trim()))
+    }
+
     /// Every text of the plan with its key, for whoever checks or compiles them all.
     pub fn texts(&self) -> Vec<(String, &TextSource)> {
         let mut texts = vec![

@@ -8,6 +8,7 @@ pub mod akamai;
 pub mod answer;
 pub mod desk;
 pub mod limiter;
+mod line;
 mod token;
 pub mod transport;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::domain::catalog::whole::{AccountCatalog, CategoryCatalog};
 use crate::domain::catalog::{Catalog, Category};
 use crate::domain::draft::{Contact, Draft};
 use crate::domain::ids::{AccountId, CaseId, Marker};
@@ -255,6 +257,16 @@ pub struct OfferedAccount {
     pub name: String,
     /// The vendor's ids of its categories; may hold some that [`Category`] does not know.
     pub categories: Vec<String>,
+}
+
+impl From<OfferedAccount> for AccountCatalog {
+    /// Of which nothing but the names was read yet.
+    fn from(offered: OfferedAccount) -> Self {
+        let OfferedAccount { account, name, categories } = offered;
+        let categories =
+            categories.into_iter().map(|category| CategoryCatalog { category, page: None });
+        Self { account, name, categories: categories.collect() }
+    }
 }
 
 /// A client of one ticket system.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{HeaderMap, Method};
+use serde::de::DeserializeOwned;
 use thiserror::Error;
 use url::{Host, Url};
 
@@ -43,6 +44,16 @@ pub struct Response {
     pub body: Vec<u8>,
     /// Whether `body` is all of it: it was neither too large nor cut off.
     pub complete: bool,
+}
+
+impl Response {
+    /// The document that it is; `None` if it is cut off or not such a document.
+    pub(super) fn document<T: DeserializeOwned>(&self) -> Option<T> {
+        if !self.complete {
+            return None;
+        }
+        serde_json::from_slice(&self.body).ok()
+    }
 }
 
 /// Why there is no answer. The texts never contain the request.
@@ -152,6 +163,26 @@ fn causes(error: &dyn std::error::Error) -> String {
         cause = deeper;
     }
     cause.to_string()
+}
+
+/// The address of a link in a document that was read at `from`; `None` if it leads away from the
+/// host of `base`: no other may see what says who we are.
+pub(super) fn linked(base: &Url, from: &Url, href: &str) -> Option<Url> {
+    let url = from.join(href).ok()?;
+    let same = url.scheme() == base.scheme()
+        && url.host() == base.host()
+        && url.port_or_known_default() == base.port_or_known_default()
+        && url.username().is_empty()
+        && url.password().is_none();
+    same.then_some(url)
+}
+
+/// Whether an address is scheme, host and path, without anything that belongs to one request.
+pub(super) fn is_bare(url: &Url) -> bool {
+    url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none()
 }
 
 /// Whether secrets may be sent to an address: over TLS, or within this machine.

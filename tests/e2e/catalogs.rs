@@ -166,6 +166,31 @@ async fn a_value_that_the_vendor_refuses_is_read_anew_and_the_case_goes_elsewher
 }
 
 #[tokio::test]
+async fn the_first_refusal_has_it_read_anew_however_often_it_was_tried_before() {
+    let house = House::open().await;
+    not_offered(&house, "edge-5xx", "0").await;
+    rename(&house, "1-Major Impact", "1-Urgent");
+    house.faults([Fault::on_next(Kind::DropBeforeCommit, On::Create, 1)]);
+    house.hears(edge("shop")).await;
+    assert_eq!(house.only_case().await.filed.severity, "1-Urgent");
+    house.incident_is("open").await;
+}
+
+#[tokio::test]
+async fn a_case_whose_problem_is_gone_waits_also_where_only_a_refusal_tells() {
+    let house = House::open().await;
+    not_offered(&house, "edge-5xx", "0").await;
+    let (ours, theirs) = ("Configuring/Managing Services", "Configuration");
+    rename(&house, ours, theirs);
+    house.hears(edge("shop")).await;
+    house.action_says("the vendor does not offer").await;
+    house.incident_is("opening").await;
+    rename(&house, theirs, ours);
+    house.clock.advance(HOUR);
+    assert_eq!(filed(&house.cases(1).await[0]).2, Some(ours));
+}
+
+#[tokio::test]
 async fn a_change_at_the_vendor_is_seen_in_time_and_told_with_the_rules_that_it_hits() {
     let house =
         House::prepared("400ms", |files| vendor_says(files, "catalog: { refresh: 10m }")).await;

@@ -236,6 +236,20 @@ async fn a_pointer_that_leads_nowhere_never_looks_like_a_ticket_that_is_not_ther
 }
 
 #[tokio::test]
+async fn what_the_description_offers_counts_at_once_though_the_desk_cannot_be_asked() {
+    let house = House::servicenow().await;
+    house.edit("name: critical,", "name: p1,");
+    let down_for_long = Fault::Instead(Answer::of(500, json!({})));
+    house.desk.fault(LIST, down_for_long, 5);
+    house.daemon.reload("a test").await.expect("good files");
+    let incident = house.opened(down()).await;
+    let record = house.desk.with(|desk| desk.only().clone());
+    assert_eq!((&record["impact"], &record["urgency"]), (&json!("1"), &json!("1")));
+    let attempts = house.daemon.store.attempts(&incident.id).await.expect("attempts");
+    assert_eq!(attempts.len(), 1, "{attempts:#?}");
+}
+
+#[tokio::test]
 async fn whatever_an_alert_says_stays_in_its_field() {
     let house = House::servicenow().await;
     let evil =

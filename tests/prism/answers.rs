@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
 
-use crate::akamai::{CASE, Eager, Exchange, Said, Step, client, everything, marker};
+use crate::akamai::{CASE, Eager, Exchange, Said, Step, client, everything, marker, start};
 use crate::mock::{Alter, Prism, address, complaint, own};
 
 /// How many worlds there are, unless `CASEWRIGHT_PRISM_WORLDS` says otherwise. One has some forty
@@ -151,7 +151,7 @@ async fn every_answer_is_handled() {
     for number in 0..worlds() {
         let world = World::of(number);
         let prism = Arc::new(Prism::new(address.clone(), world));
-        let client = Arc::new(client("https://akab.example", Eager::new(), prism.clone()));
+        let client = Arc::new(client("https://akab.example", Eager::at(start()), prism.clone()));
         for step in everything() {
             // On a task of its own, so that a panic is known by its world.
             let (asked, client) = (step.clone(), client.clone());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::akamai::{CASE, Eager, Step, client, everything};
+use crate::akamai::{CASE, Eager, Step, client, everything, start};
 use crate::mock::{Examples, Prism, address, complaint};
 
 const PAGE: &str = include_str!("../../docs/akamai.md");
@@ -21,7 +21,7 @@ fn used() -> Vec<&'static str> {
 async fn every_request_is_accepted() {
     let Some(address) = address() else { return };
     let prism = Arc::new(Prism::new(address, Examples));
-    let client = client("https://akab.example", Eager::new(), prism.clone());
+    let client = client("https://akab.example", Eager::at(start()), prism.clone());
     let mut requests: BTreeMap<String, usize> = BTreeMap::new();
     let mut complaints = Vec::new();
     let mut unsent = Vec::new();

@@ -1,11 +1,9 @@
 //! Everything that the Akamai client can ask of the API, for tests that look at its requests and
 //! spoil its answers rather than at what a vendor makes of them.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use casewright::clock::{Clock, ManualClock};
 use casewright::domain::catalog::{Catalog, Category};
 use casewright::domain::draft::{Choices, Contact, Draft, fit_subject};
 use casewright::domain::ids::{CaseId, IncidentId, Marker};
@@ -20,6 +18,11 @@ use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
 
+pub(crate) use eager::Eager;
+
+#[path = "eager.rs"]
+mod eager;
+
 /// Every path of the API starts with this.
 pub(crate) const BASE: &str = "/case-management/v3";
 
@@ -29,27 +32,6 @@ pub(crate) const CASE: &str = "F-CS-1000001";
 /// When every test begins.
 pub(crate) fn start() -> Timestamp {
     "2026-03-01T12:00:00Z".parse().expect("a time")
-}
-
-/// A clock that goes on when somebody waits for it.
-#[derive(Debug)]
-pub(crate) struct Eager(ManualClock);
-
-impl Eager {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(ManualClock::at(start())))
-    }
-}
-
-impl Clock for Eager {
-    fn now(&self) -> Timestamp {
-        self.0.now()
-    }
-
-    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        self.0.advance(duration);
-        Box::pin(std::future::ready(()))
-    }
 }
 
 /// A client of `base` over `transport`, with a simulation's credentials.

@@ -1,6 +1,5 @@
 //! Looks at files, store, daemon and vendors. Reads only.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -20,11 +19,10 @@ use crate::config::{
     Checked, Config, Diagnostics, SourceConfig, SourceKind, StoreConfig, VendorConfig, VendorKind,
 };
 use crate::daemon::{World, local_token, reach};
-use crate::domain::catalog::Category;
-use crate::domain::catalog::whole::{AccountCatalog, CategoryCatalog, Page, VendorCatalog};
-use crate::domain::ids::{AccountId, VendorName};
-use crate::rules::offered::complaints;
-use crate::rules::{CasePlan, RuleSet, Then};
+use crate::domain::catalog::whole::{AccountCatalog, Page, VendorCatalog};
+use crate::domain::ids::VendorName;
+use crate::rules::RuleSet;
+use crate::rules::offered::{asked_for, complaints};
 use crate::setup::{Setup, akamai_access};
 use crate::store::sqlite;
 use crate::vendors::{CatalogError, OfferedAccount};
@@ -188,22 +186,6 @@ async fn resolve(host: &str) -> Result<(), String> {
     }
 }
 
-/// What rules open cases at a vendor.
-pub(super) fn plans<'a>(
-    rules: &'a RuleSet,
-    vendor: &'a VendorName,
-) -> impl Iterator<Item = &'a CasePlan> {
-    rules.rules().iter().filter_map(move |rule| match &rule.then {
-        Then::Case(case) if case.vendor == *vendor => Some(&case.plan),
-        Then::Case(_) | Then::Ignore => None,
-    })
-}
-
-/// The account of a plan, if it is the same for every alert.
-pub(super) fn account_of(plan: &CasePlan) -> Option<AccountId> {
-    plan.account.constant().map(|account| AccountId::new(account.trim()))
-}
-
 async fn coverage(
     offered: Option<&[OfferedAccount]>,
     vendor: &dyn crate::vendors::Vendor,
@@ -213,10 +195,10 @@ async fn coverage(
 ) -> Coverage {
     let mut whole = VendorCatalog {
         complete: offered.is_some(),
-        accounts: offered.into_iter().flatten().map(without_pages).collect(),
+        accounts: offered.into_iter().flatten().cloned().map(AccountCatalog::from).collect(),
     };
     let mut unread = Vec::new();
-    for (account, category) in wanted(rules, name) {
+    for (account, category) in asked_for(rules, name) {
         let listed = whole.account(&account).and_then(|known| known.category(category));
         if whole.complete && listed.is_none() {
             continue;
@@ -235,34 +217,13 @@ async fn coverage(
             }
         }
     }
-    let all = plans(rules, name);
-    let (named, by_alert): (Vec<_>, Vec<_>) = all.partition(|plan| account_of(plan).is_some());
+    let by_alert = rules.plans_at(name).filter(|plan| plan.constant_account().is_none());
     Coverage {
-        rules: named.len() + by_alert.len(),
-        by_alert: by_alert.len(),
+        rules: rules.plans_at(name).count(),
+        by_alert: by_alert.count(),
         complaints: complaints(rules, name, &whole),
         unread,
     }
-}
-
-fn without_pages(offered: &OfferedAccount) -> AccountCatalog {
-    let page = |category: &String| CategoryCatalog { category: category.clone(), page: None };
-    AccountCatalog {
-        account: offered.account.clone(),
-        name: offered.name.clone(),
-        categories: offered.categories.iter().map(page).collect(),
-    }
-}
-
-/// The accounts and categories that rules name.
-fn wanted(rules: &RuleSet, vendor: &VendorName) -> BTreeSet<(AccountId, Category)> {
-    let mut wanted = BTreeSet::new();
-    for plan in plans(rules, vendor) {
-        let Some(account) = account_of(plan) else { continue };
-        wanted.extend(plan.fallback.iter().map(|to| (account.clone(), to.category)));
-        wanted.insert((account, plan.category));
-    }
-    wanted
 }
 
 pub(super) fn source(config: &SourceConfig) -> Source {

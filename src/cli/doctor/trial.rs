@@ -9,12 +9,13 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use anyhow::bail;
 
 use super::findings::Section;
-use super::gather::{account_of, for_looking, plans};
+use super::gather::for_looking;
 use crate::config::VendorConfig;
 use crate::daemon::{World, reach};
 use crate::domain::catalog::{Catalog, Category};
 use crate::domain::draft::{Choices, Draft, fit, fit_comment, fit_description, fit_subject};
 use crate::domain::ids::{AccountId, CaseId, IncidentId, Marker, VendorName};
+use crate::rules::CasePlan;
 use crate::setup::Setup;
 use crate::vendors::{Evidence, Look, Operation, Outcome, Vendor};
 
@@ -109,7 +110,7 @@ pub(super) fn account(
         return Ok(AccountId::new(named.trim()));
     }
     let all: BTreeSet<AccountId> =
-        plans(&setup.playbook.rules, vendor).filter_map(account_of).collect();
+        setup.playbook.rules.plans_at(vendor).filter_map(CasePlan::constant_account).collect();
     let mut all = all.into_iter();
     match (all.next(), all.next()) {
         (Some(only), None) => Ok(only),
@@ -162,9 +163,9 @@ fn filing(
     vendor: &VendorConfig,
     account: &AccountId,
 ) -> Option<(Category, Choices)> {
-    let by_rule = plans(&setup.playbook.rules, &vendor.name)
-        .filter(|plan| account_of(plan).as_ref() == Some(account))
-        .find_map(|plan| {
+    let plans = setup.playbook.rules.plans_at(&vendor.name);
+    let by_rule =
+        plans.filter(|plan| plan.constant_account().as_ref() == Some(account)).find_map(|plan| {
             let mut choices = Choices::default();
             for (field, text) in &plan.choices {
                 *field.of_mut(&mut choices) = Some(text.constant()?.trim().to_owned());

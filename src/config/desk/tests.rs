@@ -38,7 +38,7 @@ fn desk(text: &str) -> HttpDesk {
 fn the_shipped_description_is_read() {
     let HttpDesk { base_url, auth, desk } = desk(GOOD);
     assert_eq!(base_url.as_str(), "https://example.service-now.com/");
-    let HttpAuth::Basic { user, password } = &auth else { panic!("{auth:?}") };
+    let Auth::Basic { user, password } = &auth else { panic!("{auth:?}") };
     assert_eq!((user.as_str(), password.expose_secret()), ("casewright", "sesame-open"));
     assert!(!format!("{auth:?}").contains("sesame"));
     let offered = desk.offer.catalog(&"web".into(), Category::Technical).unwrap();
@@ -76,10 +76,10 @@ fn every_category_and_way_to_say_who_we_are_is_read() {
     let was = "auth: { basic: { user: casewright, password: \"${SERVICENOW_PASSWORD}\" } }";
     assert!(GOOD.contains(was));
     let bearer = desk(&GOOD.replace(was, "auth: { bearer: sesame }")).auth;
-    assert!(matches!(&bearer, HttpAuth::Bearer(token) if token.expose_secret() == "sesame"));
+    assert!(matches!(&bearer, Auth::Bearer(token) if token.expose_secret() == "sesame"));
     let header = "auth: { header: { name: X-Key, value: sesame } }";
     let header = desk(&GOOD.replace(was, header)).auth;
-    assert!(matches!(&header, HttpAuth::Header { name, value }
+    assert!(matches!(&header, Auth::Header { name, value }
         if name == "X-Key" && value.expose_secret() == "sesame"));
 }
 

@@ -80,14 +80,10 @@ fn go_name(word: &str) -> Option<String> {
     if name.starts_with(['.', '/']) {
         return None;
     }
-    let (of, rest) = name.split_once('.').unwrap_or((name, ""));
-    if let Some(table) = table(of) {
-        return Some(match rest {
-            "" => format!("write `{table}`"),
-            _ => format!("write `{{{{{table}.{rest}}}}}`"),
-        });
+    if let Some(hint) = of_the_payload(name) {
+        return Some(hint);
     }
-    let known = match of {
+    let known = match name.split_once('.').map_or(name, |(of, _)| of) {
         "Status" => "write `{{alert.status}}`",
         "StartsAt" => "write `{{date alert.starts_at}}`",
         "Alerts" => "write `alerts`: `{{#each alerts}}{{name}}{{/each}}`",

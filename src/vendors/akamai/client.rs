@@ -30,8 +30,8 @@ use crate::domain::draft::Draft;
 use crate::domain::ids::{AccountId, CaseId, Marker};
 use crate::rng::Rng;
 use crate::vendors::answer;
-use crate::vendors::limiter::TokenBucket;
-use crate::vendors::transport::{Http, Request, Response, SetUpError, Transport, TransportError};
+use crate::vendors::line::Line;
+use crate::vendors::transport::{self, Request, Response, SetUpError, Transport, TransportError};
 use crate::vendors::{
     CatalogError, Evidence, Look, OfferedAccount, Operation, Outcome, Probe, Vendor,
 };
@@ -44,10 +44,9 @@ const READ_OF_CATALOG: usize = 8 * READ_AT_MOST;
 /// A client of Akamai Case Management.
 pub struct Client {
     pub(super) settings: Settings,
-    transport: Arc<dyn Transport>,
+    line: Line,
     pub(super) clock: Arc<dyn Clock>,
     rng: Arc<Rng>,
-    bucket: Arc<Mutex<TokenBucket>>,
     skew: Arc<Mutex<Skew>>,
 }
 
@@ -80,8 +79,8 @@ impl Client {
         clock: Arc<dyn Clock>,
         rng: Arc<Rng>,
     ) -> Result<Self, SetUpError> {
-        let transport = Arc::new(Http::new(settings.timeout)?);
-        Ok(Self::with_transport(settings, transport, clock, rng))
+        let line = Line::new(settings.timeout, settings.rate, clock.clone())?;
+        Ok(Self { settings, line, clock, rng, skew: Arc::default() })
     }
 
     /// A client over any transport.
@@ -91,8 +90,8 @@ impl Client {
         clock: Arc<dyn Clock>,
         rng: Arc<Rng>,
     ) -> Self {
-        let bucket = Arc::new(Mutex::new(TokenBucket::full(settings.rate, clock.now())));
-        Self { settings, transport, clock, rng, bucket, skew: Arc::default() }
+        let line = Line::over(transport, settings.timeout, settings.rate, clock.clone());
+        Self { settings, line, clock, rng, skew: Arc::default() }
     }
 
     /// A client of the same vendor with other settings: other credentials, say. Requests of both
@@ -102,25 +101,18 @@ impl Client {
     ///
     /// As of [`Self::new`].
     pub fn successor(&self, settings: Settings) -> Result<Self, SetUpError> {
-        let transport: Arc<dyn Transport> = if settings.timeout == self.settings.timeout {
-            self.transport.clone()
-        } else {
-            Arc::new(Http::new(settings.timeout)?)
-        };
         Ok(Self {
+            line: self.line.successor(settings.timeout, settings.rate)?,
             settings,
-            transport,
             clock: self.clock.clone(),
             rng: self.rng.clone(),
-            bucket: self.bucket.clone(),
             skew: self.skew.clone(),
         })
     }
 
     /// From now on the rate of these settings counts, for its predecessors' requests as well.
     pub fn take_over(&self) {
-        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-        bucket.change(self.settings.rate);
+        self.line.take_over();
     }
 
     /// What is added to our time before it is signed: zero unless the vendor's clock is
@@ -149,14 +141,7 @@ impl Client {
     /// The address of a link such as `/case-management/v3/cases?cursor=x`; `None` if it leads to
     /// another host, which must never see a signature.
     pub(super) fn linked(&self, href: &str) -> Option<Url> {
-        let base = &self.settings.base;
-        let url = base.join(href).ok()?;
-        let same = url.scheme() == base.scheme()
-            && url.host() == base.host()
-            && url.port_or_known_default() == base.port_or_known_default()
-            && url.username().is_empty()
-            && url.password().is_none();
-        same.then_some(url)
+        transport::linked(&self.settings.base, &self.settings.base, href)
     }
 
     /// Reads a document.
@@ -174,14 +159,10 @@ impl Client {
             read_at_most,
         };
         let Exchanged { mut judged, response } = self.exchange(&call).await;
-        let parsed = match (judged.class, &response) {
-            (Class::Done, Some(response)) if response.complete => {
-                serde_json::from_slice(&response.body).ok()
-            }
-            (Class::Done, _) => None,
-            _ => return Err(Box::new(judged)),
-        };
-        parsed.ok_or_else(|| {
+        if judged.class != Class::Done {
+            return Err(Box::new(judged));
+        }
+        response.as_ref().and_then(Response::document).ok_or_else(|| {
             judged.class = Class::NotSent;
             judged.evidence.message = "Akamai's answer is unreadable: it is cut off, too large or not the JSON that was expected".to_owned();
             Box::new(judged)
@@ -223,13 +204,7 @@ impl Client {
     /// another time is left to try after the time of this one was refused.
     async fn attempt(&self, call: &Call) -> (Exchanged, bool) {
         // Before signing: a signature is good for 30 seconds only.
-        let wait = {
-            let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-            bucket.reserve(self.clock.now())
-        };
-        if !wait.is_zero() {
-            self.clock.sleep(wait).await;
-        }
+        self.line.turn().await;
         let sent = self.clock.now();
         let correction = self.skew().correction(sent);
         let request = match self.signed(call, sent.checked_add(correction).unwrap_or(sent)) {
@@ -237,7 +212,7 @@ impl Client {
             Err(message) => return (Exchanged::without_answer(Class::NotSent, message), false),
         };
         let mut worth_another = false;
-        let exchanged = match self.transport.execute(request).await {
+        let exchanged = match self.line.execute(request).await {
             Ok(response) => {
                 let received = self.clock.now();
                 let mut judged = classify(call.phase, &response, received);

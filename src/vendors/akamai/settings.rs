@@ -8,7 +8,7 @@ use url::Url;
 use super::edgegrid::Credentials;
 use crate::domain::ids::VendorName;
 use crate::domain::pace::{ListScope, Rate};
-use crate::vendors::transport::may_see_secrets;
+use crate::vendors::transport::{is_bare, may_see_secrets};
 
 /// The values of the list's `type`, in the order in which they are read: a case that is closed
 /// between two readings has then been seen in the first or is seen in the second.
@@ -66,12 +66,7 @@ impl Settings {
         if !may_see_secrets(&base) {
             return Err(SettingsError::NotHttps);
         }
-        let only_host = base.path() == "/"
-            && base.query().is_none()
-            && base.fragment().is_none()
-            && base.username().is_empty()
-            && base.password().is_none();
-        if !only_host {
+        if base.path() != "/" || !is_bare(&base) {
             return Err(SettingsError::NotOnlyHost);
         }
         if timeout.is_zero() {

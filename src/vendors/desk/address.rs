@@ -28,17 +28,6 @@ pub(super) fn address(base: &Url, request: &Request, facts: &Facts<'_>) -> Resul
     Ok(url)
 }
 
-/// The address of a link; `None` if it leads to another host, which must never see a secret.
-pub(super) fn linked(base: &Url, from: &Url, href: &str) -> Option<Url> {
-    let url = from.join(href).ok()?;
-    let same = url.scheme() == base.scheme()
-        && url.host() == base.host()
-        && url.port_or_known_default() == base.port_or_known_default()
-        && url.username().is_empty()
-        && url.password().is_none();
-    same.then_some(url)
-}
-
 /// Puts the headers of a request into `into`.
 ///
 /// # Errors

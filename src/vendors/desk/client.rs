@@ -6,7 +6,7 @@
 //! incident's marker where the description says.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::header::{ACCEPT, CONTENT_TYPE};
@@ -23,9 +23,9 @@ use crate::domain::catalog::{Catalog, Category};
 use crate::domain::desk::{Body, Facts, Method, Offer, Request, Write};
 use crate::domain::draft::{Contact, Draft};
 use crate::domain::ids::{AccountId, CaseId, Marker};
-use crate::vendors::limiter::TokenBucket;
+use crate::vendors::line::Line;
 use crate::vendors::token::{is_last_marker, mentions};
-use crate::vendors::transport::{self, Http, SetUpError, Transport, TransportError};
+use crate::vendors::transport::{self, SetUpError, Transport, TransportError};
 use crate::vendors::{
     CatalogError, Evidence, Look, OfferedAccount, Operation, Outcome, Probe, Vendor,
 };
@@ -38,9 +38,8 @@ const LONGEST_ID: usize = 200;
 /// A client of a desk.
 pub struct Client {
     pub(super) settings: Settings,
-    transport: Arc<dyn Transport>,
+    line: Line,
     clock: Arc<dyn Clock>,
-    bucket: Arc<Mutex<TokenBucket>>,
 }
 
 impl fmt::Debug for Client {
@@ -62,8 +61,8 @@ impl Client {
     ///
     /// A machine on which no HTTP client can be made.
     pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, SetUpError> {
-        let transport = Arc::new(Http::new(settings.timeout)?);
-        Ok(Self::with_transport(settings, transport, clock))
+        let line = Line::new(settings.timeout, settings.rate, clock.clone())?;
+        Ok(Self { settings, line, clock })
     }
 
     /// A client over any transport.
@@ -72,8 +71,8 @@ impl Client {
         transport: Arc<dyn Transport>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let bucket = Arc::new(Mutex::new(TokenBucket::full(settings.rate, clock.now())));
-        Self { settings, transport, clock, bucket }
+        let line = Line::over(transport, settings.timeout, settings.rate, clock.clone());
+        Self { settings, line, clock }
     }
 
     /// A client of the same desk with other settings. Requests of both count against one rate.
@@ -82,18 +81,13 @@ impl Client {
     ///
     /// As of [`Self::new`].
     pub fn successor(&self, settings: Settings) -> Result<Self, SetUpError> {
-        let transport: Arc<dyn Transport> = if settings.timeout == self.settings.timeout {
-            self.transport.clone()
-        } else {
-            Arc::new(Http::new(settings.timeout)?)
-        };
-        Ok(Self { settings, transport, clock: self.clock.clone(), bucket: self.bucket.clone() })
+        let line = self.line.successor(settings.timeout, settings.rate)?;
+        Ok(Self { settings, line, clock: self.clock.clone() })
     }
 
     /// From now on the rate of these settings counts, for its predecessors' requests as well.
     pub fn take_over(&self) {
-        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-        bucket.change(self.settings.rate);
+        self.line.take_over();
     }
 
     /// One exchange.
@@ -104,13 +98,7 @@ impl Client {
         mut headers: HeaderMap,
         body: Vec<u8>,
     ) -> Exchanged {
-        let wait = {
-            let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-            bucket.reserve(self.clock.now())
-        };
-        if !wait.is_zero() {
-            self.clock.sleep(wait).await;
-        }
+        self.line.turn().await;
         let writes = method != http::Method::GET;
         if !headers.contains_key(ACCEPT) {
             headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -121,7 +109,7 @@ impl Client {
         let (name, value) = self.settings.identity.header();
         headers.insert(name, value);
         let request = transport::Request { method, url, headers, body, read_at_most: READ_AT_MOST };
-        match self.transport.execute(request).await {
+        match self.line.execute(request).await {
             Ok(response) => {
                 let identity = &self.settings.identity;
                 let redact = |text: &str| identity.redact(text);
@@ -202,14 +190,10 @@ impl Client {
     pub(super) async fn read_at(&self, url: Url, headers: HeaderMap) -> Result<Value, Box<Judged>> {
         let exchanged = self.exchange(http::Method::GET, url, headers, Vec::new()).await;
         let Exchanged { mut judged, response } = exchanged;
-        let parsed = match (judged.class, &response) {
-            (Class::Done, Some(response)) if response.complete => {
-                serde_json::from_slice(&response.body).ok()
-            }
-            (Class::Done, _) => None,
-            _ => return Err(Box::new(judged)),
-        };
-        parsed.ok_or_else(|| {
+        if judged.class != Class::Done {
+            return Err(Box::new(judged));
+        }
+        response.as_ref().and_then(transport::Response::document).ok_or_else(|| {
             judged.class = Class::NotSent;
             judged.evidence.message =
                 "the desk's answer is unreadable: it is cut off, too large or no JSON".to_owned();

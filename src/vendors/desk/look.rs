@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
 
-use super::address::linked;
 use super::client::{Client, carries, case_id, plain, says};
 use super::verdict::{Judged, failed, implausible};
 use crate::domain::desk::{Facts, Paging, Pointer};
 use crate::domain::ids::{CaseId, Marker};
+use crate::vendors::transport::linked;
 use crate::vendors::{Evidence, Look};
 
 /// A look that needs more reads than this is given up.

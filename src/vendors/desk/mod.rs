@@ -15,4 +15,4 @@ mod tests;
 mod verdict;
 
 pub use client::Client;
-pub use settings::{Auth, Settings, SettingsError};
+pub use settings::{Settings, SettingsError};

@@ -11,31 +11,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 use url::Url;
 
-use crate::domain::desk::Desk;
+use crate::domain::desk::{Auth, Desk};
 use crate::domain::ids::VendorName;
 use crate::domain::pace::Rate;
-use crate::vendors::transport::may_see_secrets;
-
-/// How we say who we are.
-#[derive(Debug, Clone)]
-pub enum Auth {
-    /// A user with a password.
-    Basic {
-        /// The user.
-        user: String,
-        /// The password.
-        password: SecretString,
-    },
-    /// A token.
-    Bearer(SecretString),
-    /// A header of the desk's own.
-    Header {
-        /// Its name.
-        name: String,
-        /// Its whole value.
-        value: SecretString,
-    },
-}
+use crate::vendors::transport::{is_bare, may_see_secrets};
 
 /// A configured desk.
 #[derive(Debug, Clone)]
@@ -89,11 +68,7 @@ impl Settings {
         if !may_see_secrets(&base) {
             return Err(SettingsError::NotHttps);
         }
-        let more = base.query().is_some()
-            || base.fragment().is_some()
-            || !base.username().is_empty()
-            || base.password().is_some();
-        if more {
+        if !is_bare(&base) {
             return Err(SettingsError::NotABase);
         }
         if timeout.is_zero() {
@@ -151,7 +126,7 @@ impl Identity {
     pub(super) fn redact(&self, text: &str) -> String {
         self.secrets.iter().fold(text.to_owned(), |text, secret| {
             let secret = secret.expose_secret();
-            // As JSON has it: `"` and `\\` are escaped there.
+            // As JSON has it: quotes and backslashes are escaped there.
             let quoted = serde_json::Value::from(secret).to_string();
             let escaped = quoted.trim_matches('"');
             text.replace(secret, "(secret)").replace(escaped, "(secret)")

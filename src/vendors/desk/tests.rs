@@ -16,8 +16,8 @@ use crate::clock::ManualClock;
 use crate::domain::catalog::Category;
 use crate::domain::desk::template::Rules;
 use crate::domain::desk::{
-    Body, Closed, Comments, Desk, Method, Offer, Open, Paging, Pointer, Read, Request, Template,
-    Tickets, Write, scope,
+    Auth, Body, Closed, Comments, Desk, Method, Offer, Open, Paging, Pointer, Read, Request,
+    Template, Tickets, Write, scope,
 };
 use crate::domain::draft::{Choices, Draft};
 use crate::domain::ids::{IncidentId, Marker};
