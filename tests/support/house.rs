@@ -64,18 +64,28 @@ impl House {
 
     /// A daemon that is configured otherwise.
     pub(crate) async fn with(change: impl FnOnce(Layout) -> Layout) -> Self {
-        Self::begin(change, |_| {}).await
+        Self::begin(change, |_| {}, []).await
+    }
+
+    /// A daemon whose vendor has these faults from the start on.
+    pub(crate) async fn facing(faults: impl IntoIterator<Item = Fault>) -> Self {
+        Self::begin(|layout| layout, |_| {}, faults).await
     }
 
     /// A daemon that looks for a lost case for so long, with files that were changed before the
     /// start.
     pub(crate) async fn prepared(window: &'static str, change: impl FnOnce(&Files)) -> Self {
-        Self::begin(|layout| Layout { window, ..layout }, change).await
+        Self::begin(|layout| Layout { window, ..layout }, change, []).await
     }
 
-    async fn begin(layout: impl FnOnce(Layout) -> Layout, change: impl FnOnce(&Files)) -> Self {
+    async fn begin(
+        layout: impl FnOnce(Layout) -> Layout,
+        change: impl FnOnce(&Files),
+        faults: impl IntoIterator<Item = Fault>,
+    ) -> Self {
         let clock = Arc::new(RunningClock::new());
         let sandbox = Sandbox::start(Options::default(), clock.clone()).await.expect("a vendor");
+        sandbox.faults(faults.into_iter().collect()).expect("faults that make sense");
         let files = Files::write(&layout(Layout::of(sandbox.base_url())));
         change(&files);
         let daemon = start(&files, &clock).await;
