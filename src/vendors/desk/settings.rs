@@ -129,7 +129,8 @@ impl Identity {
     /// A foreign text without any of our secrets.
     pub(super) fn redact(&self, text: &str) -> String {
         let secrets = self.secrets.iter();
-        secrets.fold(text.to_owned(), |text, secret| text.replace(secret.expose_secret(), "(secret)"))
+        secrets
+            .fold(text.to_owned(), |text, secret| text.replace(secret.expose_secret(), "(secret)"))
     }
 }
 
