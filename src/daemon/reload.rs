@@ -216,7 +216,7 @@ impl Reloader {
         self.playbook.put(next.playbook.clone());
         self.sources.put(next.sources.clone());
         self.keys.put(next.keys);
-        self.metrics.files_in_force(now);
+        self.metrics.files_in_force(now, next.playbook.rules.openers());
         running.clients = next.clients;
         self.catalogs.audit().await;
         // Who asks may be offered something else.
