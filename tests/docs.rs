@@ -1319,3 +1319,38 @@ fn modules_know_only_what_is_below_them() {
         assert!(more.is_empty(), "{module} may not know {more:?}");
     }
 }
+
+/// Shells complete every command, and every command has its page.
+#[test]
+fn shells_and_readers_of_manuals_get_every_command() {
+    let binary = env!("CARGO_BIN_EXE_casewright");
+    let commands = first_column("## Install and run", "command");
+    let commands: Vec<&str> =
+        commands.iter().filter_map(|text| text.strip_prefix("casewright ")).collect();
+    assert!(commands.len() > 15, "{commands:?}");
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let run = Command::new(binary).args(["completions", shell]).output().unwrap();
+        let script = String::from_utf8(run.stdout).unwrap();
+        assert!(run.status.success());
+        for command in &commands {
+            assert!(script.contains(command), "{shell}: {command}");
+        }
+        assert!(script.contains("against-store"), "{shell}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().join("share/man1");
+    let run = Command::new(binary).arg("man").arg(&pages).output().unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    for command in &commands {
+        let page = pages.join(format!("casewright-{command}.1"));
+        let page =
+            std::fs::read_to_string(&page).unwrap_or_else(|error| panic!("{page:?}: {error}"));
+        assert!(page.contains(".SH SYNOPSIS"), "{page}");
+    }
+    let file = folder.path().join("a-file");
+    std::fs::write(&file, "").unwrap();
+    let run = Command::new(binary).arg("man").arg(&file).output().unwrap();
+    let told = String::from_utf8(run.stderr).unwrap();
+    assert_eq!(run.status.code(), Some(1));
+    assert!(told.contains("the pages cannot be written to"), "{told}");
+}
