@@ -3,7 +3,7 @@
 //! One case at the vendor for one incident, without an idempotency key at the vendor: the marker
 //! goes into the case's `customerTrackingNumber` and its token into the subject, and whatever an
 //! answer does not prove is looked up. [`classify`] says what an answer proves, [`client`] sends,
-//! `files` and `contacts` are the two operations beside cases and comments, `reconcile` looks, [`edgegrid`] signs, [`edgerc`] finds credentials, [`transport`](crate::vendors::transport) is the
+//! `files` and `contacts` are the two operations beside cases and comments, `reconcile` looks, `watch` reads what became of cases, [`edgegrid`] signs, [`edgerc`] finds credentials, [`transport`](crate::vendors::transport) is the
 //! network, `wire` the JSON.
 //!
 //! `accountSwitchKey` is never sent: every operation of this API is marked as not supporting it.
@@ -18,6 +18,7 @@ mod multipart;
 mod reconcile;
 pub mod settings;
 mod skew;
+mod watch;
 mod wire;
 
 #[cfg(test)]
