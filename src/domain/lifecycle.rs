@@ -40,7 +40,7 @@
 //! only by the outcome of that action; a person who revives it revives that very action. So at
 //! most one open action of an incident is ever unfinished.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -494,7 +494,7 @@ fn hear(
         State::Opening { .. } if quiet && was_firing => work.end(Reason::ResolvedWhileOpening),
         State::Open { case, .. } if quiet => work.resolve(case),
         // All that was known of it had resolved, in payloads that left others out.
-        State::Open { case, .. } if firing && !was_firing => work.refire(case),
+        State::Open { case, .. } if firing && !was_firing => work.refire(case, alerts),
         State::Open { .. } => work.tell_in_time(),
         State::Resolving { case, .. } if firing => {
             // Nothing was said at the vendor yet, so there is nothing to take back.
@@ -508,7 +508,7 @@ fn hear(
                 && (was_quiet || work.effects.contains(&Effect::Fired) || work.is_worse()) =>
         {
             if now <= later(at, scene.policy.reopen_within) {
-                work.refire(case)
+                work.refire(case, alerts)
             } else {
                 begin(Some(incident), alerts, birth, scene)
             }
@@ -695,12 +695,11 @@ fn closed_by_vendor(
         return unchanged(incident);
     }
     let case = case.clone();
-    let mut work = Work::on(incident, scene);
+    let work = Work::on(incident, scene);
     if incident.is_firing() && incident.news.tells_of_fire() {
         let told = work.tell();
         return Step { reason: Reason::VendorMissed(case), ..told };
     }
-    work.incident.news = News::default();
     // Clocks differ; an end is not in the future, nor before its beginning.
     let at = at.min(scene.now).max(incident.created_at);
     let firing = incident.tally.firing;
@@ -763,7 +762,11 @@ impl<'a> Work<'a> {
                 self.incident.worst = self.incident.rank;
             }
         }
-        if matches!(self.incident.state, State::Open { .. } | State::Resolving { .. }) {
+        if matches!(
+            self.incident.state,
+            // The vendor may open again what it has closed while something fires.
+            State::Open { .. } | State::Resolving { .. } | State::Closed { .. }
+        ) {
             match effect {
                 Effect::Fired => self.incident.news.fires(&member.alert),
                 Effect::Resolved => self.incident.news.resolves(&member.alert),
@@ -1079,13 +1082,16 @@ impl<'a> Work<'a> {
         work.enter(State::Closed { case, at }).end(Reason::Silent(since, action))
     }
 
-    fn refire(mut self, case: CaseId) -> Step {
+    /// Of the alerts that fire, those are named that were spoken of: of others not all are known here.
+    fn refire(mut self, case: CaseId, spoken_of: &[RankedAlert]) -> Step {
+        let spoken_of: BTreeSet<&Fingerprint> =
+            spoken_of.iter().map(|news| &news.alert.fingerprint).collect();
         let alerts = self
             .incident
             .members
-            .values()
-            .filter(|member| member.alert.status == AlertStatus::Firing)
-            .map(|member| member.alert.title())
+            .iter()
+            .filter(|(name, member)| member.is_firing() && spoken_of.contains(name))
+            .map(|(_, member)| member.alert.title())
             .collect();
         let note = Note::Refired { at: self.scene.now, alerts, escalated: self.escalation() };
         self.comment(note);
@@ -1138,3 +1144,5 @@ mod reference;
 mod silence_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vendor_tests;

@@ -303,7 +303,6 @@ impl Model {
                 self.tell("update", now);
             }
             Phase::Open | Phase::Resolving(_) => {
-                self.told = self.firing();
                 self.phase = Phase::Closed(at.max(self.begun_at).min(now));
             }
             _ => {}
@@ -495,15 +494,11 @@ proptest! {
                 Move::VendorCloses(ago) => {
                     let at = now.checked_sub(Duration::from_secs(u64::from(*ago))).unwrap();
                     model.closed_by_vendor(at, now);
-                    if let Some(case) = life.case() {
-                        life.step(&Event::ClosedByVendor { case: &case, at: Some(at) }, now);
-                    }
+                    life.closed_by_vendor(at, now);
                 }
                 Move::VendorReopens => {
                     model.reopened_by_vendor();
-                    if let Some(case) = life.case() {
-                        life.step(&Event::ReopenedByVendor { case: &case }, now);
-                    }
+                    life.reopened_by_vendor(now);
                 }
                 Move::Restrain(hold) => {
                     model.hold = *hold;
