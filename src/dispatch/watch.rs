@@ -93,7 +93,8 @@ impl Dispatcher {
     async fn watch_vendor(&self, name: &VendorName) {
         let mut schedule = Schedule::begin(self.clock.now());
         loop {
-            let Some(lane) = self.lanes.get().iter().find(|lane| lane.name == *name).cloned() else {
+            let Some(lane) = self.lanes.get().iter().find(|lane| lane.name == *name).cloned()
+            else {
                 return;
             };
             let nap = match lane.settings.watch.filter(|_| lane.vendor.can_watch()) {
@@ -214,12 +215,7 @@ impl Dispatcher {
     }
 
     /// What changes at the vendor mean for the incident.
-    fn consequence_of(
-        &self,
-        case: &CaseId,
-        news: &[CaseChange],
-        now: Timestamp,
-    ) -> Option<StepFn> {
+    fn consequence_of(&self, case: &CaseId, news: &[CaseChange], now: Timestamp) -> Option<StepFn> {
         news.iter().find_map(|change| match change {
             CaseChange::Closed { at } => Some(self.closed_by_vendor(case, *at, now)),
             CaseChange::Reopened => {

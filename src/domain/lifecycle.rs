@@ -682,12 +682,7 @@ fn opened(incident: &Incident, opened: &OpenedCase, scene: Scene<'_>) -> Step {
 }
 
 /// The vendor takes the case for done at `at`. Nothing is said to it, but for what it cannot have known.
-fn closed_by_vendor(
-    incident: &Incident,
-    closed: &CaseId,
-    at: Timestamp,
-    scene: Scene<'_>,
-) -> Step {
+fn closed_by_vendor(incident: &Incident, closed: &CaseId, at: Timestamp, scene: Scene<'_>) -> Step {
     let (State::Open { case, .. } | State::Resolving { case, .. }) = &incident.state else {
         return unchanged(incident);
     };

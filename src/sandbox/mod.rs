@@ -43,7 +43,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use self::attachments::Attachment;
-pub use self::cases::{Account, Case, Category, ClosureRequest, Comment, Contact, Filed, StaffComment};
+pub use self::cases::{
+    Account, Case, Category, ClosureRequest, Comment, Contact, Filed, StaffComment,
+};
 pub use self::counts::{RequestCount, Requests};
 pub use self::faults::{Fault, FaultError, FaultReport, Kind, On};
 pub use self::snapshot::StateError;

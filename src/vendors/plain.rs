@@ -5,8 +5,28 @@
 
 /// Tags that begin a new line.
 const BLOCKS: [&str; 22] = [
-    "address", "blockquote", "br", "dd", "div", "dl", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "hr",
-    "li", "ol", "p", "pre", "table", "td", "tr", "ul",
+    "address",
+    "blockquote",
+    "br",
+    "dd",
+    "div",
+    "dl",
+    "dt",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "table",
+    "td",
+    "tr",
+    "ul",
 ];
 
 /// Tags that only lead over the text.

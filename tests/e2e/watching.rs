@@ -47,12 +47,40 @@ async fn what_the_vendor_did_with_a_case_is_seen_shown_and_counted() {
     assert!(kept.view.waits_for_us(), "{kept:#?}");
     assert!(kept.view.first_response.is_some_and(|minutes| minutes >= 20), "{kept:#?}");
 
-    assert_eq!(house.metric("casewright_cases{vendor=\"akamai\",status=\"assigned\"}").await.as_deref(), Some("1"));
-    assert_eq!(house.metric("casewright_cases{vendor=\"akamai\",status=\"created\"}").await.as_deref(), Some("0"));
-    assert_eq!(house.metric("casewright_cases_waiting_for_us{vendor=\"akamai\"}").await.as_deref(), Some("1"));
-    assert_eq!(house.metric("casewright_case_first_response_seconds_count{vendor=\"akamai\"}").await.as_deref(), Some("1"));
-    assert!(house.metric("casewright_cases_watched_timestamp_seconds{vendor=\"akamai\"}").await.is_some());
+    assert_eq!(
+        house.metric("casewright_cases{vendor=\"akamai\",status=\"assigned\"}").await.as_deref(),
+        Some("1")
+    );
+    assert_eq!(
+        house.metric("casewright_cases{vendor=\"akamai\",status=\"created\"}").await.as_deref(),
+        Some("0")
+    );
+    assert_eq!(
+        house.metric("casewright_cases_waiting_for_us{vendor=\"akamai\"}").await.as_deref(),
+        Some("1")
+    );
+    assert_eq!(
+        house
+            .metric("casewright_case_first_response_seconds_count{vendor=\"akamai\"}")
+            .await
+            .as_deref(),
+        Some("1")
+    );
+    assert!(
+        house
+            .metric("casewright_cases_watched_timestamp_seconds{vendor=\"akamai\"}")
+            .await
+            .is_some()
+    );
     assert_untouched(&house.only_case().await);
+
+    let said = house.command(&["why", &case]).await.done();
+    assert!(said.contains("  status    assigned; it waits for us"), "{said}");
+    assert!(said.contains("  answered  first after 2"), "{said}");
+    let id = house.only_incident().await.id.to_string();
+    let told = house.command(&["incidents", "show", &id, "--output", "json"]).await.json();
+    assert_eq!(told["at_vendor"]["status"], "assigned", "{told:#}");
+    assert_eq!(told["at_vendor"]["waits_for_us"], true, "{told:#}");
 }
 
 #[tokio::test]
@@ -122,7 +150,8 @@ async fn no_status_but_closed_ends_an_incident() {
     let house = House::watching().await;
     house.hears(edge("shop")).await;
     let case = house.only_case().await.case_id;
-    for status in ["CREATED", "ASSIGNED", "IN_PROGRESS", "MITIGATED/SOLVED", "Escalated to tier 9"] {
+    for status in ["CREATED", "ASSIGNED", "IN_PROGRESS", "MITIGATED/SOLVED", "Escalated to tier 9"]
+    {
         house.sandbox.set_status(&case, status).expect("a case");
         seen_to_be(&house, status).await;
         assert_eq!(house.only_incident().await.state.name(), "open", "{status}");

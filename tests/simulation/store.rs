@@ -22,8 +22,8 @@ use casewright::store::admission::Admission;
 use casewright::store::sqlite::SqliteStore;
 use casewright::store::{
     Action, Attempt, BudgetedFn, Census, Claim, ClaimRequest, Decided, DeliveryRecord, Intake,
-    Lease, NewAttempt, NewestFn, NotRevived, OpenCase, Phase, Progress, Pruned, Receipt, Revival, Settlement,
-    Sought, StepFn, Store, StoreError, Verdict, Wanted,
+    Lease, NewAttempt, NewestFn, NotRevived, OpenCase, Phase, Progress, Pruned, Receipt, Revival,
+    Settlement, Sought, StepFn, Store, StoreError, Verdict, Wanted,
 };
 use jiff::Timestamp;
 use tokio::runtime::Handle;
@@ -360,9 +360,10 @@ impl Store for SimStore {
     ) -> Result<Option<Option<Step>>, StoreError> {
         let (incident, kept) = (incident.clone(), kept.clone());
         let decide = decide.map(|decide| self.watched(decide));
-        self.call("keep a case", |store| async move {
-            store.keep_case(&incident, &kept, decide).await
-        })
+        self.call(
+            "keep a case",
+            |store| async move { store.keep_case(&incident, &kept, decide).await },
+        )
         .await
     }
 

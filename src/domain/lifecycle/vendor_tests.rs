@@ -56,7 +56,9 @@ fn the_time_of_a_closure_is_neither_in_the_future_nor_before_the_beginning() {
 #[test]
 fn a_closure_of_another_case_is_none_of_this_incident() {
     let mut life = open();
-    assert!(!life.step(&Event::ClosedByVendor { case: &"F-CS-2".into(), at: None }, at(90)).changed);
+    assert!(
+        !life.step(&Event::ClosedByVendor { case: &"F-CS-2".into(), at: None }, at(90)).changed
+    );
     let mut life = closed();
     assert!(!life.step(&Event::ReopenedByVendor { case: &"F-CS-2".into() }, at(91)).changed);
 }

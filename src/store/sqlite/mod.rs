@@ -51,8 +51,8 @@ use self::writer::Writer;
 use super::admission::Admission;
 use super::{
     Action, Attempt, BudgetedFn, Census, Claim, ClaimRequest, Decided, DeliveryRecord, Intake,
-    Lease, NewAttempt, NewestFn, NotRevived, OpenCase, Pruned, Receipt, Revival, Settlement, Sought, StepFn,
-    Store, StoreError, Wanted,
+    Lease, NewAttempt, NewestFn, NotRevived, OpenCase, Pruned, Receipt, Revival, Settlement,
+    Sought, StepFn, Store, StoreError, Wanted,
 };
 use crate::domain::case_view::KeptCase;
 use crate::domain::catalog::whole::KeptCatalog;

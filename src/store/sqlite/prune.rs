@@ -186,8 +186,7 @@ async fn incidents(
         let decisions = remove(db, STRIP_DECISIONS, &over, limit).await?;
         let comments = remove(db, STRIP_COMMENTS, &over, limit).await?;
         let cases = remove(db, STRIP_CASES, &over, limit).await?;
-        cut_short =
-            [attempts, actions, members, decisions, comments, cases].into_iter().any(full);
+        cut_short = [attempts, actions, members, decisions, comments, cases].into_iter().any(full);
         pruned.attempts += attempts;
         pruned.actions += actions;
         pruned.members += members;

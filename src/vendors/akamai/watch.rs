@@ -88,10 +88,8 @@ impl Client {
         let days = days_back(now, since).to_string();
         let [active, _closed] = list_types(self.settings.list_scope);
         // Of all accounts: one list for all cases.
-        let first = self.url(
-            &["cases"],
-            &[("type", active), ("duration", &days), ("limit", CASES_PER_PAGE)],
-        );
+        let first = self
+            .url(&["cases"], &[("type", active), ("duration", &days), ("limit", CASES_PER_PAGE)]);
         let mut missing: HashSet<&CaseId> = known.iter().map(|watched| &watched.case).collect();
         let mut listed = HashMap::new();
         self.walk(first, &mut Reads::default(), |page: &CasePage| {
@@ -140,10 +138,8 @@ impl Client {
     /// The comments that are neither known nor ours, oldest first. Not of very many of them.
     async fn new_comments(&self, watched: &WatchedCase) -> Result<Vec<VendorComment>, Box<Judged>> {
         let token = watched.marker.token();
-        let first = self.url(
-            &["cases", watched.case.as_str(), "comments"],
-            &[("limit", COMMENTS_PER_PAGE)],
-        );
+        let first = self
+            .url(&["cases", watched.case.as_str(), "comments"], &[("limit", COMMENTS_PER_PAGE)]);
         let mut newest_first: Vec<VendorComment> = Vec::new();
         let mut seen = 0;
         self.walk(first, &mut Reads::default(), |page: &CommentPage| {
