@@ -332,3 +332,63 @@ async fn one_list_tells_of_many_cases_and_only_what_has_changed_is_read() {
     assert_eq!(kept.case, CaseId::new(cases[7].case_id.clone()));
     assert_eq!(kept.view.status, Some(CaseStatus::Assigned));
 }
+
+#[tokio::test]
+async fn a_case_that_stays_closed_is_given_up_once_it_takes_no_comments_any_more() {
+    let house = House::watching().await;
+    let all =
+        |places: &[&str]| Payload::of(places.iter().map(|pop| edge("shop").label("pop", pop)));
+    house.hears(all(&["FRA"])).await;
+    let case = house.only_case().await.case_id;
+    house.sandbox.set_status(&case, "CLOSED").expect("a case");
+    seen_to_be(&house, "CLOSED").await;
+    house.hears(all(&["FRA", "AMS"])).await;
+    assert_eq!(comments(&house.only_case().await, "The problem is back"), 1);
+    // Thirteen days: the vendor never looks at it again.
+    for _ in 0..26 {
+        pass(&house, 12 * 60 * MINUTE - ROUND).await;
+        house.hears(all(&["FRA", "AMS"])).await;
+        assert_eq!(house.only_incident().await.state.name(), "open");
+    }
+    for _ in 0..3 {
+        pass(&house, 12 * 60 * MINUTE - ROUND).await;
+        house.hears(all(&["FRA", "AMS"])).await;
+    }
+    let incident = house.incident_is("closed").await;
+    assert_eq!(incident.tally.firing, 2);
+    house.hears(all(&["FRA", "AMS", "LON"])).await;
+    let cases = house.cases(2).await;
+    assert!(cases[1].filed.description.contains(&case), "{:#?}", cases[1]);
+}
+
+#[tokio::test]
+async fn a_vendor_that_is_left_alone_is_not_asked() {
+    let house = House::watching().await;
+    house.hears(edge("shop")).await;
+    house.only_case().await;
+    pass(&house, ROUND).await;
+    house.faults([Fault::new(Kind::Revoked, On::Any)]);
+    let lists = house.requests("GET /cases");
+    eventually("a vendor that denies us", || async {
+        house.clock.advance(ROUND);
+        match house.requests("GET /cases") - lists {
+            0 => Err(0),
+            asked => Ok(asked),
+        }
+    })
+    .await;
+    let gate = house.gate("denied", |gate| gate.name(house.clock.now()) == "denied").await;
+    let (lists, probes) =
+        (house.requests("GET /cases"), house.requests("GET /accounts-with-categories"));
+    eventually("probes", || async {
+        house.clock.advance(ROUND);
+        match house.requests("GET /accounts-with-categories") - probes {
+            0..3 => Err(gate.clone()),
+            _ => Ok(()),
+        }
+    })
+    .await;
+    assert_eq!(house.requests("GET /cases"), lists, "only probes go out");
+    house.no_faults();
+    pass(&house, ROUND).await;
+}
