@@ -28,6 +28,7 @@ use crate::config::{Lookup, ServerConfig};
 use crate::current::Current;
 use crate::dispatch::{Catalogs, Dispatcher, Lane, Lanes};
 use crate::domain::action::ActionKind;
+use crate::domain::case_view::CaseStatus;
 use crate::domain::gate::Gate;
 use crate::domain::ids::VendorName;
 use crate::domain::incident::{Hold, State};
@@ -83,6 +84,7 @@ pub struct Daemon {
     stop: CancellationToken,
     servers: Vec<JoinHandle<()>>,
     dispatcher: JoinHandle<()>,
+    watcher: JoinHandle<()>,
     reloader: Arc<Reloader>,
     keeper: JoinHandle<()>,
     catalogs: JoinHandle<()>,
@@ -221,6 +223,7 @@ impl Daemon {
             metrics: metrics.clone(),
         };
         let keeper = tokio::spawn(keeper.run(stop.clone()));
+        let watcher = tokio::spawn(dispatcher.clone().watch(stop.clone()));
         let dispatcher = tokio::spawn(dispatcher.run(stop.clone()));
         let catalogs = tokio::spawn(catalogs.run(lanes, stop.clone()));
         info!(
@@ -241,6 +244,7 @@ impl Daemon {
             stop,
             servers,
             dispatcher,
+            watcher,
             reloader,
             keeper,
             catalogs,
@@ -270,6 +274,7 @@ impl Daemon {
             for server in self.servers {
                 let _ = server.await;
             }
+            let _ = self.watcher.await;
             let _ = self.dispatcher.await;
             let _ = self.keeper.await;
             let _ = self.catalogs.await;
@@ -328,8 +333,10 @@ fn snapshot_of(
         let (store, lanes, clock) = (store.clone(), lanes.clone(), clock.clone());
         Box::pin(async move {
             let census = store.census().await.ok()?;
-            let vendors = lanes.get().iter().map(|lane| standing(lane, clock.now())).collect();
-            Some(Snapshot { vendors, ..tally(&census, clock.now()) })
+            let lanes = lanes.get();
+            let vendors = lanes.iter().map(|lane| standing(lane, clock.now())).collect();
+            let (cases, waiting_for_us) = at_vendors(&census, &lanes);
+            Some(Snapshot { vendors, cases, waiting_for_us, ..tally(&census, clock.now()) })
         })
     })
 }
@@ -341,6 +348,25 @@ fn standing(lane: &Lane, now: Timestamp) -> VendorStanding {
         states: Gate::NAMES.into_iter().map(|name| (name, name == state)).collect(),
         skew_micros: lane.vendor.clock_skew().and_then(|skew| skew.as_micros().try_into().ok()),
     }
+}
+
+/// How cases stand at the vendors that are watched; zeros as well.
+#[expect(clippy::type_complexity, reason = "two fields of a snapshot")]
+fn at_vendors(
+    census: &Census,
+    lanes: &Lanes,
+) -> (Vec<(VendorName, &'static str, u64)>, Vec<(VendorName, u64)>) {
+    let (mut cases, mut waiting) = (Vec::new(), Vec::new());
+    let watched = |lane: &&Arc<Lane>| lane.settings.watch.is_some() && lane.vendor.can_watch();
+    for lane in lanes.iter().filter(watched) {
+        for status in CaseStatus::LABELS.into_iter().chain(["unknown"]) {
+            let count = census.cases.get(&(lane.name.clone(), status)).copied().unwrap_or(0);
+            cases.push((lane.name.clone(), status, count));
+        }
+        let count = census.waiting_for_us.get(&lane.name).copied().unwrap_or(0);
+        waiting.push((lane.name.clone(), count));
+    }
+    (cases, waiting)
 }
 
 /// Every state and kind gets a value, also where there is none: a gauge that is missing cannot be
@@ -366,6 +392,8 @@ fn tally(census: &Census, now: Timestamp) -> Snapshot {
         outbox_depth: census.unfinished(),
         outbox_oldest: census.oldest_due.map_or(Duration::ZERO, |due| between(due, now)),
         vendors: Vec::new(),
+        cases: Vec::new(),
+        waiting_for_us: Vec::new(),
     }
 }
 

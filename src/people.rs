@@ -4,6 +4,7 @@
 //! Never decides anything by itself: a person vouches for what the daemon cannot prove, and all
 //! rules of the store and of the lifecycle go on holding. What goes over the wire is in `http`.
 
+pub mod at_vendor;
 pub mod muting;
 pub mod record;
 

@@ -8,14 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use casewright::clock::Clock as _;
+use casewright::domain::case_view::{CaseStatus, CaseView, NextAction};
 use casewright::domain::catalog::Category;
 use casewright::domain::draft::{Choices, Contact, Draft, fit_subject};
 use casewright::domain::ids::{CaseId, IncidentId, Marker};
 use casewright::domain::pace::{ListScope, Rate};
 use casewright::rng::Rng;
-use casewright::sandbox::{self, Fault, Kind, On, Options, Sandbox};
+use casewright::sandbox::{self, Fault, Kind, On, Options, Sandbox, StaffComment};
 use casewright::vendors::akamai::{Client, Credentials, Settings};
-use casewright::vendors::{Look, Obstacle, Operation, Outcome, Probe, Vendor as _};
+use casewright::vendors::{
+    Look, Obstacle, Operation, Outcome, Probe, Vendor as _, Watched, WatchedCase,
+};
 use jiff::Timestamp;
 
 use eager::Eager;
@@ -418,4 +421,171 @@ async fn a_probe_tells_what_is_wrong() {
     let requests = bench.sandbox.requests().requests;
     assert!(requests.iter().all(|request| request.endpoint == "GET /accounts-with-categories"));
     assert_eq!(bench.clock.now(), start());
+}
+
+/// A case of which nothing is known but that it is there.
+fn watched(case: &CaseId, marker: &Marker) -> WatchedCase {
+    WatchedCase {
+        case: case.clone(),
+        marker: marker.clone(),
+        since: start(),
+        version: None,
+        status: None,
+        last_comment: None,
+    }
+}
+
+/// The same case, as it was read.
+fn as_read(watched: &WatchedCase, view: &CaseView) -> WatchedCase {
+    WatchedCase {
+        version: view.version.clone(),
+        status: view.status.clone(),
+        last_comment: view.comments.last().map(|comment| comment.id.clone()),
+        ..watched.clone()
+    }
+}
+
+/// What is read of the one case that has changed.
+fn only_read(told: Watched) -> CaseView {
+    assert_eq!((told.read.len(), &told.trouble), (1, &None), "{told:#?}");
+    told.read.into_iter().next().expect("one").1
+}
+
+impl Bench {
+    async fn open_many(&self, count: usize) -> Vec<WatchedCase> {
+        let mut cases = Vec::new();
+        for number in 0..count {
+            let marker = IncidentId::from_stored(format!("{number:012x}044580a1b2c3")).marker();
+            let case = done(&self.client.send(&open(&marker)).await);
+            cases.push(watched(&case, &marker));
+        }
+        self.clock.0.advance(Duration::from_secs(60));
+        cases
+    }
+}
+
+#[tokio::test]
+async fn what_became_of_a_case_is_read_once_and_then_only_what_is_new() {
+    let bench = Bench::new().await;
+    let case = bench.open_many(1).await.remove(0);
+    let first = only_read(bench.client.watch(&[case.clone()], 20).await);
+    assert_eq!(first.status, Some(CaseStatus::Created));
+    assert_eq!(first.next_action, Some(NextAction::Vendor));
+    assert_eq!((first.first_response, first.comments.len()), (None, 0));
+    assert!(first.version.is_some() && first.opened_at == Some(start()), "{first:#?}");
+    let case = as_read(&case, &first);
+    let quiet = bench.client.watch(&[case.clone()], 20).await;
+    assert_eq!((quiet.read.len(), quiet.unchanged.len(), quiet.more), (0, 1, false));
+
+    // Ours, two of the vendor's, ours again.
+    let ours = |seq| {
+        let token = case.marker.action_token(seq);
+        let text = format!("Still so. {token}");
+        Operation::Comment { case: case.case.clone(), marker: case.marker.clone(), token, text }
+    };
+    let staff =
+        |text: &str| bench.sandbox.staff_comment(case.case.as_str(), &StaffComment::of(text));
+    done(&bench.client.send(&ours(2)).await);
+    staff("Which <i>property</i>?").expect("a case");
+    staff("And since when?").expect("a case");
+    done(&bench.client.send(&ours(3)).await);
+    bench.sandbox.set_status(case.case.as_str(), "MITIGATED/SOLVED").expect("a case");
+    bench.clock.0.advance(Duration::from_secs(60));
+    let second = only_read(bench.client.watch(&[case.clone()], 20).await);
+    let texts: Vec<&str> = second.comments.iter().map(|comment| comment.text.as_str()).collect();
+    assert_eq!(texts, ["Which property?", "And since when?"]);
+    assert_eq!(second.status, Some(CaseStatus::Solved));
+    assert!(second.first_response.is_some() && second.resolved_at.is_some(), "{second:#?}");
+    let case = as_read(&case, &second);
+    staff("Thanks.").expect("a case");
+    bench.clock.0.advance(Duration::from_secs(60));
+    let third = only_read(bench.client.watch(&[case.clone()], 20).await);
+    assert_eq!(third.comments.len(), 1, "{third:#?}");
+}
+
+#[tokio::test]
+async fn a_change_in_the_second_of_a_reading_is_not_missed() {
+    let bench = Bench::new().await;
+    let case = bench.open_many(1).await.remove(0);
+    bench.sandbox.set_status(case.case.as_str(), "ASSIGNED").expect("a case");
+    let first = only_read(bench.client.watch(&[case.clone()], 20).await);
+    // Of the same date.
+    bench.sandbox.staff_comment(case.case.as_str(), &StaffComment::of("Hello")).expect("a case");
+    bench.clock.0.advance(Duration::from_secs(60));
+    let second = only_read(bench.client.watch(&[as_read(&case, &first)], 20).await);
+    assert_eq!(second.comments.len(), 1);
+}
+
+#[tokio::test]
+async fn what_the_vendor_has_closed_is_read_once_though_no_list_of_active_cases_has_it() {
+    let bench = Bench::new().await;
+    let case = bench.open_many(1).await.remove(0);
+    let first = only_read(bench.client.watch(&[case.clone()], 20).await);
+    bench.sandbox.set_status(case.case.as_str(), "CLOSED").expect("a case");
+    bench.clock.0.advance(Duration::from_secs(60));
+    let closed = only_read(bench.client.watch(&[as_read(&case, &first)], 20).await);
+    assert!(closed.is_closed() && closed.closed_at.is_some(), "{closed:#?}");
+    let case = as_read(&case, &closed);
+    let quiet = bench.client.watch(&[case.clone()], 20).await;
+    assert_eq!((quiet.read.len(), quiet.unchanged.len()), (0, 1));
+    bench.sandbox.set_status(case.case.as_str(), "IN_PROGRESS").expect("a case");
+    bench.clock.0.advance(Duration::from_secs(60));
+    let again = only_read(bench.client.watch(&[case], 20).await);
+    assert_eq!(again.status, Some(CaseStatus::InProgress));
+}
+
+#[tokio::test]
+async fn one_list_tells_of_all_cases_and_so_many_are_read_and_no_more() {
+    let bench = Bench::new().await;
+    let cases = bench.open_many(5).await;
+    let told = bench.client.watch(&cases, 2).await;
+    assert_eq!((told.read.len(), told.unchanged.len(), told.more), (2, 0, true));
+    let read: Vec<&CaseId> = told.read.iter().map(|(case, _)| case).collect();
+    assert_eq!(read, [&cases[0].case, &cases[1].case], "in the order given");
+    assert_eq!(bench.answers("GET /cases", 200), 1);
+    assert_eq!(bench.answers("GET /cases/{caseId}", 200), 2);
+    assert_eq!(bench.answers("GET /cases/{caseId}/comments", 200), 2);
+    assert_eq!(bench.client.watch(&[], 20).await, Watched::default());
+    assert_eq!(bench.answers("GET /cases", 200), 1, "nothing is asked for nothing");
+}
+
+#[tokio::test]
+async fn the_list_is_left_as_soon_as_all_cases_are_seen() {
+    let bench = Bench::new().await;
+    // More than a page holds.
+    let cases = bench.open_many(201).await;
+    let newest = cases.last().expect("some").clone();
+    bench.client.watch(&[newest], 1).await;
+    assert_eq!(bench.answers("GET /cases", 200), 1);
+    bench.client.watch(&[cases[0].clone()], 1).await;
+    assert_eq!(bench.answers("GET /cases", 200), 3);
+}
+
+#[tokio::test]
+async fn a_case_that_is_not_ours_or_not_there_costs_only_itself() {
+    let bench = Bench::new().await;
+    let mut cases = bench.open_many(2).await;
+    let strange = watched(&cases[0].case, &other_marker());
+    let gone = watched(&"F-CS-9".into(), &marker());
+    let odd = watched(&"../accounts".into(), &marker());
+    let told = bench.client.watch(&[strange, gone, odd, cases.remove(1)], 20).await;
+    assert_eq!((told.read.len(), told.unreadable.len(), &told.trouble), (1, 3, &None));
+    assert!(told.unreadable[0].1.contains("does not carry the tracking number"), "{told:#?}");
+}
+
+#[tokio::test]
+async fn what_was_read_before_the_trouble_counts() {
+    let bench = Bench::new().await;
+    let cases = bench.open_many(3).await;
+    // The list, then two requests for each case.
+    let fault = Fault { every: Some(4), ..Fault::new(Kind::Throttle, On::Read) };
+    bench.sandbox.faults(vec![fault]).expect("a good fault");
+    let told = bench.client.watch(&cases, 20).await;
+    assert_eq!(told.read.len(), 1, "{told:#?}");
+    let trouble = told.trouble.expect("trouble");
+    assert_eq!(trouble.obstacle, Obstacle::Vendor);
+    assert!(trouble.retry_after.is_some(), "{trouble:?}");
+    bench.fault(Kind::NoGrant, On::Read);
+    let told = bench.client.watch(&cases, 20).await;
+    assert_eq!(told.trouble.map(|trouble| trouble.obstacle), Some(Obstacle::Denied));
 }

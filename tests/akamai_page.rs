@@ -242,6 +242,7 @@ async fn recorded() -> Recorded {
             Said::Probe(probe) => probe.name() == "up",
             Said::Outcome(outcome) => outcome.name() == "done",
             Said::Look(look) => !matches!(look, casewright::vendors::Look::Failed { .. }),
+            Said::Watched(watched) => watched.read.len() == 1 && watched.trouble.is_none(),
         };
         assert!(well, "{step:?}: {said:?}");
     }

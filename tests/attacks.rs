@@ -173,6 +173,7 @@ fn dispatcher(store: Arc<SqliteStore>, metrics: &Arc<Metrics>, lanes: &[&str]) -
         retries_per_second: 1.0,
         concurrency: 1,
         catalog_refresh: Duration::from_secs(60 * 60),
+        watch: None,
     };
     let now = SystemClock.now();
     let playbook = Arc::new(setup.expect("good").playbook);

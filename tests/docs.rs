@@ -614,6 +614,9 @@ fn metrics() -> String {
     metrics.fell_back(&"edge-5xx".into());
     metrics.not_offered([(&"edge-5xx".into(), 1)]);
     metrics.catalog_read(&"akamai".into(), "2026-08-01T10:00:00Z".parse().unwrap());
+    metrics.watched(&"akamai".into(), "2026-08-01T10:00:00Z".parse().unwrap());
+    metrics.first_response(&"akamai".into(), 20);
+    metrics.vendor_comment(&"akamai".into());
     metrics.pruned("deliveries", 1);
     metrics.admin_call(AdminCall::Reload, "done");
     metrics.files_in_force("2026-08-01T10:00:00Z".parse().unwrap(), [&"edge-5xx".into()]);
@@ -628,6 +631,8 @@ fn metrics() -> String {
             states: vec![("open", true)],
             skew_micros: Some(1),
         }],
+        cases: vec![("akamai".into(), "created", 1)],
+        waiting_for_us: vec![("akamai".into(), 1)],
     };
     metrics.encode(Some(&snapshot)).unwrap()
 }

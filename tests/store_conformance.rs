@@ -7,6 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use casewright::domain::case_view::{
+    COMMENTS, CaseStatus, CaseView, KeptCase, NextAction, VendorComment,
+};
 use casewright::domain::catalog::Catalog;
 use casewright::domain::catalog::whole::{KeptCatalog, Page, VendorCatalog};
 use casewright::domain::gate::{Breaker, Gate, Sign};
@@ -1189,6 +1192,195 @@ async fn incidents_are_found_by_what_is_known_of_them(bench: Bench) {
     assert_eq!(bench.store().seek(&Sought::default(), 1).await.expect("read").len(), 1);
 }
 
+fn remark(id: &str, text: &str) -> VendorComment {
+    VendorComment {
+        id: id.to_owned(),
+        author: "Support".to_owned(),
+        at: Some(at(9)),
+        kind: "EMAIL".to_owned(),
+        text: text.to_owned(),
+    }
+}
+
+/// What a vendor says of a case.
+fn told(case: &str, status: &str, comments: &[&str], now: i64) -> KeptCase {
+    let view = CaseView {
+        status: Some(CaseStatus::parse(status)),
+        next_action: Some(NextAction::Customer),
+        opened_at: Some(at(1)),
+        updated_at: Some(at(2)),
+        resolved_at: None,
+        closed_at: Some(at(3)),
+        first_response: Some(7),
+        version: Some("as listed".to_owned()),
+        comments: comments.iter().map(|id| remark(id, "Hello")).collect(),
+    };
+    KeptCase { case: CaseId::new(case), view, checked_at: at(now) }
+}
+
+impl Bench {
+    /// An incident whose case is open.
+    async fn opened(&self, property: &str, case: &str) -> IncidentId {
+        self.hear(self.news(property, &["x"])).await;
+        let claim = self.claim_one(1).await;
+        self.finish(&claim, case, 2).await;
+        claim.action.id.incident
+    }
+
+    async fn keep(&self, incident: &IncidentId, kept: &KeptCase) -> bool {
+        self.store().keep_case(incident, kept, None).await.expect("written").is_some()
+    }
+
+    async fn kept(&self, incident: &IncidentId) -> Option<KeptCase> {
+        self.store().kept_case(incident).await.expect("read")
+    }
+
+    /// The cases that are worth watching of what ended after `since`, and whether they were read.
+    async fn watched(&self, since: i64) -> Vec<(String, bool)> {
+        let open = self.store().open_cases(&vendor(), at(since), 10).await.expect("read");
+        open.into_iter().map(|open| (open.case.to_string(), open.known.is_some())).collect()
+    }
+}
+
+async fn what_a_vendor_says_of_a_case_survives_a_restart(mut bench: Bench) {
+    let id = bench.opened("a", "F-1").await;
+    assert_eq!(bench.kept(&id).await, None);
+    let first = told("F-1", "Escalated", &["c-1", "c-2"], 10);
+    assert!(bench.keep(&id, &first).await);
+    bench.restart().await;
+    assert_eq!(bench.kept(&id).await, Some(first));
+    let open = bench.store().open_cases(&vendor(), at(0), 10).await.expect("read").remove(0);
+    let known = told("F-1", "Escalated", &[], 10).view;
+    assert_eq!((open.known, open.goes_on), (Some(known), true));
+    assert_eq!(open.last_comment.as_deref(), Some("c-2"));
+    assert_eq!((open.incident, open.since), (id.clone(), at(0)));
+
+    // Comments add up; one that is known is not kept twice.
+    assert!(bench.keep(&id, &told("F-1", "CLOSED", &["c-2", "c-3"], 20)).await);
+    let kept = bench.kept(&id).await.expect("kept");
+    let ids: Vec<_> = kept.view.comments.iter().map(|comment| comment.id.as_str()).collect();
+    assert_eq!(ids, ["c-1", "c-2", "c-3"]);
+    assert_eq!((kept.view.status, kept.checked_at), (Some(CaseStatus::Closed), at(20)));
+    bench.store().confirm_cases(&[id.clone()], at(30)).await.expect("written");
+    assert_eq!(bench.kept(&id).await.map(|kept| kept.checked_at), Some(at(30)));
+}
+
+async fn only_the_newest_comments_of_a_case_are_kept(bench: Bench) {
+    let id = bench.opened("a", "F-1").await;
+    for turn in 0..2 {
+        let names: Vec<String> = (0..COMMENTS - 5).map(|n| format!("c-{turn}-{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        assert!(bench.keep(&id, &told("F-1", "CREATED", &names, 10)).await);
+    }
+    let kept = bench.kept(&id).await.expect("kept").view.comments;
+    assert_eq!(kept.len(), COMMENTS);
+    assert_eq!(kept[0].id, format!("c-0-{}", COMMENTS - 10));
+    assert_eq!(kept[COMMENTS - 1].id, format!("c-1-{}", COMMENTS - 6));
+}
+
+async fn what_is_said_of_another_case_is_not_kept(bench: Bench) {
+    let id = bench.opened("a", "F-2").await;
+    assert!(!bench.keep(&id, &told("F-1", "CREATED", &["c-1"], 10)).await);
+    assert!(
+        !bench
+            .keep(&IncidentId::from_stored("gone".to_owned()), &told("F-1", "CREATED", &[], 10))
+            .await
+    );
+    assert_eq!(bench.kept(&id).await, None);
+    assert!(bench.keep(&id, &told("F-2", "CREATED", &["c-1"], 10)).await);
+    // A look finds an older case of the incident: that is gone on with.
+    let found = OpenedCase { duplicates: vec!["F-2".into()], ..OpenedCase::only("F-1".into()) };
+    let decide = Arc::new(move |incident: &Incident, _: &Usage| {
+        step(Some(incident), &Event::CaseOpened(&found), &closing(), None, at(11))
+    });
+    bench.store().advance(&id, cause::TIMER, at(0), decide).await.expect("advanced");
+    assert_eq!(bench.watched(0).await, [("F-1".to_owned(), false)]);
+    assert!(bench.keep(&id, &told("F-1", "CREATED", &["c-9"], 12)).await);
+    let comments = bench.kept(&id).await.expect("kept").view.comments;
+    assert_eq!(comments.len(), 1, "{comments:?}");
+}
+
+async fn what_is_read_and_what_follows_from_it_are_one(bench: Bench) {
+    let id = bench.opened("a", "F-1").await;
+    let decide = Arc::new(|incident: &Incident| {
+        let event = Event::ClosedByVendor { case: &"F-1".into(), at: Some(at(3)) };
+        step(Some(incident), &event, &closing(), None, at(10))
+    });
+    let kept = told("F-1", "CLOSED", &[], 10);
+    let step = bench.store().keep_case(&id, &kept, Some(decide)).await.expect("written");
+    assert!(step.flatten().is_some_and(|step| step.changed));
+    assert_eq!(bench.only_incident().await.state.name(), "closed");
+    let decided = bench.store().decisions(&id).await.expect("read");
+    assert_eq!(decided.last().map(|last| last.cause.as_str()), Some(cause::VENDOR));
+    // A decision that panics keeps nothing.
+    let panics = Arc::new(|_: &Incident| panic!("a test wants it"));
+    let kept = told("F-1", "CREATED", &[], 20);
+    assert!(bench.store().keep_case(&id, &kept, Some(panics)).await.is_err());
+    assert_eq!(bench.kept(&id).await.map(|kept| kept.checked_at), Some(at(10)));
+}
+
+async fn cases_are_watched_until_nothing_more_can_come_of_them(bench: Bench) {
+    let first = bench.opened("a", "F-1").await;
+    let second = bench.opened("b", "F-2").await;
+    let names = |all: &[(&str, bool)]| -> Vec<(String, bool)> {
+        all.iter().map(|(case, known)| ((*case).to_owned(), *known)).collect()
+    };
+    bench.keep(&first, &told("F-1", "CREATED", &[], 20)).await;
+    assert_eq!(bench.watched(0).await, names(&[("F-2", false), ("F-1", true)]), "new ones first");
+    bench.keep(&second, &told("F-2", "CLOSED", &[], 10)).await;
+    assert_eq!(bench.watched(0).await, names(&[("F-2", true), ("F-1", true)]), "longest unchecked");
+    assert_eq!(bench.store().open_cases(&"other".into(), at(0), 10).await.expect("read"), []);
+    assert_eq!(bench.store().open_cases(&vendor(), at(0), 1).await.expect("read").len(), 1);
+
+    // Ended, and not closed by the vendor: until its time is over.
+    bench.hear(bench.over("a", &["x"], 100)).await;
+    assert_eq!(bench.watched(99).await, names(&[("F-2", true), ("F-1", true)]));
+    assert_eq!(bench.watched(100).await, names(&[("F-2", true)]));
+    // Ended, and closed by the vendor: nothing more can come.
+    bench.hear(bench.over("b", &["x"], 100)).await;
+    assert_eq!(bench.watched(0).await, names(&[("F-1", true)]));
+
+    let census = bench.store().census().await.expect("read");
+    assert_eq!(census.cases.get(&(vendor(), "created")), Some(&1));
+    assert_eq!(census.cases.get(&(vendor(), "closed")), Some(&1));
+    assert_eq!(census.waiting_for_us.get(&vendor()), Some(&1), "not on what is closed");
+}
+
+async fn what_a_vendor_has_closed_is_watched_as_long_as_it_fires(bench: Bench) {
+    let id = bench.opened("a", "F-1").await;
+    let decide = Arc::new(|incident: &Incident| {
+        let event = Event::ClosedByVendor { case: &"F-1".into(), at: Some(at(3)) };
+        step(Some(incident), &event, &closing(), None, at(10))
+    });
+    let kept = told("F-1", "CLOSED", &[], 10);
+    bench.store().keep_case(&id, &kept, Some(decide)).await.expect("written");
+    let open = bench.store().open_cases(&vendor(), at(9_999), 10).await.expect("read").remove(0);
+    assert!(!open.goes_on);
+    // And nobody is silent while nobody listens.
+    bench.store().forgive_silence(Duration::from_secs(30), at(60)).await.expect("written");
+    assert_eq!(bench.only_incident().await.heard_at, at(30));
+    bench.hear(bench.over("a", &["x"], 100)).await;
+    assert_eq!(bench.watched(0).await, []);
+}
+
+async fn what_a_vendor_said_goes_with_its_incident(bench: Bench) {
+    let id = bench.opened("a", "F-1").await;
+    bench.keep(&id, &told("F-1", "CREATED", &["c-1", "c-2"], 10)).await;
+    bench.hear(bench.over("a", &["x"], 100)).await;
+    for now in [101, 102] {
+        let claim = bench.claim_one(now).await;
+        bench.finish(&claim, "F-1", now).await;
+    }
+    let horizon = Retention::default();
+    let late = 100 + i64::try_from(horizon.incidents.as_secs()).expect("small");
+    bench.store().prune(&horizon, at(late), 100).await.expect("pruned");
+    assert!(bench.kept(&id).await.is_some(), "not before its time");
+    let pruned = bench.store().prune(&horizon, at(late + 1), 100).await.expect("pruned");
+    assert_eq!((pruned.case_comments, pruned.watched_cases), (2, 1), "{pruned:?}");
+    assert_eq!(bench.kept(&id).await, None);
+    assert_eq!(bench.watched(0).await, [], "and it is not watched any more");
+}
+
 macro_rules! conformance {
     ($module:ident, $bench:expr, $($promise:ident),* $(,)?) => {
         mod $module {
@@ -1256,6 +1448,13 @@ macro_rules! every_promise {
             a_mute_counts_until_it_ends_or_is_lifted,
             silence_in_which_nobody_listened_is_forgiven,
             incidents_are_found_by_what_is_known_of_them,
+            what_a_vendor_says_of_a_case_survives_a_restart,
+            only_the_newest_comments_of_a_case_are_kept,
+            what_is_said_of_another_case_is_not_kept,
+            what_is_read_and_what_follows_from_it_are_one,
+            cases_are_watched_until_nothing_more_can_come_of_them,
+            what_a_vendor_has_closed_is_watched_as_long_as_it_fires,
+            what_a_vendor_said_goes_with_its_incident,
         );
     };
 }

@@ -188,6 +188,7 @@ fn record(record: &Value) -> String {
     if record.get("due_at").is_some_and(|due| !due.is_null()) {
         lines.push(format!("  next look {}", time(record, "due_at")));
     }
+    lines.extend(at_vendor_lines(record));
     lines.push("decisions".to_owned());
     for decided in items(record, "decisions") {
         lines.push(format!(
@@ -218,6 +219,41 @@ fn record(record: &Value) -> String {
     }
     lines.extend(draft_lines(record));
     lines.join("\n")
+}
+
+/// What the vendor says of the case.
+fn at_vendor_lines(record: &Value) -> Vec<String> {
+    let Some(told) = record.get("at_vendor").filter(|told| !told.is_null()) else {
+        return Vec::new();
+    };
+    let turn = match told.get("next_action").and_then(Value::as_str) {
+        Some("customer") => "; it waits for us".to_owned(),
+        Some("vendor") => "; it is the vendor's turn".to_owned(),
+        Some(other) => format!("; next: {}", shown(other)),
+        None => String::new(),
+    };
+    let mut lines = vec![
+        format!("at the vendor, as of {}", time(told, "checked_at")),
+        format!("  status    {}{turn}", field(told, "status")),
+    ];
+    if let Some(minutes) = told.get("first_response_minutes").and_then(Value::as_u64) {
+        lines.push(format!("  answered  first after {minutes} minutes"));
+    }
+    for (key, what) in [("resolved_at", "solved"), ("closed_at", "closed")] {
+        if told.get(key).is_some_and(|at| !at.is_null()) {
+            lines.push(format!("  {what:<9} {}", time(told, key)));
+        }
+    }
+    for comment in items(told, "comments") {
+        let kind = match field(comment, "kind").as_str() {
+            "" | "-" => String::new(),
+            kind => format!(" ({kind})"),
+        };
+        lines.push(format!("  {}  {}{kind}:", time(comment, "at"), field(comment, "author")));
+        let text = comment.get("text").and_then(Value::as_str).unwrap_or_default();
+        lines.extend(text.lines().map(|line| format!("    {}", shown(line)).trim_end().to_owned()));
+    }
+    lines
 }
 
 fn action_lines(action: &Value) -> Vec<String> {
@@ -366,6 +402,39 @@ mod tests {
           subject        one  <- template
                          two
           note: cut
+        "#);
+    }
+
+    #[test]
+    fn what_the_vendor_says_is_told_where_it_is_known() {
+        let told = json!({ "at_vendor": {
+            "case": "F-1", "status": "in_progress", "next_action": "customer",
+            "waits_for_us": true, "first_response_minutes": 12, "resolved_at": null,
+            "closed_at": "2026-08-01T12:00:00Z", "checked_at": "2026-08-01T12:05:00.1Z",
+            "comments": [
+                { "id": "F-CC-1", "author": "Support", "at": "2026-08-01T10:12:00Z",
+                  "kind": "EMAIL", "text": "Which property?\n\nPlease\u{1b}[31m tell." },
+                { "id": "F-CC-2", "author": "", "at": null, "kind": "", "text": "" },
+            ],
+        } });
+        insta::assert_snapshot!(at_vendor_lines(&told).join("\n"), @r#"
+        at the vendor, as of 2026-08-01T12:05:00Z
+          status    in_progress; it waits for us
+          answered  first after 12 minutes
+          closed    2026-08-01T12:00:00Z
+          2026-08-01T10:12:00Z  Support (EMAIL):
+            Which property?
+
+            Please [31m tell.
+          -  -:
+        "#);
+        for silent in [json!({}), json!({ "at_vendor": null })] {
+            assert!(at_vendor_lines(&silent).is_empty());
+        }
+        let odd = json!({ "at_vendor": { "status": null, "next_action": "SOMEBODY" } });
+        insta::assert_snapshot!(at_vendor_lines(&odd).join("\n"), @r#"
+        at the vendor, as of -
+          status    -; next: SOMEBODY
         "#);
     }
 

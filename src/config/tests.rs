@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::daemon_config::Checked;
 use super::*;
-use crate::domain::pace::ListScope;
+use crate::domain::pace::{ListScope, Watch};
 
 fn env(name: &str) -> Option<String> {
     match name {
@@ -831,6 +831,31 @@ fn what_a_vendor_says_of_its_catalog_is_read() {
     for beyond in ["59s", "7d1s"] {
         let wrong = of_the_vendor(&format!("catalog: {{ refresh: {beyond} }}"));
         assert!(wrong[0].contains("out of range"), "{wrong:?}");
+    }
+}
+
+#[test]
+fn how_often_a_vendor_is_watched_is_read() {
+    let watch = |text: &str| {
+        let watch = good(&format!("{GOOD}    watch: {text}\n")).vendors[0].watch;
+        watch.map(|watch| (watch.fastest.as_secs(), watch.slowest.as_secs()))
+    };
+    assert_eq!(good(GOOD).vendors[0].watch, Some(Watch::default()));
+    assert_eq!(watch("off"), None);
+    assert_eq!(watch("{}"), Some((60, 900)));
+    assert_eq!(watch("{ fastest: 5m, slowest: 5m }"), Some((300, 300)));
+    // What is left out goes with what is said.
+    assert_eq!(watch("{ fastest: 30m }"), Some((1_800, 1_800)));
+    assert_eq!(watch("{ slowest: 30s }"), Some((30, 30)));
+    for (wrong, why) in [
+        ("{ fastest: 10m, slowest: 5m }", "`watch.fastest` is longer than `watch.slowest`"),
+        ("{ fastest: 99ms }", "out of range"),
+        ("{ slowest: 1d1s }", "out of range"),
+        ("{ interval: 5m }", "there is no key"),
+        ("5m", "must be"),
+    ] {
+        let said = of_the_vendor(&format!("watch: {wrong}"));
+        assert!(said[0].contains(why), "{wrong}: {said:?}");
     }
 }
 

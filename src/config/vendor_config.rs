@@ -15,7 +15,7 @@ use crate::domain::catalog::Category;
 use crate::domain::draft::{Choices, Fallback};
 use crate::domain::gate::Breaker;
 use crate::domain::ids::VendorName;
-use crate::domain::pace::{ListScope, Rate, Reconcile, WhenNotFound};
+use crate::domain::pace::{ListScope, Rate, Reconcile, Watch, WhenNotFound};
 use crate::domain::severity::SeverityPolicy;
 
 use super::choices::{self, CATEGORIES};
@@ -46,6 +46,8 @@ pub struct VendorConfig {
     pub allow_billable: bool,
     /// How long its catalog is gone by before it is read anew.
     pub catalog_refresh: Duration,
+    /// How often it is asked what it did with open cases; `None`: never.
+    pub watch: Option<Watch>,
     /// What becomes of a rank that a product does not have.
     pub severity_policy: SeverityPolicy,
     /// What a case is filed as where the vendor does not offer what the rule says.
@@ -115,6 +117,7 @@ pub(super) fn read(mut section: Section<'_>) -> Option<Located<VendorConfig>> {
     let rate = section.section("rate").map(read_rate).unwrap_or_default();
     let allow_billable = section.with_default("allow_billable", false);
     let catalog_refresh = section.section("catalog").map_or(DEFAULT_CATALOG_REFRESH, read_catalog);
+    let watch = read_watch(&mut section);
     let severity_policy =
         section.one_of_or("severity_policy", &SEVERITY_POLICIES, SeverityPolicy::default());
     let fallback = section
@@ -124,6 +127,14 @@ pub(super) fn read(mut section: Section<'_>) -> Option<Located<VendorConfig>> {
     // The kind decides which other keys are known: without it, nothing can be said about them.
     let read_kind = section.one_of("kind", KINDS)?;
     let kind = read_kind(&mut section);
+    if matches!(kind, Some(VendorKind::Http(_)))
+        && let Some(place) = section.value_place("watch")
+    {
+        section.reader().report(
+            Diagnostic::warning(place, "a desk of kind `http` is not watched")
+                .hint("how its tickets go is not described; remove `watch`"),
+        );
+    }
     section.finish();
     let Located { value: name, place } = name?;
     let vendor = VendorConfig {
@@ -137,6 +148,7 @@ pub(super) fn read(mut section: Section<'_>) -> Option<Located<VendorConfig>> {
         rate,
         allow_billable,
         catalog_refresh,
+        watch,
         severity_policy,
         fallback,
     };
@@ -200,6 +212,31 @@ fn read_catalog(mut section: Section<'_>) -> Duration {
         section.within("refresh", DEFAULT_CATALOG_REFRESH, seconds(60)..=seconds(7 * 24 * HOUR));
     section.finish();
     refresh
+}
+
+/// The default where nothing is said, nothing where it says `off`.
+fn read_watch(vendor: &mut Section<'_>) -> Option<Watch> {
+    let default = Watch::default();
+    let Some(field) = vendor.field("watch") else { return Some(default) };
+    if field.is_word("off") {
+        return None;
+    }
+    let mut section = field.section()?;
+    let shortest = Duration::from_millis(100);
+    let fastest = section.optional_within("fastest", shortest..=seconds(HOUR));
+    let slowest = section.optional_within("slowest", shortest..=seconds(24 * HOUR));
+    // One that is left out must not contradict the other.
+    let watch = match (fastest, slowest) {
+        (Some(fastest), None) => Watch { fastest, slowest: default.slowest.max(fastest) },
+        (None, Some(slowest)) => Watch { fastest: default.fastest.min(slowest), slowest },
+        (Some(fastest), Some(slowest)) => Watch { fastest, slowest },
+        (None, None) => default,
+    };
+    if watch.fastest > watch.slowest {
+        section.error_at_key("fastest", "`watch.fastest` is longer than `watch.slowest`", "");
+    }
+    section.finish();
+    Some(watch)
 }
 
 /// Constants only: a template that fails must not stand behind another one.

@@ -173,6 +173,7 @@ pub(super) fn lane_settings(vendor: &VendorConfig) -> LaneSettings {
         retries_per_second: vendor.rate.per_second * vendor.retry_share,
         concurrency: CONCURRENCY,
         catalog_refresh: vendor.catalog_refresh,
+        watch: vendor.watch,
     }
 }
 

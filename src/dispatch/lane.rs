@@ -15,7 +15,7 @@ use crate::domain::backoff::Retry;
 use crate::domain::budget::RetryBudget;
 use crate::domain::gate::{Admission, Breaker, Cause, Change, Gate, Sign};
 use crate::domain::ids::VendorName;
-use crate::domain::pace::Reconcile;
+use crate::domain::pace::{Reconcile, Watch};
 use crate::playbook::Playbook;
 use crate::store::Turn;
 use crate::vendors::Vendor;
@@ -37,6 +37,8 @@ pub struct LaneSettings {
     pub concurrency: usize,
     /// How long its catalog is gone by before it is read anew.
     pub catalog_refresh: Duration,
+    /// How often it is asked what it did with open cases; `None`: never.
+    pub watch: Option<Watch>,
 }
 
 /// See the [module](self).
@@ -191,6 +193,11 @@ impl Lane {
         }
     }
 
+    /// Whether something is worked on.
+    pub(super) fn is_busy(&self) -> bool {
+        self.slots.available_permits() < self.settings.concurrency.max(1)
+    }
+
     /// Something is sent again.
     pub(super) fn repeats(&self) {
         self.condition().budget.spend();
@@ -299,6 +306,7 @@ mod tests {
             retries_per_second: 1.0,
             concurrency: 2,
             catalog_refresh: Duration::from_secs(60 * 60),
+            watch: None,
         }
     }
 

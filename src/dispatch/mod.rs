@@ -2,7 +2,8 @@
 //!
 //! One [`Dispatcher`] claims due actions, makes drafts of them, records the attempt, sends it, and
 //! records what came of it. What an outcome means is decided in [`progress`], purely; what is
-//! remembered is the store's business; this module moves things between the two and the vendor.
+//! remembered is the store's business; this module moves things between the two and the vendor. What the vendor does with a case on
+//! its own account is learnt in [`watch`].
 
 pub mod catalogs;
 pub mod drafting;
@@ -10,6 +11,7 @@ mod lane;
 pub mod progress;
 pub(crate) mod rollup;
 mod runner;
+mod watch;
 mod work;
 
 pub use catalogs::Catalogs;

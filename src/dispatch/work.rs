@@ -69,7 +69,9 @@ impl Dispatcher {
             let judgement = self.judge(lane, claim).looks_at_once();
             return self.settle(lane, claim, "absent", None, judgement).await;
         }
-        let fires_again = matches!(claim.incident.state, State::Open { .. });
+        // Or fires on although the vendor has closed its case meanwhile.
+        let fires_again =
+            matches!(claim.incident.state, State::Open { .. }) || claim.incident.is_firing();
         if claim.action.kind == ActionKind::Close && fires_again {
             // The vendor was down when it ended, say.
             let message = "its incident fires again, so closure is not requested";
@@ -369,7 +371,7 @@ impl Dispatcher {
     }
 
     /// Tells of a change at a vendor's gate, and remembers it.
-    async fn tell(&self, lane: &Lane, sign: Sign, change: Change, message: &str) {
+    pub(super) async fn tell(&self, lane: &Lane, sign: Sign, change: Change, message: &str) {
         let name = &lane.name;
         match change {
             Change::None => match sign {

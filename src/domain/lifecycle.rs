@@ -8,9 +8,20 @@
 //! | opening   | stays                                | stays (see below)   |                | open        | failed      |         |
 //! | open      | stays; a comment on what is new, at once if it is worse or nothing known of it fired before | resolving or closed | tells its news; closed after silence | see below   |             |         |
 //! | resolving | open                                 | stays               | closed         | see below   |             |         |
-//! | closed    | open with a comment, or a new generation after `reopen_within` | stays |  | see below   |             |         |
+//! | closed    | open with a comment if it is new, or a new generation after `reopen_within` | stays |  | see below   |             |         |
 //! | dropped   | a new generation, if it had been quiet or silent | stays   |                |             |             |         |
 //! | failed    | opening again, looking first, if it had been quiet or silent | stays | | open     |             | opening |
+//!
+//! | state     | the vendor closes the case | the vendor opens it again |
+//! |-----------|----------------------------|---------------------------|
+//! | open      | closed, without a comment; stays, with a comment, if something fires that was never told | |
+//! | resolving | closed, without a comment  |                           |
+//! | closed    | stays                      | open if something fires   |
+//!
+//! An incident that the vendor has closed may have alerts that fire. It goes on when something *new*
+//! fires: an alert that did not, one whose sender had been silent, one that fires since a later time or is
+//! worse than the case was told. Repeats change nothing. Only the word for closed closes: what is solved, unknown or missing
+//! does not.
 //!
 //! What a person writes at the sender (`update.notes`) is a comment at once where there is a case, and
 //! waits for it where there will be one.
@@ -29,7 +40,7 @@
 //! only by the outcome of that action; a person who revives it revives that very action. So at
 //! most one open action of an incident is ever unfinished.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -126,6 +137,18 @@ pub enum Event<'a> {
     Approved,
     /// A person wants no case of an incident that is held or pending.
     Rejected,
+    /// The vendor has closed a case.
+    ClosedByVendor {
+        /// Which.
+        case: &'a CaseId,
+        /// When, as it says: it takes comments for 14 days from then on.
+        at: Option<Timestamp>,
+    },
+    /// The vendor works again on a case that it had closed.
+    ReopenedByVendor {
+        /// Which.
+        case: &'a CaseId,
+    },
 }
 
 /// Why a step ended as it did, in words that are logged and stored.
@@ -194,6 +217,17 @@ pub enum Reason {
     Failed,
     /// A person has had it tried again.
     Revived,
+    /// The vendor has closed the case.
+    VendorClosed {
+        /// Which.
+        case: CaseId,
+        /// How many of its alerts fire.
+        firing: u32,
+    },
+    /// The vendor has closed the case before it was told of something that fires; it is told now.
+    VendorMissed(CaseId),
+    /// The vendor works on the case again.
+    VendorReopened(CaseId),
     /// The vendor has several cases of it.
     Duplicates {
         /// The one that is gone on with.
@@ -246,6 +280,17 @@ impl fmt::Display for Reason {
             Self::Opened(case) => write!(f, "case {case} is open"),
             Self::Failed => f.write_str("its case could not be opened; a person must act"),
             Self::Revived => f.write_str("a person has had its case tried again"),
+            Self::VendorClosed { case, firing: 0 } => {
+                write!(f, "the vendor closed case {case}; no alert fires")
+            }
+            Self::VendorClosed { case, firing } => {
+                let alerts = if *firing == 1 { "1 alert fires" } else { &format!("{firing} alerts fire") };
+                write!(f, "the vendor closed case {case} while {alerts}; it goes on when something new fires")
+            }
+            Self::VendorMissed(case) => {
+                write!(f, "the vendor closed case {case} before it was told of all that fires; the case gets a comment")
+            }
+            Self::VendorReopened(case) => write!(f, "the vendor works on case {case} again; it goes on"),
             Self::Duplicates { case, others } => {
                 write!(f, "the vendor has {others} more than case {case}; they get a comment")
             }
@@ -365,6 +410,17 @@ pub fn step(
             }
             _ => unchanged(incident),
         }),
+        Event::ClosedByVendor { case, at } => {
+            with(current, |incident| closed_by_vendor(incident, case, at.unwrap_or(now), scene))
+        }
+        Event::ReopenedByVendor { case } => with(current, |incident| match &incident.state {
+            State::Closed { case: own, .. } if own == *case && incident.is_firing() => {
+                let reason = Reason::VendorReopened(own.clone());
+                let open = State::Open { case: own.clone(), due: None };
+                Work::on(incident, scene).enter(open).end(reason)
+            }
+            _ => unchanged(incident),
+        }),
     }
 }
 
@@ -438,16 +494,21 @@ fn hear(
         State::Opening { .. } if quiet && was_firing => work.end(Reason::ResolvedWhileOpening),
         State::Open { case, .. } if quiet => work.resolve(case),
         // All that was known of it had resolved, in payloads that left others out.
-        State::Open { case, .. } if firing && !was_firing => work.refire(case),
+        State::Open { case, .. } if firing && !was_firing => work.refire(case, alerts),
         State::Open { .. } => work.tell_in_time(),
         State::Resolving { case, .. } if firing => {
             // Nothing was said at the vendor yet, so there is nothing to take back.
             let back = work.enter(State::Open { case, due: None });
             if back.may_tell() { back.tell() } else { back.end(Reason::Refired) }
         }
-        State::Closed { case, at } if firing => {
+        // Of what the vendor has closed, alerts may fire on; only something new goes on with it.
+        State::Closed { case, at }
+            if tells_of_fire
+                && firing
+                && (was_quiet || work.effects.contains(&Effect::Fired) || work.is_worse()) =>
+        {
             if now <= later(at, scene.policy.reopen_within) {
-                work.refire(case)
+                work.refire(case, alerts)
             } else {
                 begin(Some(incident), alerts, birth, scene)
             }
@@ -465,7 +526,7 @@ fn hear(
 
 /// Whether an alert of an incident that is over fires since a later time: its end was not told.
 fn began_anew(incident: &Incident, alerts: &[RankedAlert]) -> bool {
-    let State::Dropped { at } = incident.state else { return false };
+    let (State::Dropped { at } | State::Closed { at, .. }) = incident.state else { return false };
     alerts.iter().map(|news| &news.alert).any(|alert| {
         let known = incident.members.get(&alert.fingerprint);
         alert.status == AlertStatus::Firing
@@ -620,6 +681,26 @@ fn opened(incident: &Incident, opened: &OpenedCase, scene: Scene<'_>) -> Step {
     work.enter(state).end(Reason::Duplicates { case, others })
 }
 
+/// The vendor takes the case for done at `at`. Nothing is said to it, but for what it cannot have known.
+fn closed_by_vendor(incident: &Incident, closed: &CaseId, at: Timestamp, scene: Scene<'_>) -> Step {
+    let (State::Open { case, .. } | State::Resolving { case, .. }) = &incident.state else {
+        return unchanged(incident);
+    };
+    if case != closed {
+        return unchanged(incident);
+    }
+    let case = case.clone();
+    let work = Work::on(incident, scene);
+    if incident.is_firing() && incident.news.tells_of_fire() {
+        let told = work.tell();
+        return Step { reason: Reason::VendorMissed(case), ..told };
+    }
+    // Clocks differ; an end is not in the future, nor before its beginning.
+    let at = at.min(scene.now).max(incident.created_at);
+    let firing = incident.tally.firing;
+    work.enter(State::Closed { case: case.clone(), at }).end(Reason::VendorClosed { case, firing })
+}
+
 /// A step in the making.
 struct Work<'a> {
     incident: Incident,
@@ -676,7 +757,11 @@ impl<'a> Work<'a> {
                 self.incident.worst = self.incident.rank;
             }
         }
-        if matches!(self.incident.state, State::Open { .. } | State::Resolving { .. }) {
+        if matches!(
+            self.incident.state,
+            // The vendor may open again what it has closed while something fires.
+            State::Open { .. } | State::Resolving { .. } | State::Closed { .. }
+        ) {
             match effect {
                 Effect::Fired => self.incident.news.fires(&member.alert),
                 Effect::Resolved => self.incident.news.resolves(&member.alert),
@@ -719,8 +804,11 @@ impl<'a> Work<'a> {
             | State::Opening { .. }
             | State::Open { .. } => true,
             // What fires on although a person does not want its case, or it could not be had.
-            State::Dropped { .. } | State::Failed { .. } => self.incident.is_firing(),
-            State::Resolving { .. } | State::Closed { .. } => false,
+            // Or whose case the vendor has closed.
+            State::Dropped { .. } | State::Failed { .. } | State::Closed { .. } => {
+                self.incident.is_firing()
+            }
+            State::Resolving { .. } => false,
         };
         if self.changed || (waits && unnoted >= patience / 8) {
             self.incident.heard_at = now;
@@ -989,13 +1077,16 @@ impl<'a> Work<'a> {
         work.enter(State::Closed { case, at }).end(Reason::Silent(since, action))
     }
 
-    fn refire(mut self, case: CaseId) -> Step {
+    /// Of the alerts that fire, those are named that were spoken of: of others not all are known here.
+    fn refire(mut self, case: CaseId, spoken_of: &[RankedAlert]) -> Step {
+        let spoken_of: BTreeSet<&Fingerprint> =
+            spoken_of.iter().map(|news| &news.alert.fingerprint).collect();
         let alerts = self
             .incident
             .members
-            .values()
-            .filter(|member| member.alert.status == AlertStatus::Firing)
-            .map(|member| member.alert.title())
+            .iter()
+            .filter(|(name, member)| member.is_firing() && spoken_of.contains(name))
+            .map(|(_, member)| member.alert.title())
             .collect();
         let note = Note::Refired { at: self.scene.now, alerts, escalated: self.escalation() };
         self.comment(note);
@@ -1048,3 +1139,5 @@ mod reference;
 mod silence_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vendor_tests;

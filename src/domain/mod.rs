@@ -8,6 +8,7 @@ pub mod action;
 pub mod alert;
 pub mod backoff;
 pub mod budget;
+pub mod case_view;
 pub mod catalog;
 pub mod desk;
 pub mod draft;

@@ -54,6 +54,12 @@ impl News {
         self == &Self::default()
     }
 
+    /// Whether an alert fires of which nothing was told, as far as that is known: `more` may be of
+    /// such.
+    pub fn tells_of_fire(&self) -> bool {
+        !self.fired.is_empty() || self.more > 0
+    }
+
     /// An alert fires that did not.
     pub fn fires(&mut self, alert: &Alert) {
         if self.resolved.remove(&alert.fingerprint).is_none() && !keep(&mut self.fired, alert) {

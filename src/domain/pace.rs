@@ -1,5 +1,5 @@
-//! How patiently a vendor is treated: how fast it is asked, and how long and among whose cases a
-//! lost one is looked for.
+//! How patiently a vendor is treated: how fast it is asked, how often for what it did with open cases,
+//! and how long and among whose cases a lost one is looked for.
 
 use std::time::Duration;
 
@@ -16,6 +16,32 @@ impl Default for Rate {
     /// Careful: the vendor's own limits are not published.
     fn default() -> Self {
         Self { per_second: 1.0, burst: 5 }
+    }
+}
+
+/// How often a vendor is asked what it did with open cases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watch {
+    /// So soon after something has happened; above zero.
+    pub fastest: Duration,
+    /// At least so often while nothing happens; not less than `fastest`.
+    pub slowest: Duration,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self { fastest: Duration::from_secs(60), slowest: Duration::from_secs(15 * 60) }
+    }
+}
+
+impl Watch {
+    /// How long to wait for the next round, after a round that came `waited` after the one before
+    /// it: the shortest time after something has happened, then twice as long each time.
+    pub fn next(&self, waited: Duration, something_happened: bool) -> Duration {
+        if something_happened {
+            return self.fastest;
+        }
+        waited.saturating_mul(2).clamp(self.fastest, self.slowest.max(self.fastest))
     }
 }
 
@@ -55,4 +81,23 @@ pub enum ListScope {
     Mine,
     /// All that the user may see: for API clients of several users.
     All,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quiet_vendor_is_asked_ever_less_often_and_soon_again_after_a_change() {
+        let watch = Watch::default();
+        let mut waited = watch.next(Duration::from_secs(900), true);
+        let mut minutes = vec![waited.as_secs() / 60];
+        for happened in [false, false, false, false, false, true, false] {
+            waited = watch.next(waited, happened);
+            minutes.push(waited.as_secs() / 60);
+        }
+        assert_eq!(minutes, [1, 2, 4, 8, 15, 15, 1, 2]);
+        assert_eq!(watch.next(Duration::ZERO, false), watch.fastest);
+        assert_eq!(watch.next(Duration::MAX, false), watch.slowest);
+    }
 }

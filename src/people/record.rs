@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::at_vendor::AtVendor;
 use super::{Exchange, People};
 use crate::domain::action::ActionKind;
 use crate::domain::alert::Labels;
@@ -85,6 +86,8 @@ pub struct Record {
     pub draft: Option<CaseStory>,
     /// What was sent to open the case.
     pub sent: Option<Value>,
+    /// How the case stands at the vendor; `None` if that was never read.
+    pub at_vendor: Option<AtVendor>,
 }
 
 /// An alert of an incident.
@@ -196,6 +199,9 @@ impl People {
         let decisions = self.store.decisions(id).await?;
         let actions = self.store.actions(id).await?;
         let attempts = self.store.attempts(id).await?;
+        let at_vendor = self.store.kept_case(id).await?;
+        // Not of a case that it had before.
+        let at_vendor = at_vendor.filter(|kept| incident.state.case() == Some(&kept.case));
         let playbook = self.playbook.get();
         let known = self.catalogs.kept(&incident.vendor).await?;
         let draft = case_of(&playbook, &incident, self.clock.now(), known.as_deref());
@@ -220,6 +226,7 @@ impl People {
             actions: actions.iter().map(|action| ActionLine::of(action, &attempts)).collect(),
             draft,
             sent,
+            at_vendor: at_vendor.map(AtVendor::of),
         }))
     }
 

@@ -128,6 +128,35 @@ impl Comment {
     }
 }
 
+/// What somebody of the vendor's writes on a case.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StaffComment {
+    /// The text; HTML where the vendor's editor was used.
+    pub comment: String,
+    /// Who writes it.
+    #[serde(default = "StaffComment::support")]
+    pub author: String,
+    /// `WEB_UPDATE`, `EMAIL`, or what a test wants.
+    #[serde(rename = "type", default = "StaffComment::web")]
+    pub kind: String,
+}
+
+impl StaffComment {
+    /// A comment of the support desk.
+    pub fn of(text: &str) -> Self {
+        Self { comment: text.to_owned(), author: Self::support(), kind: Self::web() }
+    }
+
+    fn support() -> String {
+        "Support of the sandbox".to_owned()
+    }
+
+    fn web() -> String {
+        "WEB_UPDATE".to_owned()
+    }
+}
+
 /// That the customer has asked to close the case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -157,8 +186,11 @@ pub struct Case {
     pub resolved_date: Option<Timestamp>,
     /// When it became `CLOSED`.
     pub closed_date: Option<Timestamp>,
-    /// When it first left `CREATED`.
+    /// When it first left `CREATED`, or somebody of the vendor's first wrote on it.
     pub first_response_date: Option<Timestamp>,
+    /// Whose turn it is, where the staff has said so; else the vendor's.
+    #[serde(default)]
+    pub next_action: Option<String>,
     /// Oldest first.
     pub comments: Vec<Comment>,
     /// Oldest first.
@@ -180,12 +212,13 @@ impl Case {
     }
 
     fn comment(&mut self, comment_id: String, text: String, now: Timestamp) -> Comment {
-        self.comment_of("WEB_UPDATE", comment_id, text, now)
+        self.comment_of("WEB_UPDATE", API_USER, comment_id, text, now)
     }
 
     fn comment_of(
         &mut self,
         kind: &str,
+        author: &str,
         comment_id: String,
         text: String,
         now: Timestamp,
@@ -194,7 +227,7 @@ impl Case {
             comment_id,
             comment: text,
             comment_type: kind.to_owned(),
-            created_by: API_USER.to_owned(),
+            created_by: author.to_owned(),
             created_date: now,
         };
         self.comments.push(comment.clone());
@@ -301,6 +334,7 @@ impl Desk {
                 resolved_date: None,
                 closed_date: None,
                 first_response_date: None,
+                next_action: None,
                 comments: Vec::new(),
                 closure_requests: Vec::new(),
                 attachments: Vec::new(),
@@ -401,7 +435,7 @@ impl Desk {
             let attachment = Attachment::new(number, file, fate, now);
             case.attachments.push(attachment.clone());
             let text = format!("{UPLOAD_PREFIX}{}", file.name);
-            case.comment_of(OF_A_FILE, comment_id, text, now);
+            case.comment_of(OF_A_FILE, API_USER, comment_id, text, now);
             book.comments_made += 1;
             book.uploads_made = number;
             Ok(attachment)
@@ -419,6 +453,40 @@ impl Desk {
             let Ok(case) = book.find_mut(case_id) else { return Ok(None) };
             case.set_status(status, now);
             Ok(Some(case.clone()))
+        })
+    }
+
+    /// Says whose turn it is. `None` if there is no such case.
+    pub(super) fn set_next_action(
+        &self,
+        case_id: &str,
+        next_action: &str,
+        now: Timestamp,
+    ) -> Result<Option<Case>, Problem> {
+        self.commit(|book| {
+            let Ok(case) = book.find_mut(case_id) else { return Ok(None) };
+            case.next_action = Some(next_action.to_owned());
+            case.modified_date = now;
+            Ok(Some(case.clone()))
+        })
+    }
+
+    /// Comments as the vendor's staff. `None` if there is no such case.
+    pub(super) fn staff_comment(
+        &self,
+        case_id: &str,
+        remark: &StaffComment,
+        now: Timestamp,
+    ) -> Result<Option<Case>, Problem> {
+        self.commit(|book| {
+            let comment_id = book.next_comment_id();
+            let Ok(case) = book.find_mut(case_id) else { return Ok(None) };
+            let StaffComment { comment, author, kind } = remark;
+            case.comment_of(kind, author, comment_id, comment.clone(), now);
+            case.first_response_date.get_or_insert(now);
+            let case = case.clone();
+            book.comments_made += 1;
+            Ok(Some(case))
         })
     }
 

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+use super::cases::{Case, StaffComment};
 use super::catalog::Catalog;
 use super::faults::Fault;
 use super::problem::Problem;
@@ -25,6 +26,8 @@ pub(super) fn router() -> Router<Arc<Vendor>> {
     Router::new()
         .route("/cases", get(cases))
         .route("/cases/{id}/status", post(set_status))
+        .route("/cases/{id}/next-action", post(set_next_action))
+        .route("/cases/{id}/comments", post(staff_comment))
         .route("/requests", get(requests))
         .route("/faults", get(faults).put(set_faults).delete(clear_faults))
         .route("/catalog", get(catalog).put(set_catalog).delete(restore_catalog))
@@ -42,6 +45,12 @@ struct SetFaults {
 #[serde(deny_unknown_fields)]
 struct SetStatus {
     status: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct SetNextAction {
+    next_action: String,
 }
 
 #[derive(Deserialize)]
@@ -95,14 +104,49 @@ async fn clear_faults(State(vendor): Shared) -> Response {
 }
 
 async fn set_status(State(vendor): Shared, Path(id): Path<String>, body: Bytes) -> Response {
+    as_staff(vendor, id, move |vendor, id| {
+        let asked: SetStatus = read(&body)?;
+        not_blank("status", &asked.status)?;
+        vendor.desk.set_status(id, &asked.status, vendor.now())
+    })
+    .await
+}
+
+async fn set_next_action(State(vendor): Shared, Path(id): Path<String>, body: Bytes) -> Response {
+    as_staff(vendor, id, move |vendor, id| {
+        let asked: SetNextAction = read(&body)?;
+        not_blank("nextAction", &asked.next_action)?;
+        vendor.desk.set_next_action(id, &asked.next_action, vendor.now())
+    })
+    .await
+}
+
+async fn staff_comment(State(vendor): Shared, Path(id): Path<String>, body: Bytes) -> Response {
+    as_staff(vendor, id, move |vendor, id| {
+        let asked: StaffComment = read(&body)?;
+        not_blank("comment", &asked.comment)?;
+        vendor.desk.staff_comment(id, &asked, vendor.now())
+    })
+    .await
+}
+
+fn not_blank(name: &str, value: &str) -> Result<(), Problem> {
+    match value.trim() {
+        "" => Err(Problem::bad_request(format!("{name} must not be blank"))),
+        _ => Ok(()),
+    }
+}
+
+/// Does to a case what only the vendor's people can do.
+async fn as_staff(
+    vendor: Arc<Vendor>,
+    id: String,
+    change: impl FnOnce(&Vendor, &str) -> Result<Option<Case>, Problem> + Send + 'static,
+) -> Response {
     // Off the runtime's threads, because the change waits for the disk.
     let shared = Arc::clone(&vendor);
     let change = tokio::task::spawn_blocking(move || {
-        let asked: SetStatus = read(&body)?;
-        if asked.status.trim().is_empty() {
-            return Err(Problem::bad_request("status must not be blank"));
-        }
-        let case = shared.desk.set_status(&id, &asked.status, shared.now())?;
+        let case = change(&shared, &id)?;
         case.ok_or_else(|| Problem::not_found(format!("there is no case '{id}'")))
     });
     let changed = change.await.unwrap_or_else(|error| Err(Problem::internal(error.to_string())));
@@ -138,6 +182,6 @@ async fn restore_catalog(State(vendor): Shared) -> Response {
 }
 
 async fn nothing_here(State(vendor): Shared) -> Response {
-    let known = "/sandbox has cases, cases/{id}/status, requests, faults, catalog and clock";
+    let known = "/sandbox has cases, cases/{id}/status, cases/{id}/next-action, cases/{id}/comments, requests, faults, catalog and clock";
     show(&vendor, Err(Problem::not_found(known)))
 }

@@ -43,7 +43,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use self::attachments::Attachment;
-pub use self::cases::{Account, Case, Category, ClosureRequest, Comment, Contact, Filed};
+pub use self::cases::{
+    Account, Case, Category, ClosureRequest, Comment, Contact, Filed, StaffComment,
+};
 pub use self::counts::{RequestCount, Requests};
 pub use self::faults::{Fault, FaultError, FaultReport, Kind, On};
 pub use self::snapshot::StateError;
@@ -215,6 +217,18 @@ impl Sandbox {
     pub fn set_status(&self, case_id: &str, status: &str) -> Option<Case> {
         let now = self.vendor.now();
         self.vendor.desk.set_status(case_id, status, now).ok().flatten()
+    }
+
+    /// Says whose turn it is with a case, `CUSTOMER` or `CASE_OWNER`. As [`Self::set_status`].
+    pub fn set_next_action(&self, case_id: &str, next_action: &str) -> Option<Case> {
+        let now = self.vendor.now();
+        self.vendor.desk.set_next_action(case_id, next_action, now).ok().flatten()
+    }
+
+    /// Comments on a case as the vendor's staff would. As [`Self::set_status`].
+    pub fn staff_comment(&self, case_id: &str, comment: &StaffComment) -> Option<Case> {
+        let now = self.vendor.now();
+        self.vendor.desk.staff_comment(case_id, comment, now).ok().flatten()
     }
 
     /// Stops accepting, lets running requests end (delayed ones are cut), and waits for that.

@@ -46,7 +46,8 @@ pub(super) fn full_case(case: &Case, now: Timestamp) -> Value {
     let filed = &case.filed;
     let open = !case.is_closed();
     // Null for every category but this one, says the documentation.
-    let next_action = (filed.category.category_id == "TECHNICAL" && open).then_some("CASE_OWNER");
+    let turn = case.next_action.as_deref().unwrap_or("CASE_OWNER");
+    let next_action = (filed.category.category_id == "TECHNICAL" && open).then_some(turn);
     let initial_response = case
         .first_response_date
         .map(|first| first.duration_since(case.created_date).as_secs() / 60);

@@ -19,10 +19,11 @@ use serde::{Deserialize, Serialize};
 use self::admission::Admission;
 use crate::domain::action::ActionKind;
 use crate::domain::alert::{Alert, AlertStatus};
+use crate::domain::case_view::{CaseView, KeptCase};
 use crate::domain::catalog::whole::KeptCatalog;
 use crate::domain::gate::Gate;
 use crate::domain::ids::{
-    ActionId, DeliveryId, Fingerprint, IncidentId, IncidentKey, InstallationId, RuleName,
+    ActionId, CaseId, DeliveryId, Fingerprint, IncidentId, IncidentKey, InstallationId, RuleName,
     SourceName, VendorName,
 };
 use crate::domain::incident::Incident;
@@ -520,6 +521,8 @@ pub mod cause {
     pub const ROLLUP: &str = "rollup";
     /// An action has ended.
     pub const OUTCOME: &str = "outcome";
+    /// The vendor has done something with the case.
+    pub const VENDOR: &str = "vendor";
     /// A person wants it so.
     pub const PERSON: &str = "person";
 
@@ -580,6 +583,23 @@ pub struct DeliveryRecord {
     pub verdicts: Vec<Verdict>,
 }
 
+/// A case that is worth watching, and what is kept of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenCase {
+    /// Its incident.
+    pub incident: IncidentId,
+    /// Its number.
+    pub case: CaseId,
+    /// When the incident began, so not later than its case was made.
+    pub since: Timestamp,
+    /// Whether the incident goes on: it is open or resolving.
+    pub goes_on: bool,
+    /// What was last read of it, without comments; `None` if it was never read.
+    pub known: Option<CaseView>,
+    /// The vendor's id of the newest comment that is kept.
+    pub last_comment: Option<String>,
+}
+
 /// Counts for metrics.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Census {
@@ -593,6 +613,11 @@ pub struct Census {
     pub waiting: HashMap<VendorName, u64>,
     /// When the oldest unfinished action was due.
     pub oldest_due: Option<Timestamp>,
+    /// Cases that were read at their vendor, by vendor and
+    /// [label of their status](crate::domain::case_view::CaseStatus::label) or `unknown`.
+    pub cases: HashMap<(VendorName, &'static str), u64>,
+    /// Cases on which a vendor waits for us.
+    pub waiting_for_us: HashMap<VendorName, u64>,
 }
 
 impl Census {
@@ -621,6 +646,10 @@ pub struct Pruned {
     pub members: u64,
     /// Lines of the record of decisions.
     pub decisions: u64,
+    /// What vendors said of cases.
+    pub watched_cases: u64,
+    /// Comments on cases.
+    pub case_comments: u64,
     /// Incidents of which a newer generation exists.
     pub incidents: u64,
     /// Whether another run would find more to do now.
@@ -629,7 +658,7 @@ pub struct Pruned {
 
 impl Pruned {
     /// The tables, with how many of their rows are gone.
-    pub const fn tables(&self) -> [(&'static str, u64); 7] {
+    pub const fn tables(&self) -> [(&'static str, u64); 9] {
         [
             ("deliveries", self.deliveries),
             ("delivery_ids", self.delivery_ids),
@@ -637,6 +666,8 @@ impl Pruned {
             ("actions", self.actions),
             ("members", self.members),
             ("decisions", self.decisions),
+            ("watched_cases", self.watched_cases),
+            ("case_comments", self.case_comments),
             ("incidents", self.incidents),
         ]
     }
@@ -766,6 +797,38 @@ pub trait Store: Send + Sync {
     /// Remembers what a vendor accepts, in place of what was remembered of that vendor.
     async fn keep_catalog(&self, vendor: &VendorName, kept: &KeptCatalog)
     -> Result<(), StoreError>;
+
+    /// The cases of a vendor that are worth watching, longest unchecked first, those that were never
+    /// read before all others: of incidents that go on, of ended ones that ended after `ended_after` as
+    /// long as the vendor has not closed the case, and of ended ones whose alerts fire. Only of the
+    /// newest generation.
+    async fn open_cases(
+        &self,
+        vendor: &VendorName,
+        ended_after: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<OpenCase>, StoreError>;
+
+    /// Keeps what was read of an incident's case, and what follows for the incident, in one
+    /// transaction. Comments are added to those that are known by other ids; the oldest beyond
+    /// [`COMMENTS`](crate::domain::case_view::COMMENTS) go. `None`, and nothing is kept, if the incident
+    /// has another case by now; else the step.
+    async fn keep_case(
+        &self,
+        incident: &IncidentId,
+        kept: &KeptCase,
+        decide: Option<StepFn>,
+    ) -> Result<Option<Option<Step>>, StoreError>;
+
+    /// The vendor was asked at `at`, and the cases of these incidents are as they are kept.
+    async fn confirm_cases(
+        &self,
+        incidents: &[IncidentId],
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// What is kept of an incident's case.
+    async fn kept_case(&self, incident: &IncidentId) -> Result<Option<KeptCase>, StoreError>;
 
     /// When the next action of the given vendors is due, a lease of theirs runs out, or a timer of
     /// any incident does; whichever is earliest.

@@ -2,7 +2,7 @@
 //! means is told in the README.
 
 /// Every reason there is.
-pub const REASONS: [&str; 15] = [
+pub const REASONS: [&str; 17] = [
     "refused",
     "too_old",
     "several_cases",
@@ -15,6 +15,8 @@ pub const REASONS: [&str; 15] = [
     "vendor_gone",
     "catalog",
     "not_offered",
+    "waits_for_us",
+    "closed_while_firing",
     "lease_lost",
     "store",
     "store_damaged",

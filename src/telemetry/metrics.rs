@@ -175,6 +175,10 @@ pub struct Snapshot {
     pub outbox_oldest: Duration,
     /// How each vendor stands.
     pub vendors: Vec<VendorStanding>,
+    /// How many cases of each vendor have each status there: `(vendor, status, count)`.
+    pub cases: Vec<(VendorName, &'static str, u64)>,
+    /// On how many cases each vendor waits for us.
+    pub waiting_for_us: Vec<(VendorName, u64)>,
 }
 
 /// How a vendor stands at the moment of a scrape.
@@ -241,6 +245,12 @@ struct VendorState {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VendorStatus {
+    vendor: String,
+    status: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Vendor {
     vendor: String,
 }
@@ -294,6 +304,11 @@ pub struct Metrics {
     outbox_oldest: Gauge<f64, std::sync::atomic::AtomicU64>,
     vendor_states: Family<VendorState, Gauge>,
     vendor_skew: Family<Vendor, Gauge<f64, std::sync::atomic::AtomicU64>>,
+    cases: Family<VendorStatus, Gauge>,
+    waiting_for_us: Family<Vendor, Gauge>,
+    watched_at: Family<Vendor, Gauge<f64, std::sync::atomic::AtomicU64>>,
+    first_response: Family<Vendor, Histogram, fn() -> Histogram>,
+    vendor_comments: Family<Vendor, Counter>,
 }
 
 impl fmt::Debug for Metrics {
@@ -310,6 +325,11 @@ fn attempt_buckets() -> Histogram {
 /// From one fsync to a disk that is about to fail.
 fn commit_buckets() -> Histogram {
     Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0])
+}
+
+/// From five minutes to two days: what support contracts promise lies between.
+fn response_buckets() -> Histogram {
+    Histogram::new([300.0, 900.0, 1800.0, 3600.0, 7200.0, 14_400.0, 28_800.0, 86_400.0, 172_800.0])
 }
 
 impl Metrics {
@@ -340,6 +360,11 @@ impl Metrics {
             outbox_oldest: Gauge::default(),
             vendor_states: Family::default(),
             vendor_skew: Family::default(),
+            cases: Family::default(),
+            waiting_for_us: Family::default(),
+            watched_at: Family::default(),
+            first_response: Family::new_with_constructor(response_buckets),
+            vendor_comments: Family::default(),
             registry: Mutex::new(Registry::default()),
         };
         // The encoder adds `_total` to counters, `_info` to infos and the unit to the name, and a
@@ -408,6 +433,33 @@ impl Metrics {
             "The vendor's clock minus ours, as its answers tell",
             Unit::Seconds,
             metrics.vendor_skew.clone(),
+        );
+        registry.register(
+            "cases",
+            "Cases that are kept, by the status that their vendor says",
+            metrics.cases.clone(),
+        );
+        registry.register(
+            "cases_waiting_for_us",
+            "Cases on which the vendor waits for an answer",
+            metrics.waiting_for_us.clone(),
+        );
+        registry.register_with_unit(
+            "cases_watched_timestamp",
+            "When a vendor was last asked about all of its open cases",
+            Unit::Seconds,
+            metrics.watched_at.clone(),
+        );
+        registry.register_with_unit(
+            "case_first_response",
+            "How long the vendor took to answer a case first, as it says",
+            Unit::Seconds,
+            metrics.first_response.clone(),
+        );
+        registry.register(
+            "vendor_comments",
+            "Comments on cases that are not ours",
+            metrics.vendor_comments.clone(),
         );
         registry.register(
             "template_failures",
@@ -560,6 +612,25 @@ impl Metrics {
         gauge.set(read_at.as_millisecond() as f64 / 1e3);
     }
 
+    /// A vendor was asked about all of its open cases, at `now`.
+    pub fn watched(&self, vendor: &VendorName, now: Timestamp) {
+        let vendor = Vendor { vendor: vendor.to_string() };
+        // Exact to the millisecond.
+        self.watched_at.get_or_create(&vendor).set(now.as_millisecond() as f64 / 1e3);
+        self.vendor_comments.get_or_create(&vendor).inc_by(0);
+    }
+
+    /// A vendor has answered a case for the first time, after so many minutes.
+    pub fn first_response(&self, vendor: &VendorName, minutes: u32) {
+        let histogram = self.first_response.get_or_create(&Vendor { vendor: vendor.to_string() });
+        histogram.observe(f64::from(minutes) * 60.0);
+    }
+
+    /// Somebody has commented on a case.
+    pub fn vendor_comment(&self, vendor: &VendorName) {
+        self.vendor_comments.get_or_create(&Vendor { vendor: vendor.to_string() }).inc();
+    }
+
     /// So many rows of a table of the store were removed.
     pub fn pruned(&self, table: &'static str, rows: u64) {
         self.pruned_rows.get_or_create(&Table { table }).inc_by(rows);
@@ -611,6 +682,8 @@ impl Metrics {
         self.actions.clear();
         self.vendor_states.clear();
         self.vendor_skew.clear();
+        self.cases.clear();
+        self.waiting_for_us.clear();
         self.outbox_depth.set(f64::NAN);
         self.outbox_oldest.set(f64::NAN);
         if let Some(snapshot) = snapshot {
@@ -633,6 +706,14 @@ impl Metrics {
                     let skew = self.vendor_skew.get_or_create(&Vendor { vendor });
                     skew.set(micros as f64 / 1e6);
                 }
+            }
+            for (vendor, status, count) in &snapshot.cases {
+                let labels = VendorStatus { vendor: vendor.to_string(), status };
+                self.cases.get_or_create(&labels).set(signed(*count));
+            }
+            for (vendor, count) in &snapshot.waiting_for_us {
+                let labels = Vendor { vendor: vendor.to_string() };
+                self.waiting_for_us.get_or_create(&labels).set(signed(*count));
             }
             // Exact below 2^53.
             self.outbox_depth.set(snapshot.outbox_depth as f64);
@@ -675,6 +756,9 @@ mod tests {
         metrics.admin_call(AdminCall::Reload, "done");
         metrics
             .files_in_force(Timestamp::from_second(1_767_225_600).unwrap(), [&"edge-5xx".into()]);
+        metrics.watched(&"akamai".into(), Timestamp::from_second(1_767_225_601).unwrap());
+        metrics.first_response(&"akamai".into(), 20);
+        metrics.vendor_comment(&"akamai".into());
         let text = metrics
             .encode(Some(&Snapshot {
                 incidents: vec![("open", 4)],
@@ -687,6 +771,8 @@ mod tests {
                     states: vec![("open", false), ("tripped", true)],
                     skew_micros: Some(-2_500_000),
                 }],
+                cases: vec![("akamai".into(), "in_progress", 3)],
+                waiting_for_us: vec![("akamai".into(), 1)],
             }))
             .unwrap();
         for line in [
@@ -704,6 +790,12 @@ mod tests {
             r#"casewright_vendor_state{vendor="akamai",state="open"} 0"#,
             r#"casewright_vendor_state{vendor="akamai",state="tripped"} 1"#,
             r#"casewright_vendor_clock_skew_seconds{vendor="akamai"} -2.5"#,
+            r#"casewright_cases{vendor="akamai",status="in_progress"} 3"#,
+            r#"casewright_cases_waiting_for_us{vendor="akamai"} 1"#,
+            r#"casewright_cases_watched_timestamp_seconds{vendor="akamai"} 1767225601.0"#,
+            r#"casewright_case_first_response_seconds_bucket{le="900.0",vendor="akamai"} 0"#,
+            r#"casewright_case_first_response_seconds_bucket{le="1800.0",vendor="akamai"} 1"#,
+            r#"casewright_vendor_comments_total{vendor="akamai"} 1"#,
             r#"casewright_template_failures_total{rule="edge-5xx"} 1"#,
             r#"casewright_alarms_total{reason="several_cases"} 1"#,
             r#"casewright_admin_calls_total{call="reload",result="done"} 1"#,

@@ -9,6 +9,7 @@ pub mod answer;
 pub mod desk;
 pub mod limiter;
 mod line;
+mod plain;
 mod token;
 pub mod transport;
 
@@ -17,6 +18,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::domain::case_view::{CaseStatus, CaseView};
 use crate::domain::catalog::whole::{AccountCatalog, CategoryCatalog};
 use crate::domain::catalog::{Catalog, Category};
 use crate::domain::draft::{Contact, Draft};
@@ -269,6 +271,50 @@ impl From<OfferedAccount> for AccountCatalog {
     }
 }
 
+/// A case that the vendor is asked about, and what was last known of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchedCase {
+    /// Its number.
+    pub case: CaseId,
+    /// The incident's marker, which its tracking number must equal.
+    pub marker: Marker,
+    /// Not later than it was made: how far back to list.
+    pub since: Timestamp,
+    /// What the vendor called its state when it was last read; see [`CaseView::version`].
+    pub version: Option<String>,
+    /// Its status when it was last read.
+    pub status: Option<CaseStatus>,
+    /// The newest comment that is known.
+    pub last_comment: Option<String>,
+}
+
+/// What a vendor says of the cases that it was asked about. A case of which nothing is said here was
+/// not read, and is to be asked about again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Watched {
+    /// What was read of cases that are new to us or have changed.
+    pub read: Vec<(CaseId, CaseView)>,
+    /// Cases that are as they were.
+    pub unchanged: Vec<CaseId>,
+    /// Cases that could not be read although the vendor is well, and why.
+    pub unreadable: Vec<(CaseId, String)>,
+    /// What ended the reading before it was done. What was read until then counts.
+    pub trouble: Option<Trouble>,
+    /// Whether there was more to read than was asked for.
+    pub more: bool,
+}
+
+/// Why a vendor could not be asked any further.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// How long the vendor wants to be left alone, if it said so.
+    pub retry_after: Option<Duration>,
+    /// What was in the way.
+    pub obstacle: Obstacle,
+    /// What the exchange looked like.
+    pub evidence: Evidence,
+}
+
 /// A client of one ticket system.
 #[async_trait]
 pub trait Vendor: Send + Sync {
@@ -300,6 +346,18 @@ pub trait Vendor: Send + Sync {
 
     /// One harmless read: whether the vendor is there and accepts who we are.
     async fn probe(&self) -> Probe;
+
+    /// Whether [`Self::watch`] can tell anything.
+    fn can_watch(&self) -> bool {
+        false
+    }
+
+    /// What the vendor did with these cases since they were last read. Reads only, and politely: one
+    /// walk through a list for all of them, then at most `reads` of the cases that have changed, in
+    /// the order given. By default nothing is told.
+    async fn watch(&self, _known: &[WatchedCase], _reads: usize) -> Watched {
+        Watched::default()
+    }
 
     /// The vendor's clock minus ours, as measured by its answers; `None` if nothing was measured
     /// lately.

@@ -18,6 +18,18 @@ pub(super) fn is_last_marker(text: &str, marker: &str) -> bool {
     last_marker(&text) == Some(marker) || last_marker(&without_tags(&text)) == Some(marker)
 }
 
+/// Whether a comment ends in a token of one of our actions, such as `[cw-9f3a1c7be2d0-3]`, where
+/// `token` is the incident's: then it is ours. Behind it there may be punctuation, but no word: an
+/// answer that quotes us goes on, or comes as a mail.
+pub(super) fn ends_in_action_of(text: &str, token: &str) -> bool {
+    let text = without_tags(&text.to_ascii_lowercase());
+    let core = format!("{}-", token.trim_matches(['[', ']']).to_ascii_lowercase());
+    let Some((_, behind)) = text.rsplit_once(&core) else { return false };
+    let number = behind.len() - behind.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let rest = behind.get(number..).unwrap_or_default();
+    number > 0 && !rest.chars().any(char::is_alphanumeric)
+}
+
 /// So many hexadecimal digits has a marker.
 const MARKER_DIGITS: usize = 24;
 
@@ -72,6 +84,27 @@ mod tests {
         }
         for text in [format!("{own} {other}"), "nothing".to_owned(), "cw-9f3a1c7be2d0".to_owned()] {
             assert!(!is_last_marker(&text, own), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_what_ends_in_a_token_of_an_action_is_ours() {
+        let token = "[cw-9f3a1c7be2d0]";
+        for text in [
+            "Still so.\n\n[cw-9f3a1c7be2d0-3]",
+            "<p>Still so.</p><p>[cw-9f3a1c7be2d0-31]</p>",
+            "CW-9F3A1C7BE2D0-1.",
+        ] {
+            assert!(ends_in_action_of(text, token), "{text}");
+        }
+        for text in [
+            "Which property?",
+            "Fixed. You wrote: Still so. [cw-9f3a1c7be2d0-3] Please confirm.",
+            "See [cw-9f3a1c7be2d0]",
+            "[cw-9f3a1c7be2d0-x]",
+            "[cw-0f3a1c7be2d0-3]",
+        ] {
+            assert!(!ends_in_action_of(text, token), "{text}");
         }
     }
 

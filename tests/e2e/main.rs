@@ -27,3 +27,4 @@ mod support;
 mod tracing_back;
 mod two_cases;
 mod vendor_trouble;
+mod watching;

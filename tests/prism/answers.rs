@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use casewright::vendors::{Look, Obstacle, Operation, Outcome, Probe};
+use casewright::vendors::{Look, Obstacle, Operation, Outcome, Probe, Watched};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
@@ -242,6 +242,7 @@ fn named(step: &Step, said: &Said) -> String {
         Step::Catalog(_) => "catalog".to_owned(),
         Step::Send(sent) => format!("send {}", operation(sent)),
         Step::Look(sought) => format!("look for {}", operation(sought)),
+        Step::Watch(_) => "watch".to_owned(),
     };
     let how = match said {
         Said::Accounts(read) => {
@@ -264,6 +265,9 @@ fn named(step: &Step, said: &Said) -> String {
         Said::Look(Look::Absent(_)) => "absent",
         Said::Look(Look::Several { .. }) => "several",
         Said::Look(Look::Failed { .. }) => "failed",
+        Said::Watched(Watched { trouble: Some(_), .. }) => "failed",
+        Said::Watched(Watched { read, .. }) if !read.is_empty() => "read",
+        Said::Watched(_) => "not read",
     };
     format!("{what}: {how}")
 }
@@ -277,6 +281,11 @@ fn judge(world: World, step: &Step, said: &Said, log: &[Exchange]) -> Result<(),
         (Step::Probe, Said::Probe(probe)) => sure(*probe == Probe::Up, "it is up"),
         (Step::Send(operation), Said::Outcome(outcome)) => sent(operation, outcome, log),
         (Step::Look(operation), Said::Look(look)) => looked(world, operation, look, log),
+        (Step::Watch(_), Said::Watched(watched)) => sure(
+            // Whatever is listed: the case is missing from it, or has another date, so it is read.
+            watched.trouble.is_some() || watched.read.len() + watched.unreadable.len() == 1,
+            "the case was not read",
+        ),
         _ => Err("it answered another question".to_owned()),
     }
 }

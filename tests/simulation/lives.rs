@@ -232,6 +232,7 @@ fn lane(
         retries_per_second: vendor.rate.per_second * vendor.retry_share,
         concurrency: CONCURRENCY,
         catalog_refresh: vendor.catalog_refresh,
+        watch: None,
     };
     Lane::new(vendor.name.clone(), Arc::new(client), settings, playbook, clock.now())
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use casewright::domain::case_view::KeptCase;
 use casewright::domain::catalog::whole::KeptCatalog;
 use casewright::domain::gate::Gate;
 use casewright::domain::ids::{ActionId, DeliveryId, IncidentId, InstallationId, VendorName};
@@ -21,8 +22,8 @@ use casewright::store::admission::Admission;
 use casewright::store::sqlite::SqliteStore;
 use casewright::store::{
     Action, Attempt, BudgetedFn, Census, Claim, ClaimRequest, Decided, DeliveryRecord, Intake,
-    Lease, NewAttempt, NewestFn, NotRevived, Phase, Progress, Pruned, Receipt, Revival, Settlement,
-    Sought, StepFn, Store, StoreError, Verdict, Wanted,
+    Lease, NewAttempt, NewestFn, NotRevived, OpenCase, Phase, Progress, Pruned, Receipt, Revival,
+    Settlement, Sought, StepFn, Store, StoreError, Verdict, Wanted,
 };
 use jiff::Timestamp;
 use tokio::runtime::Handle;
@@ -336,6 +337,49 @@ impl Store for SimStore {
         let (vendor, kept) = (vendor.clone(), kept.clone());
         self.call("keep catalog", |store| async move { store.keep_catalog(&vendor, &kept).await })
             .await
+    }
+
+    async fn open_cases(
+        &self,
+        vendor: &VendorName,
+        ended_after: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<OpenCase>, StoreError> {
+        let vendor = vendor.clone();
+        self.call("open cases", |store| async move {
+            store.open_cases(&vendor, ended_after, limit).await
+        })
+        .await
+    }
+
+    async fn keep_case(
+        &self,
+        incident: &IncidentId,
+        kept: &KeptCase,
+        decide: Option<StepFn>,
+    ) -> Result<Option<Option<Step>>, StoreError> {
+        let (incident, kept) = (incident.clone(), kept.clone());
+        let decide = decide.map(|decide| self.watched(decide));
+        self.call(
+            "keep a case",
+            |store| async move { store.keep_case(&incident, &kept, decide).await },
+        )
+        .await
+    }
+
+    async fn confirm_cases(
+        &self,
+        incidents: &[IncidentId],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let incidents = incidents.to_vec();
+        self.call("confirm cases", |store| async move { store.confirm_cases(&incidents, at).await })
+            .await
+    }
+
+    async fn kept_case(&self, incident: &IncidentId) -> Result<Option<KeptCase>, StoreError> {
+        let incident = incident.clone();
+        self.call("kept case", |store| async move { store.kept_case(&incident).await }).await
     }
 
     async fn next_due(&self, vendors: &[VendorName]) -> Result<Option<Timestamp>, StoreError> {

@@ -12,7 +12,8 @@ use casewright::rng::Rng;
 use casewright::vendors::akamai::{Client, Credentials, Settings};
 use casewright::vendors::transport::{Response, Transport};
 use casewright::vendors::{
-    CatalogError, Look, OfferedAccount, Operation, Outcome, Probe, Vendor as _,
+    CatalogError, Look, OfferedAccount, Operation, Outcome, Probe, Vendor as _, Watched,
+    WatchedCase,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -111,6 +112,7 @@ pub(crate) enum Step {
     Catalog(Category),
     Send(Operation),
     Look(Operation),
+    Watch(Vec<WatchedCase>),
 }
 
 /// What it says.
@@ -121,6 +123,7 @@ pub(crate) enum Said {
     Catalog(Result<Catalog, CatalogError>),
     Outcome(Outcome),
     Look(Look),
+    Watched(Watched),
 }
 
 impl Step {
@@ -138,6 +141,7 @@ impl Step {
             }
             Self::Send(operation) => Said::Outcome(client.send(operation).await),
             Self::Look(operation) => Said::Look(client.look(operation, start()).await),
+            Self::Watch(known) => Said::Watched(client.watch(known, 20).await),
         }
     }
 }
@@ -161,7 +165,20 @@ pub(crate) fn everything() -> Vec<Step> {
     for write in [comment(&case), attach(&case), contacts(&case), nobody, close(&case)] {
         steps.extend([Step::Look(write.clone()), Step::Send(write.clone()), Step::Look(write)]);
     }
+    steps.push(Step::Watch(vec![watched(&case)]));
     steps
+}
+
+/// A case of which nothing is known yet.
+fn watched(case: &CaseId) -> WatchedCase {
+    WatchedCase {
+        case: case.clone(),
+        marker: marker(0),
+        since: start(),
+        version: None,
+        status: None,
+        last_comment: None,
+    }
 }
 
 /// The marker of the n-th draft. The first is that of [`CASE`].

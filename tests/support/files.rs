@@ -15,6 +15,8 @@ pub(crate) struct Layout {
     pub(crate) window: &'static str,
     /// When the vendor is left alone.
     pub(crate) breaker: &'static str,
+    /// How often the vendor is asked what it did with cases.
+    pub(crate) watch: &'static str,
     /// The address of a second vendor. Then the rules are others: those that say which vendor.
     pub(crate) other: Option<String>,
 }
@@ -29,6 +31,8 @@ impl Layout {
             vendor,
             window: "400ms",
             breaker: "{ failures: 20, pause: 200ms, max_pause: 1s }",
+            // A test that counts requests counts its own.
+            watch: "off",
             other: None,
         }
     }
@@ -117,7 +121,7 @@ vendors:{first}{second}
 }
 
 fn vendor(name: &str, base_url: &str, layout: &Layout) -> String {
-    let Layout { window, breaker, .. } = layout;
+    let Layout { window, breaker, watch, .. } = layout;
     let Credentials { client_token, client_secret, access_token } = Credentials::demo();
     format!(
         "
@@ -132,6 +136,7 @@ fn vendor(name: &str, base_url: &str, layout: &Layout) -> String {
     retry: {{ initial: 50ms, max: 300ms, horizon: 72h }}
     reconcile: {{ window: {window}, looks: 3 }}
     breaker: {breaker}
+    watch: {watch}
     rate: {{ per_second: 500, burst: 500 }}"
     )
 }

@@ -67,6 +67,11 @@ impl House {
         Self::begin(change, |_| {}, []).await
     }
 
+    /// A daemon that asks the vendor every ten minutes at least what it did with cases.
+    pub(crate) async fn watching() -> Self {
+        Self::with(|layout| Layout { watch: "{ fastest: 1m, slowest: 10m }", ..layout }).await
+    }
+
     /// A daemon whose vendor has these faults from the start on.
     pub(crate) async fn facing(faults: impl IntoIterator<Item = Fault>) -> Self {
         Self::begin(|layout| layout, |_| {}, faults).await

@@ -77,6 +77,7 @@ struct Model {
     /// The worst that has ever fired.
     worst: Option<Rank>,
     heard_at: Timestamp,
+    begun_at: Timestamp,
     /// What was asked for in the last step.
     asked: Vec<&'static str>,
 }
@@ -96,6 +97,7 @@ impl Model {
             remarks: 0,
             worst: None,
             heard_at: T0,
+            begun_at: T0,
             asked: Vec::new(),
         }
     }
@@ -177,7 +179,7 @@ impl Model {
         }
         let fired_before = self.fires();
         let renewed = match self.phase {
-            Phase::Dropped(at) => alerts.iter().any(|(name, fires)| {
+            Phase::Dropped(at) | Phase::Closed(at) => alerts.iter().any(|(name, fires)| {
                 let known_since =
                     self.since.get(name).filter(|_| self.known.get(name) == Some(&true));
                 *fires && known_since.is_some_and(|known| since(name) > *known) && since(name) > at
@@ -185,7 +187,7 @@ impl Model {
             _ => false,
         };
         let lost = !fired_before || self.is_silent(now) || renewed;
-        let (mut changed, mut is_worse) = (false, false);
+        let (mut changed, mut is_worse, mut begins) = (false, false, false);
         for (name, fires) in alerts {
             match self.known.get(name) {
                 None if !fires => continue,
@@ -193,6 +195,7 @@ impl Model {
                 _ => {}
             }
             changed = true;
+            begins |= *fires;
             self.known.insert(name, *fires);
             self.since.insert(name, since(name));
             if *fires && self.worst.is_none_or(|worst| rank(name) < worst) {
@@ -203,7 +206,7 @@ impl Model {
         let patience = self.policy.stale_after.unwrap_or_default();
         let waits = match self.phase {
             Phase::Pending(_) | Phase::Held(_) | Phase::Opening | Phase::Open => true,
-            Phase::Dropped(_) | Phase::Failed => self.fires(),
+            Phase::Dropped(_) | Phase::Failed | Phase::Closed(_) => self.fires(),
             _ => false,
         };
         let ended = matches!(self.phase, Phase::Dropped(_) | Phase::Failed) && !any_fires;
@@ -227,7 +230,7 @@ impl Model {
                 self.phase = Phase::Open;
                 self.tell_what_may_be_told(is_worse, now);
             }
-            Phase::Closed(at) if again => {
+            Phase::Closed(at) if any_fires && self.fires() && (lost || begins) => {
                 if now <= later(at, self.policy.reopen_within) {
                     self.phase = Phase::Open;
                     self.tell("refired", now);
@@ -250,6 +253,7 @@ impl Model {
         now: Timestamp,
     ) {
         self.generation += 1;
+        self.begun_at = now;
         self.since = alerts.iter().map(|(name, _)| (*name, since(name))).collect();
         self.known = alerts.iter().filter(|(_, fires)| *fires).copied().collect();
         self.worst = self.known.keys().map(|name| rank(name)).min();
@@ -291,6 +295,26 @@ impl Model {
         }
     }
 
+    /// The vendor says that it is through with the case since `at`.
+    fn closed_by_vendor(&mut self, at: Timestamp, now: Timestamp) {
+        match self.phase {
+            // What fires and was never told is told, and the vendor has to look once more.
+            Phase::Open if self.firing().difference(&self.told).next().is_some() => {
+                self.tell("update", now);
+            }
+            Phase::Open | Phase::Resolving(_) => {
+                self.phase = Phase::Closed(at.max(self.begun_at).min(now));
+            }
+            _ => {}
+        }
+    }
+
+    fn reopened_by_vendor(&mut self) {
+        if matches!(self.phase, Phase::Closed(_)) && self.fires() {
+            self.phase = Phase::Open;
+        }
+    }
+
     fn opened(&mut self, now: Timestamp) {
         self.asked.extend(std::iter::repeat_n("remark", self.remarks.min(20)));
         self.remarks = 0;
@@ -320,6 +344,9 @@ enum Move {
     Rejected,
     /// A person writes something at the sender.
     Remark,
+    /// The vendor tells that it has closed the case, so long ago.
+    VendorCloses(u32),
+    VendorReopens,
     Restrain(Option<Hold>),
     Wait(u32),
 }
@@ -331,6 +358,8 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
             .prop_map(|(which, cut)| Move::Tell(which, cut)),
         3 => Just(Move::Timer),
         3 => Just(Move::Opened),
+        2 => prop::sample::select(vec![0u32, 60, 3_600, 90_000]).prop_map(Move::VendorCloses),
+        1 => Just(Move::VendorReopens),
         1 => prop::sample::select(
             vec![Move::Failed, Move::Revived, Move::Approved, Move::Rejected, Move::Remark]),
         1 => prop::sample::select(
@@ -461,6 +490,15 @@ proptest! {
                     let remark = Remark { at: None, author: String::new(), text };
                     model.remarked();
                     life.step(&Event::Remarked(&remark), now);
+                }
+                Move::VendorCloses(ago) => {
+                    let at = now.checked_sub(Duration::from_secs(u64::from(*ago))).unwrap();
+                    model.closed_by_vendor(at, now);
+                    life.closed_by_vendor(at, now);
+                }
+                Move::VendorReopens => {
+                    model.reopened_by_vendor();
+                    life.reopened_by_vendor(now);
                 }
                 Move::Restrain(hold) => {
                     model.hold = *hold;

@@ -24,6 +24,43 @@ async fn a_comment_is_stored_and_answered() {
 }
 
 #[tokio::test]
+async fn the_vendors_people_comment_and_say_whose_turn_it_is() {
+    let bench = Bench::new().await;
+    let id = bench.make_case("answered").await;
+    let path = format!("/cases/{id}");
+    let before = bench.get(&path).await.body;
+    assert_eq!(
+        (&before["nextAction"], &before["timeToInitialResponse"]),
+        (&json!("CASE_OWNER"), &json!(null))
+    );
+    let staff = format!("/cases/{id}/comments");
+    let said = json!({ "comment": "<p>Which one?</p>", "author": "Support", "type": "EMAIL" });
+    assert_eq!(bench.control("POST", &staff, &said).await.status, 200);
+    let turn = json!({ "nextAction": "CUSTOMER" });
+    assert_eq!(bench.control("POST", &format!("/cases/{id}/next-action"), &turn).await.status, 200);
+    let after = bench.get(&path).await.body;
+    assert_eq!(
+        (&after["nextAction"], &after["timeToInitialResponse"]),
+        (&json!("CUSTOMER"), &json!(0))
+    );
+    let listed = bench.get(&staff).await.body;
+    let comment = &listed["comments"][0];
+    assert_eq!(
+        (&comment["comment"], &comment["createdBy"], &comment["commentType"]),
+        (&json!("<p>Which one?</p>"), &json!("Support"), &json!("EMAIL"))
+    );
+    for (path, body, status) in [
+        (staff.as_str(), json!({ "comment": " " }), 400),
+        (staff.as_str(), json!({ "text": "x" }), 400),
+        ("/cases/F-CS-1/comments", json!({ "comment": "x" }), 404),
+        ("/cases/F-CS-1/next-action", turn.clone(), 404),
+        ("/cases/F-CS-1/next-action", json!({ "nextAction": "" }), 400),
+    ] {
+        assert_eq!(bench.control("POST", path, &body).await.status, status, "{path} {body}");
+    }
+}
+
+#[tokio::test]
 async fn comments_have_limits() {
     let bench = Bench::new().await;
     let id = bench.make_case("commented").await;

@@ -24,6 +24,7 @@ mod rows;
 mod start_tests;
 mod steps;
 mod verify;
+mod watched;
 mod writer;
 
 use std::fs::File;
@@ -50,9 +51,10 @@ use self::writer::Writer;
 use super::admission::Admission;
 use super::{
     Action, Attempt, BudgetedFn, Census, Claim, ClaimRequest, Decided, DeliveryRecord, Intake,
-    Lease, NewAttempt, NewestFn, NotRevived, Pruned, Receipt, Revival, Settlement, Sought, StepFn,
-    Store, StoreError, Wanted,
+    Lease, NewAttempt, NewestFn, NotRevived, OpenCase, Pruned, Receipt, Revival, Settlement,
+    Sought, StepFn, Store, StoreError, Wanted,
 };
+use crate::domain::case_view::KeptCase;
 use crate::domain::catalog::whole::KeptCatalog;
 use crate::domain::gate::Gate;
 use crate::domain::ids::{ActionId, IncidentId, InstallationId, VendorName};
@@ -334,6 +336,50 @@ impl Store for SqliteStore {
                 Box::pin(async move { catalogs::keep(db, &vendor, &kept).await.map(Ok) })
             })
             .await
+    }
+
+    async fn open_cases(
+        &self,
+        vendor: &VendorName,
+        ended_after: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<OpenCase>, StoreError> {
+        watched::open_cases(&self.readers, vendor, ended_after, limit).await
+    }
+
+    async fn keep_case(
+        &self,
+        incident: &IncidentId,
+        kept: &KeptCase,
+        decide: Option<StepFn>,
+    ) -> Result<Option<Option<Step>>, StoreError> {
+        let (incident, kept) = (incident.clone(), Arc::new(kept.clone()));
+        self.writer
+            .run(move |db| {
+                let (incident, kept, decide) = (incident.clone(), kept.clone(), decide.clone());
+                Box::pin(async move {
+                    watched::keep(db, &incident, &kept, decide.as_ref()).await.map(Ok)
+                })
+            })
+            .await
+    }
+
+    async fn confirm_cases(
+        &self,
+        incidents: &[IncidentId],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let incidents = incidents.to_vec();
+        self.writer
+            .run(move |db| {
+                let incidents = incidents.clone();
+                Box::pin(async move { watched::confirm(db, &incidents, at).await.map(Ok) })
+            })
+            .await
+    }
+
+    async fn kept_case(&self, incident: &IncidentId) -> Result<Option<KeptCase>, StoreError> {
+        watched::get(&self.readers, incident).await
     }
 
     async fn next_due(&self, vendors: &[VendorName]) -> Result<Option<Timestamp>, StoreError> {

@@ -184,11 +184,15 @@ async fn incidents(
         let actions = remove(db, STRIP_ACTIONS, &over, limit).await?;
         let members = remove(db, STRIP_MEMBERS, &over, limit).await?;
         let decisions = remove(db, STRIP_DECISIONS, &over, limit).await?;
-        cut_short = [attempts, actions, members, decisions].into_iter().any(full);
+        let comments = remove(db, STRIP_COMMENTS, &over, limit).await?;
+        let cases = remove(db, STRIP_CASES, &over, limit).await?;
+        cut_short = [attempts, actions, members, decisions, comments, cases].into_iter().any(full);
         pruned.attempts += attempts;
         pruned.actions += actions;
         pruned.members += members;
         pruned.decisions += decisions;
+        pruned.case_comments += comments;
+        pruned.watched_cases += cases;
         pruned.incidents = remove(db, DELETE_INCIDENTS, &over, limit).await?;
         sqlx::query(MARK_STRIPPED).bind(&over).execute(&mut *db).await.map_err(unavailable)?;
     }
@@ -281,16 +285,28 @@ const STRIP_DECISIONS: &str = "
         (SELECT d.incident, d.number FROM json_each(?1) chosen
          CROSS JOIN decisions d ON d.incident = chosen.value LIMIT ?2)";
 
+const STRIP_COMMENTS: &str = "
+    DELETE FROM case_comments WHERE (incident, number) IN
+        (SELECT c.incident, c.number FROM json_each(?1) chosen
+         CROSS JOIN case_comments c ON c.incident = chosen.value LIMIT ?2)";
+
+const STRIP_CASES: &str = "
+    DELETE FROM watched_cases WHERE incident IN
+        (SELECT value FROM json_each(?1)
+         WHERE NOT EXISTS (SELECT 1 FROM case_comments c WHERE c.incident = value) LIMIT ?2)";
+
 const DELETE_INCIDENTS: &str = "
     DELETE FROM incidents WHERE id IN (SELECT value FROM json_each(?1) LIMIT ?2)
         AND superseded = 1
         AND NOT EXISTS (SELECT 1 FROM members m WHERE m.incident = incidents.id)
         AND NOT EXISTS (SELECT 1 FROM actions a WHERE a.incident = incidents.id)
-        AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.incident = incidents.id)";
+        AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.incident = incidents.id)
+        AND NOT EXISTS (SELECT 1 FROM watched_cases w WHERE w.incident = incidents.id)";
 
 const MARK_STRIPPED: &str = "
     UPDATE incidents SET stripped = 1, firing = 0, resolved = 0
     WHERE id IN (SELECT value FROM json_each(?1)) AND stripped = 0
         AND NOT EXISTS (SELECT 1 FROM members m WHERE m.incident = incidents.id)
         AND NOT EXISTS (SELECT 1 FROM actions a WHERE a.incident = incidents.id)
-        AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.incident = incidents.id)";
+        AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.incident = incidents.id)
+        AND NOT EXISTS (SELECT 1 FROM watched_cases w WHERE w.incident = incidents.id)";

@@ -9,6 +9,7 @@ use sqlx::sqlite::{Sqlite, SqliteRow};
 
 use super::rows::{Reader, micros};
 use super::steps;
+use super::watched;
 use super::writer::unavailable;
 use crate::domain::gate::Gate;
 use crate::domain::ids::{IncidentId, RuleName, VendorName};
@@ -314,5 +315,6 @@ pub(super) async fn census(readers: &SqlitePool) -> Result<Census, StoreError> {
             .await
             .map_err(unavailable)?;
     census.oldest_due = Reader(&row).maybe_time("due")?;
+    watched::count(readers, &mut census).await?;
     Ok(census)
 }

@@ -48,7 +48,7 @@ impl Reader<'_> {
         self.0.try_get(column).map_err(unavailable)
     }
 
-    fn maybe_int(&self, column: &str) -> Result<Option<i64>, StoreError> {
+    pub(super) fn maybe_int(&self, column: &str) -> Result<Option<i64>, StoreError> {
         self.0.try_get(column).map_err(unavailable)
     }
 

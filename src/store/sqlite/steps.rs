@@ -396,7 +396,7 @@ pub(super) async fn forgive_silence(
     // A timer that runs out too early finds that it is too early.
     sqlx::query(
         "UPDATE incidents SET heard_at = max(heard_at, min(heard_at + ?1, ?2))
-         WHERE state IN ('pending', 'held', 'opening', 'open')",
+         WHERE state IN ('pending', 'held', 'opening', 'open') OR state = 'closed' AND firing > 0",
     )
     .bind(i64::try_from(deaf.as_micros()).unwrap_or(i64::MAX / 4))
     .bind(micros(now))

@@ -33,7 +33,8 @@ use crate::vendors::answer;
 use crate::vendors::line::Line;
 use crate::vendors::transport::{self, Request, Response, SetUpError, Transport, TransportError};
 use crate::vendors::{
-    CatalogError, Evidence, Look, OfferedAccount, Operation, Outcome, Probe, Vendor,
+    CatalogError, Evidence, Look, OfferedAccount, Operation, Outcome, Probe, Vendor, Watched,
+    WatchedCase,
 };
 
 /// How much of an answer is read: 1 MiB.
@@ -556,6 +557,14 @@ impl Vendor for Client {
                 self.look_at_contacts(case, marker, wanted).await
             }
         }
+    }
+
+    fn can_watch(&self) -> bool {
+        true
+    }
+
+    async fn watch(&self, known: &[WatchedCase], reads: usize) -> Watched {
+        self.watch_cases(known, reads).await
     }
 
     async fn accounts(&self) -> Result<Option<Vec<OfferedAccount>>, CatalogError> {

@@ -4,7 +4,7 @@
 //! goes into the case's `customerTrackingNumber` and its token into the subject, and whatever an
 //! answer does not prove is looked up. [`classify`] says what an answer proves and [`meaning`] what it
 //! means to a person, [`client`] sends, `files` and `contacts` are the two operations beside cases and
-//! comments, `reconcile` looks, [`edgegrid`] signs, [`edgerc`] finds credentials,
+//! comments, `reconcile` looks, `watch` reads what became of cases, [`edgegrid`] signs, [`edgerc`] finds credentials,
 //! [`transport`](crate::vendors::transport) is the network, `wire` the JSON.
 //!
 //! `accountSwitchKey` is never sent: every operation of this API is marked as not supporting it.
@@ -20,6 +20,7 @@ mod multipart;
 mod reconcile;
 pub mod settings;
 mod skew;
+mod watch;
 mod wire;
 
 #[cfg(test)]

@@ -26,10 +26,10 @@ use crate::vendors::{Evidence, Look, Obstacle};
 /// as far as our clock may have been ahead at that time.
 const DAYS_ON_TOP: i64 = 3;
 /// The most that the list of cases gives in one page.
-const CASES_PER_PAGE: &str = "200";
+pub(super) const CASES_PER_PAGE: &str = "200";
 /// The most that the list of comments gives in one page is not documented; this is the default
 /// of the list of cases.
-const COMMENTS_PER_PAGE: &str = "50";
+pub(super) const COMMENTS_PER_PAGE: &str = "50";
 
 impl Client {
     /// Looks for the case of a draft that was first sent at `since`.
@@ -245,17 +245,22 @@ fn listed(cases: &[CaseId]) -> String {
     cases.iter().map(CaseId::as_str).collect::<Vec<_>>().join(", ")
 }
 
-pub(super) fn failed(judged: Judged) -> Look {
-    let obstacle = match judged.class {
+/// What was in the way of a read.
+pub(super) fn obstacle(class: Class) -> Obstacle {
+    match class {
         Class::Denied | Class::Forbidden | Class::WrongTime => Obstacle::Denied,
         Class::Refused | Class::Implausible => Obstacle::Record,
         Class::Done | Class::NotSent | Class::Throttled | Class::Unknown => Obstacle::Vendor,
-    };
+    }
+}
+
+pub(super) fn failed(judged: Judged) -> Look {
+    let obstacle = obstacle(judged.class);
     Look::Failed { retry_after: judged.retry_after, obstacle, evidence: judged.evidence }
 }
 
 /// The list's `duration`: whole days back that surely cover an attempt at `since`.
-fn days_back(now: Timestamp, since: Timestamp) -> i64 {
+pub(super) fn days_back(now: Timestamp, since: Timestamp) -> i64 {
     now.duration_since(since).as_hours().max(0) / 24 + DAYS_ON_TOP
 }
 

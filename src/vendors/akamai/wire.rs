@@ -7,8 +7,10 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::domain::case_view::{CaseStatus, CaseView, NextAction};
 use crate::domain::catalog::{Area, Catalog, PolicyDomain, Product};
 use crate::domain::draft::{Contact, Draft};
 use crate::domain::ids::{AccountId, CaseId};
@@ -180,6 +182,42 @@ impl Case {
     }
 }
 
+/// What Akamai tells of how it goes with a case.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Progress {
+    pub(super) customer_tracking_number: Option<String>,
+    status: Option<String>,
+    next_action: Option<String>,
+    created_date: Option<String>,
+    modified_date: Option<String>,
+    resolved_date: Option<String>,
+    closed_date: Option<String>,
+    /// Minutes.
+    time_to_initial_response: Option<f64>,
+}
+
+impl Progress {
+    /// As the domain knows it; without comments.
+    pub(super) fn into_view(self, version: Option<String>) -> CaseView {
+        let time = |text: Option<String>| text.and_then(|text| text.parse::<Timestamp>().ok());
+        let word = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+        let minutes = self.time_to_initial_response.filter(|minutes| *minutes >= 0.0);
+        CaseView {
+            status: word(self.status).map(|word| CaseStatus::parse(&word)),
+            next_action: word(self.next_action).map(|word| NextAction::parse(&word)),
+            opened_at: time(self.created_date),
+            updated_at: time(self.modified_date),
+            resolved_at: time(self.resolved_date),
+            closed_at: time(self.closed_date),
+            // A cast from a float that is too large gives the largest number.
+            first_response: minutes.map(|minutes| minutes as u32),
+            version,
+            comments: Vec::new(),
+        }
+    }
+}
+
 /// What the caller may do with a case. Absent: unknown.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -239,6 +277,8 @@ pub(super) struct CasePage {
 pub(super) struct ListedCase {
     case_id: Option<String>,
     pub(super) subject: Option<String>,
+    pub(super) status: Option<String>,
+    pub(super) updated_date: Option<String>,
 }
 
 impl ListedCase {
@@ -262,7 +302,11 @@ pub(super) struct CommentPage {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct ListedComment {
+    pub(super) comment_id: Option<String>,
     pub(super) comment: Option<String>,
+    pub(super) comment_type: Option<String>,
+    pub(super) created_by: Option<String>,
+    pub(super) created_date: Option<String>,
 }
 
 /// The answer to an upload that was accepted.
