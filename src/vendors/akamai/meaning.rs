@@ -167,7 +167,7 @@ pub(super) fn message(by: By, status: u16, class: Class, said: &str) -> String {
         Class::Unknown if (500..=599).contains(&status) => {
             "Akamai failed, and may have done it before it failed: its records will be read before anything is repeated".to_owned()
         }
-        Class::Unknown => {
+        Class::Unknown if !(300..=399).contains(&status) => {
             "Akamai's answer does not tell whether it was done: its records will be read before anything is repeated".to_owned()
         }
         Class::Implausible => "Akamai's records are not what they must be".to_owned(),
@@ -175,7 +175,8 @@ pub(super) fn message(by: By, status: u16, class: Class, said: &str) -> String {
         Class::NotSent if (400..=499).contains(&status) => {
             "Akamai did not take the request; it will be asked again".to_owned()
         }
-        Class::Refused
+        Class::Unknown
+        | Class::Refused
         | Class::NotSent
         | Class::Denied
         | Class::Forbidden
