@@ -1354,8 +1354,9 @@ async fn what_a_vendor_has_closed_is_watched_as_long_as_it_fires(bench: Bench) {
     });
     let kept = told("F-1", "CLOSED", &[], 10);
     bench.store().keep_case(&id, &kept, Some(decide)).await.expect("written");
-    let open = bench.store().open_cases(&vendor(), at(9_999), 10).await.expect("read").remove(0);
+    let open = bench.store().open_cases(&vendor(), at(2), 10).await.expect("read").remove(0);
     assert!(!open.goes_on);
+    assert_eq!(bench.watched(3).await, [], "until nothing can be said on it any more");
     // And nobody is silent while nobody listens.
     bench.store().forgive_silence(Duration::from_secs(30), at(60)).await.expect("written");
     assert_eq!(bench.only_incident().await.heard_at, at(30));
