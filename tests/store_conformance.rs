@@ -1261,7 +1261,7 @@ async fn what_a_vendor_says_of_a_case_survives_a_restart(mut bench: Bench) {
     let ids: Vec<_> = kept.view.comments.iter().map(|comment| comment.id.as_str()).collect();
     assert_eq!(ids, ["c-1", "c-2", "c-3"]);
     assert_eq!((kept.view.status, kept.checked_at), (Some(CaseStatus::Closed), at(20)));
-    bench.store().confirm_cases(&[id.clone()], at(30)).await.expect("written");
+    bench.store().confirm_cases(std::slice::from_ref(&id), at(30)).await.expect("written");
     assert_eq!(bench.kept(&id).await.map(|kept| kept.checked_at), Some(at(30)));
 }
 
