@@ -335,8 +335,9 @@ fn snapshot_of(
             let census = store.census().await.ok()?;
             let lanes = lanes.get();
             let vendors = lanes.iter().map(|lane| standing(lane, clock.now())).collect();
-            let (cases, waiting_for_us) = at_vendors(&census, &lanes);
-            Some(Snapshot { vendors, cases, waiting_for_us, ..tally(&census, clock.now()) })
+            let mut snapshot = Snapshot { vendors, ..tally(&census, clock.now()) };
+            add_cases(&mut snapshot, &census, &lanes);
+            Some(snapshot)
         })
     })
 }
@@ -351,22 +352,17 @@ fn standing(lane: &Lane, now: Timestamp) -> VendorStanding {
 }
 
 /// How cases stand at the vendors that are watched; zeros as well.
-#[expect(clippy::type_complexity, reason = "two fields of a snapshot")]
-fn at_vendors(
-    census: &Census,
-    lanes: &Lanes,
-) -> (Vec<(VendorName, &'static str, u64)>, Vec<(VendorName, u64)>) {
-    let (mut cases, mut waiting) = (Vec::new(), Vec::new());
+fn add_cases(snapshot: &mut Snapshot, census: &Census, lanes: &Lanes) {
     let watched = |lane: &&Arc<Lane>| lane.settings.watch.is_some() && lane.vendor.can_watch();
     for lane in lanes.iter().filter(watched) {
+        let name = &lane.name;
         for status in CaseStatus::LABELS.into_iter().chain(["unknown"]) {
-            let count = census.cases.get(&(lane.name.clone(), status)).copied().unwrap_or(0);
-            cases.push((lane.name.clone(), status, count));
+            let count = census.cases.get(&(name.clone(), status)).copied().unwrap_or(0);
+            snapshot.cases.push((name.clone(), status, count));
         }
-        let count = census.waiting_for_us.get(&lane.name).copied().unwrap_or(0);
-        waiting.push((lane.name.clone(), count));
+        let waiting = census.waiting_for_us.get(name).copied().unwrap_or(0);
+        snapshot.waiting_for_us.push((name.clone(), waiting));
     }
-    (cases, waiting)
 }
 
 /// Every state and kind gets a value, also where there is none: a gauge that is missing cannot be

@@ -468,13 +468,13 @@ impl Bench {
 async fn what_became_of_a_case_is_read_once_and_then_only_what_is_new() {
     let bench = Bench::new().await;
     let case = bench.open_many(1).await.remove(0);
-    let first = only_read(bench.client.watch(&[case.clone()], 20).await);
+    let first = only_read(bench.client.watch(std::slice::from_ref(&case), 20).await);
     assert_eq!(first.status, Some(CaseStatus::Created));
     assert_eq!(first.next_action, Some(NextAction::Vendor));
     assert_eq!((first.first_response, first.comments.len()), (None, 0));
     assert!(first.version.is_some() && first.opened_at == Some(start()), "{first:#?}");
     let case = as_read(&case, &first);
-    let quiet = bench.client.watch(&[case.clone()], 20).await;
+    let quiet = bench.client.watch(std::slice::from_ref(&case), 20).await;
     assert_eq!((quiet.read.len(), quiet.unchanged.len(), quiet.more), (0, 1, false));
 
     // Ours, two of the vendor's, ours again.
@@ -491,7 +491,7 @@ async fn what_became_of_a_case_is_read_once_and_then_only_what_is_new() {
     done(&bench.client.send(&ours(3)).await);
     bench.sandbox.set_status(case.case.as_str(), "MITIGATED/SOLVED").expect("a case");
     bench.clock.0.advance(Duration::from_secs(60));
-    let second = only_read(bench.client.watch(&[case.clone()], 20).await);
+    let second = only_read(bench.client.watch(std::slice::from_ref(&case), 20).await);
     let texts: Vec<&str> = second.comments.iter().map(|comment| comment.text.as_str()).collect();
     assert_eq!(texts, ["Which property?", "And since when?"]);
     assert_eq!(second.status, Some(CaseStatus::Solved));
@@ -499,7 +499,7 @@ async fn what_became_of_a_case_is_read_once_and_then_only_what_is_new() {
     let case = as_read(&case, &second);
     staff("Thanks.").expect("a case");
     bench.clock.0.advance(Duration::from_secs(60));
-    let third = only_read(bench.client.watch(&[case.clone()], 20).await);
+    let third = only_read(bench.client.watch(std::slice::from_ref(&case), 20).await);
     assert_eq!(third.comments.len(), 1, "{third:#?}");
 }
 
@@ -508,7 +508,7 @@ async fn a_change_in_the_second_of_a_reading_is_not_missed() {
     let bench = Bench::new().await;
     let case = bench.open_many(1).await.remove(0);
     bench.sandbox.set_status(case.case.as_str(), "ASSIGNED").expect("a case");
-    let first = only_read(bench.client.watch(&[case.clone()], 20).await);
+    let first = only_read(bench.client.watch(std::slice::from_ref(&case), 20).await);
     // Of the same date.
     bench.sandbox.staff_comment(case.case.as_str(), &StaffComment::of("Hello")).expect("a case");
     bench.clock.0.advance(Duration::from_secs(60));
@@ -520,13 +520,13 @@ async fn a_change_in_the_second_of_a_reading_is_not_missed() {
 async fn what_the_vendor_has_closed_is_read_once_though_no_list_of_active_cases_has_it() {
     let bench = Bench::new().await;
     let case = bench.open_many(1).await.remove(0);
-    let first = only_read(bench.client.watch(&[case.clone()], 20).await);
+    let first = only_read(bench.client.watch(std::slice::from_ref(&case), 20).await);
     bench.sandbox.set_status(case.case.as_str(), "CLOSED").expect("a case");
     bench.clock.0.advance(Duration::from_secs(60));
     let closed = only_read(bench.client.watch(&[as_read(&case, &first)], 20).await);
     assert!(closed.is_closed() && closed.closed_at.is_some(), "{closed:#?}");
     let case = as_read(&case, &closed);
-    let quiet = bench.client.watch(&[case.clone()], 20).await;
+    let quiet = bench.client.watch(std::slice::from_ref(&case), 20).await;
     assert_eq!((quiet.read.len(), quiet.unchanged.len()), (0, 1));
     bench.sandbox.set_status(case.case.as_str(), "IN_PROGRESS").expect("a case");
     bench.clock.0.advance(Duration::from_secs(60));

@@ -1261,7 +1261,7 @@ async fn what_a_vendor_says_of_a_case_survives_a_restart(mut bench: Bench) {
     let ids: Vec<_> = kept.view.comments.iter().map(|comment| comment.id.as_str()).collect();
     assert_eq!(ids, ["c-1", "c-2", "c-3"]);
     assert_eq!((kept.view.status, kept.checked_at), (Some(CaseStatus::Closed), at(20)));
-    bench.store().confirm_cases(&[id.clone()], at(30)).await.expect("written");
+    bench.store().confirm_cases(std::slice::from_ref(&id), at(30)).await.expect("written");
     assert_eq!(bench.kept(&id).await.map(|kept| kept.checked_at), Some(at(30)));
 }
 
@@ -1354,8 +1354,9 @@ async fn what_a_vendor_has_closed_is_watched_as_long_as_it_fires(bench: Bench) {
     });
     let kept = told("F-1", "CLOSED", &[], 10);
     bench.store().keep_case(&id, &kept, Some(decide)).await.expect("written");
-    let open = bench.store().open_cases(&vendor(), at(9_999), 10).await.expect("read").remove(0);
+    let open = bench.store().open_cases(&vendor(), at(2), 10).await.expect("read").remove(0);
     assert!(!open.goes_on);
+    assert_eq!(bench.watched(3).await, [], "until nothing can be said on it any more");
     // And nobody is silent while nobody listens.
     bench.store().forgive_silence(Duration::from_secs(30), at(60)).await.expect("written");
     assert_eq!(bench.only_incident().await.heard_at, at(30));

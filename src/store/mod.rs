@@ -799,9 +799,8 @@ pub trait Store: Send + Sync {
     -> Result<(), StoreError>;
 
     /// The cases of a vendor that are worth watching, longest unchecked first, those that were never
-    /// read before all others: of incidents that go on, of ended ones that ended after `ended_after` as
-    /// long as the vendor has not closed the case, and of ended ones whose alerts fire. Only of the
-    /// newest generation.
+    /// read before all others: of incidents that go on, and of those that ended after `ended_after` as long
+    /// as alerts fire or the vendor has not closed the case. Only of the newest generation.
     async fn open_cases(
         &self,
         vendor: &VendorName,

@@ -27,8 +27,7 @@ pub(super) async fn open_cases(
                  ORDER BY c.number DESC LIMIT 1) AS last_comment
          FROM incidents i LEFT JOIN watched_cases w ON w.incident = i.id AND w.case_id = i.case_id
          WHERE i.vendor = ?1 AND i.superseded = 0 AND i.stripped = 0
-             AND (i.state IN ('open', 'resolving')
-             OR i.state = 'closed' AND (i.firing > 0 OR i.ended_at > ?2)
+             AND (i.state IN ('open', 'resolving') OR i.state = 'closed' AND i.ended_at > ?2
                  AND (w.status IS NOT 'closed' OR i.firing > 0))
          ORDER BY w.checked_at, i.created_at, i.id LIMIT ?3",
     )
