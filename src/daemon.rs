@@ -26,7 +26,7 @@ use self::reload::{Reloader, Running};
 use crate::clock::Clock;
 use crate::config::{Lookup, ServerConfig};
 use crate::current::Current;
-use crate::dispatch::{Catalogs, Dispatcher, Lane, Lanes};
+use crate::dispatch::{Catalogs, Dispatcher, Lane, Lanes, Party};
 use crate::domain::action::ActionKind;
 use crate::domain::gate::Gate;
 use crate::domain::ids::VendorName;
@@ -118,7 +118,7 @@ impl Daemon {
             }
             let lane = Lane::new(
                 vendor.name.clone(),
-                client.vendor(),
+                Party::Vendor(client.vendor()),
                 parts::lane_settings(vendor),
                 playbook.clone(),
                 clock.now(),
@@ -339,7 +339,10 @@ fn standing(lane: &Lane, now: Timestamp) -> VendorStanding {
     VendorStanding {
         vendor: lane.name.clone(),
         states: Gate::NAMES.into_iter().map(|name| (name, name == state)).collect(),
-        skew_micros: lane.vendor.clock_skew().and_then(|skew| skew.as_micros().try_into().ok()),
+        skew_micros: lane
+            .vendor()
+            .and_then(|vendor| vendor.clock_skew())
+            .and_then(|skew| skew.as_micros().try_into().ok()),
     }
 }
 

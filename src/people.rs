@@ -245,8 +245,9 @@ impl People {
     ) -> Result<Option<Vec<Synced>>, NotSynced> {
         let mut synced = Vec::new();
         for lane in self.lanes.get().iter() {
+            let Some(vendor) = lane.vendor() else { continue };
             if name.is_none_or(|name| lane.name == *name) {
-                synced.push(self.catalogs.sync(&lane.name, &*lane.vendor).await?);
+                synced.push(self.catalogs.sync(&lane.name, &**vendor).await?);
             }
         }
         Ok((!synced.is_empty()).then_some(synced))

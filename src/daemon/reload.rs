@@ -19,7 +19,7 @@ use super::parts;
 use crate::clock::Clock;
 use crate::config::{Config, Diagnostic, Diagnostics, LOCAL_TOKEN, Lookup, VendorKind};
 use crate::current::Current;
-use crate::dispatch::{Catalogs, Lane, Lanes};
+use crate::dispatch::{Catalogs, Lane, Lanes, Party};
 use crate::domain::ids::VendorName;
 use crate::domain::incident::State;
 use crate::http::access::Keys;
@@ -191,7 +191,7 @@ impl Reloader {
             None => None,
         };
         let (client, settings) = next.unwrap_or((client.clone(), lane.settings.clone()));
-        Ok((lane.successor(client.vendor(), settings, playbook.clone()), client))
+        Ok((lane.successor(Party::Vendor(client.vendor()), settings, playbook.clone()), client))
     }
 
     /// Swaps everything in. Cannot fail.

@@ -7,11 +7,14 @@
 pub mod catalogs;
 pub mod drafting;
 mod lane;
+mod parcel;
 pub mod progress;
 pub(crate) mod rollup;
 mod runner;
+pub mod telling;
 mod work;
 
 pub use catalogs::Catalogs;
 pub use lane::{Lane, LaneSettings};
+pub use parcel::Party;
 pub use runner::{Dispatcher, Lanes};

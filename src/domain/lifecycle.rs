@@ -47,6 +47,7 @@ use super::news::{News, Remark};
 pub use super::policy::{Policy, ResolveAction};
 use super::severity::Rank;
 use super::storm::Restraint;
+use super::telling;
 use crate::time::{between, later};
 
 /// A case that the vendor has confirmed, or that was found in its records.
@@ -322,7 +323,12 @@ pub fn step(
     restraint: Option<&Restraint>,
     now: Timestamp,
 ) -> Step {
-    let scene = Scene { policy, restraint, now };
+    let decided = decide(current, event, Scene { policy, restraint, now });
+    telling::tell_what_follows(current, decided, &policy.tell, now)
+}
+
+/// As [`step`], without whoever else is to be told.
+fn decide(current: Option<&Incident>, event: &Event<'_>, scene: Scene<'_>) -> Step {
     match event {
         Event::Alerts { alerts, truncated, leave, birth } => match current {
             Some(incident) => {
@@ -361,7 +367,8 @@ pub fn step(
         }),
         Event::Rejected => with(current, |incident| match incident.state {
             State::Held { .. } | State::Pending { .. } => {
-                Work::on(incident, scene).enter(State::Dropped { at: now }).end(Reason::Rejected)
+                let dropped = State::Dropped { at: scene.now };
+                Work::on(incident, scene).enter(dropped).end(Reason::Rejected)
             }
             _ => unchanged(incident),
         }),

@@ -9,6 +9,7 @@ pub mod answer;
 pub mod desk;
 pub mod limiter;
 mod line;
+pub mod targets;
 mod token;
 pub mod transport;
 

@@ -81,7 +81,7 @@ impl Settings {
 
 /// The header that says who we are, and what must never be shown.
 #[derive(Clone)]
-pub(super) struct Identity {
+pub(in crate::vendors) struct Identity {
     name: HeaderName,
     value: HeaderValue,
     secrets: Vec<SecretString>,
@@ -94,7 +94,7 @@ impl fmt::Debug for Identity {
 }
 
 impl Identity {
-    fn new(auth: &Auth) -> Option<Self> {
+    pub(in crate::vendors) fn new(auth: &Auth) -> Option<Self> {
         let (name, value, mut secrets) = match auth {
             Auth::Basic { user, password } => {
                 let pair = STANDARD.encode(format!("{user}:{}", password.expose_secret()));
@@ -118,12 +118,12 @@ impl Identity {
         Some(Self { name, value: header, secrets })
     }
 
-    pub(super) fn header(&self) -> (HeaderName, HeaderValue) {
+    pub(in crate::vendors) fn header(&self) -> (HeaderName, HeaderValue) {
         (self.name.clone(), self.value.clone())
     }
 
     /// A foreign text without any of our secrets.
-    pub(super) fn redact(&self, text: &str) -> String {
+    pub(in crate::vendors) fn redact(&self, text: &str) -> String {
         self.secrets.iter().fold(text.to_owned(), |text, secret| {
             let secret = secret.expose_secret();
             // As JSON has it: quotes and backslashes are escaped there.
