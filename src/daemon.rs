@@ -4,6 +4,7 @@ pub mod local_token;
 mod parts;
 mod reach;
 mod reload;
+mod told;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use tracing::{info, warn};
 
 pub use self::parts::sources;
 pub use self::reach::{Reached, reach};
+pub use self::told::courier;
 use self::reload::{Reloader, Running};
 use crate::clock::Clock;
 use crate::config::{Lookup, ServerConfig};
@@ -126,6 +128,12 @@ impl Daemon {
             lanes.push(Arc::new(lane));
             clients.push((vendor.name.clone(), client));
         }
+        let waiting = store.census().await?.waiting;
+        let told = told::all(&config, &[], waiting.into_keys(), &clock)?;
+        lanes.extend(told.iter().map(|told| {
+            let lane = told::lane(told, None, &playbook, clock.now());
+            Arc::new(lane)
+        }));
         let lanes = Current::new(lanes);
         let playbook = Current::from(playbook);
         let wake = Arc::new(Notify::new());
@@ -150,7 +158,7 @@ impl Daemon {
         });
         let keys = Current::new(reload::keys(local_token.as_ref(), &config));
         let seen = config.server.reload_on_change.then(|| digest(&path, env)).flatten();
-        let running = Running { clients: clients.clone() };
+        let running = Running { clients: clients.clone(), told };
         let catalogs = Arc::new(Catalogs::new(
             store.clone(),
             playbook.clone(),

@@ -79,7 +79,7 @@ fn the_documented_config_is_read() {
     assert!(config.store.sqlite.ends_with("../data/casewright.db"));
     let SourceKind::Alertmanager { auth } = &config.sources[0].kind else { panic!() };
     assert_eq!(auth.bearer[0].expose_secret(), "token-from-env");
-    let SourceKind::PagerDuty { secrets } = &config.sources[1].kind else { panic!() };
+    let SourceKind::PagerDuty { secrets, .. } = &config.sources[1].kind else { panic!() };
     assert_eq!(secrets[0].expose_secret(), "demo-secret");
     assert_eq!(config.vendors[0].timeout.as_secs(), 10);
     assert_eq!(config.vendors[0].retry.horizon.as_secs(), 72 * 3600);

@@ -148,6 +148,11 @@ impl Target {
         }
     }
 
+    /// Whether a lane is that of a target.
+    pub fn is_lane(name: &VendorName) -> bool {
+        name.as_str().contains(':')
+    }
+
     /// The lane in which a source is told.
     pub fn lane_of_source(source: &SourceName) -> VendorName {
         VendorName::new(format!("source:{source}"))

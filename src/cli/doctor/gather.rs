@@ -228,7 +228,7 @@ async fn coverage(
 
 pub(super) fn source(config: &SourceConfig) -> Source {
     let (kind, secrets): (_, Vec<&SecretString>) = match &config.kind {
-        SourceKind::PagerDuty { secrets } => ("pagerduty", secrets.iter().collect()),
+        SourceKind::PagerDuty { secrets, .. } => ("pagerduty", secrets.iter().collect()),
         SourceKind::Alertmanager { auth } => {
             let basic = auth.basic.iter().map(|(_, password)| password);
             let header = auth.header.iter().flat_map(|(_, values)| values);
