@@ -87,7 +87,7 @@ async fn the_case_is_named_on_the_incident_at_pagerduty_and_so_is_its_end() {
     let told = notes(&api);
     let [opened] = told.as_slice() else { panic!("{told:#?}") };
     let marker = house.only_incident().await.id.marker();
-    let number = case.case_number.clone();
+    let number = case.case_id.clone();
     assert_eq!(
         opened,
         &format!(
@@ -346,7 +346,7 @@ async fn a_webhook_gets_what_alertmanager_would_send_firing_and_resolved() {
         assert_eq!(labels["alertname"], "EdgeHigh5xxRatio");
         assert_eq!(labels["property"], "shop");
         assert_eq!(labels["casewright_rule"], "edge-5xx");
-        assert_eq!(labels["casewright_case"], case.case_number.as_str());
+        assert_eq!(labels["casewright_case"], case.case_id.as_str());
         assert!(alert["annotations"]["summary"].as_str().expect("text").contains("F-"));
     }
     assert_eq!(fires["alerts"][0]["endsAt"], "0001-01-01T00:00:00Z");
