@@ -95,6 +95,10 @@ pub enum ActionKind {
 }
 
 impl ActionKind {
+    /// The names of what is done at a vendor.
+    pub const AT_VENDORS: [&'static str; 6] =
+        ["open", "comment", "attach", "contacts", "recheck", "close"];
+
     /// Every kind's name, in the order in which kinds go first.
     pub const NAMES: [&'static str; 7] =
         ["open", "comment", "attach", "contacts", "recheck", "close", "tell"];
