@@ -4,14 +4,30 @@ use crate::domain::alert::Labels;
 use crate::domain::ids::ActionId;
 use crate::domain::incident::Incident;
 use crate::domain::notice::{Notice, Target};
+use crate::vendors::answer::excerpt;
 use crate::vendors::targets::{Bulletin, Message};
 
-/// What a target is told. The same whenever it is made, as far as a receiver tells a twin by it.
-pub fn message(incident: &Incident, action: &ActionId, target: &Target, notice: &Notice) -> Message {
+/// How much of why a case could not be opened is told, in characters: senders cut long notes, and the
+/// token stands at the end.
+const WHY: usize = 300;
+
+/// What a target is told. The same whenever it is made, as far as a receiver tells a twin by it. `why`
+/// is what the vendor said of a case that could not be opened.
+pub fn message(
+    incident: &Incident,
+    action: &ActionId,
+    target: &Target,
+    notice: &Notice,
+    why: Option<&str>,
+) -> Message {
+    let said = match why {
+        Some(why) => format!("{} {}", notice.text(incident), excerpt(why, WHY)),
+        None => notice.text(incident),
+    };
     let token = incident.id.marker().action_token(action.seq);
     match target {
         Target::Note { about, .. } => {
-            let text = format!("{} {token}", notice.text(incident));
+            let text = format!("{said} {token}");
             Message::Note { about: about.clone(), token, text }
         }
         Target::Field { about, .. } => {
@@ -19,12 +35,17 @@ pub fn message(incident: &Incident, action: &ActionId, target: &Target, notice: 
             Message::Field { about: about.clone(), value }
         }
         Target::Webhook { name } => {
-            Message::Post(Box::new(bulletin(incident, name, notice, &token)))
+            Message::Post(Box::new(bulletin(incident, name, notice, (&token, said))))
         }
     }
 }
 
-fn bulletin(incident: &Incident, receiver: &str, notice: &Notice, token: &str) -> Bulletin {
+fn bulletin(
+    incident: &Incident,
+    receiver: &str,
+    notice: &Notice,
+    (token, said): (&str, String),
+) -> Bulletin {
     let mut labels = common_labels(incident);
     // Receivers expect a name.
     labels.entry("alertname".to_owned()).or_insert_with(|| incident.rule.to_string());
@@ -39,7 +60,7 @@ fn bulletin(incident: &Incident, receiver: &str, notice: &Notice, token: &str) -
     let id = token.trim_matches(['[', ']']).to_owned();
     let occasion = notice.occasion().word();
     let annotations = Labels::from([
-        ("summary".to_owned(), notice.text(incident)),
+        ("summary".to_owned(), said),
         ("casewright_occasion".to_owned(), occasion.to_owned()),
         ("casewright_notice".to_owned(), id.clone()),
     ]);

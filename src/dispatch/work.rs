@@ -17,6 +17,7 @@ use crate::domain::draft::Draft;
 use crate::domain::gate::{Change, Sign};
 use crate::domain::incident::{Incident, State};
 use crate::domain::lifecycle::{Event, OpenedCase, step};
+use crate::domain::notice::Notice;
 use crate::domain::pace::WhenNotFound;
 use crate::store::{
     AttemptEnd, Claim, NewAttempt, Phase, Progress, Settlement, StepFn, StoreError,
@@ -160,7 +161,7 @@ impl Dispatcher {
         wanted: Wanted,
     ) -> Result<Parcel, Unready> {
         if claim.action.kind != ActionKind::Open {
-            return self.without_draft(lane, claim);
+            return self.without_draft(lane, claim).await;
         }
         let now = self.clock.now();
         let drafting = draft(lane, &self.catalogs, &claim.incident, now, wanted);
@@ -181,19 +182,33 @@ impl Dispatcher {
     }
 
     /// What an action asks for that is not about a draft.
-    fn without_draft(&self, lane: &Lane, claim: &Claim) -> Result<Parcel, Unready> {
+    async fn without_draft(&self, lane: &Lane, claim: &Claim) -> Result<Parcel, Unready> {
         let Claim { action, incident, .. } = claim;
         if let ActionKind::Tell { target, notice } = &action.kind {
-            return Ok(Parcel::Word(message(incident, &action.id, target, notice)));
+            let why = match notice {
+                Notice::CaseFailed => self.why_it_failed(incident).await,
+                _ => None,
+            };
+            let message = message(incident, &action.id, target, notice, why.as_deref());
+            return Ok(Parcel::Word(message));
         }
         let now = self.clock.now();
         operation_on_case(&lane.playbook, incident, action, now).map(Parcel::Case)
     }
 
+    /// What was last said of the open action of an incident whose case could not be opened. It is good
+    /// to know, and not worth waiting for a store that cannot be read.
+    async fn why_it_failed(&self, incident: &Incident) -> Option<String> {
+        let actions = self.store.actions(&incident.id).await.ok()?;
+        let open = actions.into_iter().rfind(|action| action.kind == ActionKind::Open)?;
+        open.message
+    }
+
     /// What was sent, to look for.
     async fn as_sent(&self, lane: &Lane, claim: &Claim) -> Result<AsSent, StoreError> {
         if !matches!(claim.action.kind, ActionKind::Open | ActionKind::Recheck) {
-            return Ok(self.without_draft(lane, claim).map_or(AsSent::Never, AsSent::This));
+            let parcel = self.without_draft(lane, claim).await;
+            return Ok(parcel.map_or(AsSent::Never, AsSent::This));
         }
         // Rules may have changed since: what counts is the account and marker that went out.
         let attempts = self.store.attempts(&claim.incident.id).await?;

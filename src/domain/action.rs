@@ -116,6 +116,14 @@ impl ActionKind {
         }
     }
 
+    /// Who is told by it, if it tells somebody.
+    pub fn target(&self) -> Option<&Target> {
+        match self {
+            Self::Tell { target, .. } => Some(target),
+            _ => None,
+        }
+    }
+
     /// The lane in which it is done, for an incident whose case is opened at `vendor`. *Invariant:*
     /// what is told has a lane of its own. Actions of an incident wait for each other only within a
     /// lane, so that no sender that is down holds up a case, and no vendor that is down a notice.

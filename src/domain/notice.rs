@@ -99,7 +99,7 @@ impl Notice {
                 format!("Case {case} is open at {vendor} for this (rule {rule}).")
             }
             Self::CaseFailed => format!(
-                "No case could be opened at {vendor} for this (rule {rule}): a person must act. `casewright actions list` says why."
+                "No case could be opened at {vendor} for this (rule {rule}), and a person must act: see `casewright actions list`."
             ),
             Self::Refired { case } => format!("This fires again; case {case} at {vendor} goes on."),
             Self::Ended { case, action, .. } => {
