@@ -23,8 +23,8 @@ use tracing::{info, warn};
 
 pub use self::parts::sources;
 pub use self::reach::{Reached, reach};
-pub use self::told::courier;
 use self::reload::{Reloader, Running};
+pub use self::told::courier;
 use crate::clock::Clock;
 use crate::config::{Lookup, ServerConfig};
 use crate::current::Current;

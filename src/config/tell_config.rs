@@ -71,9 +71,10 @@ impl Config {
             let lane = Target::lane_of_source(&source.name);
             Some((lane, ToldParty::Source(source.tell()?)))
         });
-        let webhooks = self.notify.iter().map(|webhook| {
-            (Target::lane_of_webhook(&webhook.name), ToldParty::Webhook(webhook))
-        });
+        let webhooks = self
+            .notify
+            .iter()
+            .map(|webhook| (Target::lane_of_webhook(&webhook.name), ToldParty::Webhook(webhook)));
         sources.chain(webhooks).collect()
     }
 }
@@ -183,9 +184,7 @@ fn check_address(url: &SecretString) -> Result<(), (&'static str, &'static str)>
         )),
         "https" => Ok(()),
         "http" if loopback => Ok(()),
-        "http" => {
-            Err(("plain http is accepted only for a loopback address", "use `https://`"))
-        }
+        "http" => Err(("plain http is accepted only for a loopback address", "use `https://`")),
         _ => Err(("`url` must start with `https://`", hint)),
     }
 }

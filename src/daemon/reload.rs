@@ -132,11 +132,7 @@ impl Reloader {
     }
 
     /// Makes everything. Changes nothing that runs.
-    fn make(
-        &self,
-        setup: Setup,
-        running: &Running,
-    ) -> Result<Next, Box<Diagnostic>> {
+    fn make(&self, setup: Setup, running: &Running) -> Result<Next, Box<Diagnostic>> {
         let Setup { config, playbook, .. } = setup;
         let unusable = |why: String| Box::new(Diagnostic::about_file(&self.path, why));
         self.refuse_absent_vendors(&playbook)?;

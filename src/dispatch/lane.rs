@@ -144,12 +144,7 @@ impl Lane {
     /// The same lane by another reading of the files. Changes nothing before it
     /// [takes over](Self::take_over).
     #[must_use]
-    pub fn successor(
-        &self,
-        party: Party,
-        settings: LaneSettings,
-        playbook: Arc<Playbook>,
-    ) -> Self {
+    pub fn successor(&self, party: Party, settings: LaneSettings, playbook: Arc<Playbook>) -> Self {
         Self {
             name: self.name.clone(),
             party,

@@ -136,11 +136,10 @@ impl Dispatcher {
         self.store.begin_attempt(&claim.lease, attempt).await?;
         let since = claim.action.first_sent_at.unwrap_or(claim.action.created_at);
         let started = Instant::now();
-        let look =
-            self.bounded(lane, lane.party.look(&parcel, since)).await.unwrap_or_else(|| {
-                let obstacle = Obstacle::Vendor;
-                Look::Failed { retry_after: None, obstacle, evidence: given_up() }
-            });
+        let look = self.bounded(lane, lane.party.look(&parcel, since)).await.unwrap_or_else(|| {
+            let obstacle = Obstacle::Vendor;
+            Look::Failed { retry_after: None, obstacle, evidence: given_up() }
+        });
         self.metrics.attempt(&lane.name, "look", started.elapsed());
         let (name, evidence) = describe(&look);
         self.metrics.action("look", name);
@@ -154,12 +153,7 @@ impl Dispatcher {
     }
 
     /// What the action asks for, ready to send.
-    async fn prepare(
-        &self,
-        lane: &Lane,
-        claim: &Claim,
-        wanted: Wanted,
-    ) -> Result<Parcel, Unready> {
+    async fn prepare(&self, lane: &Lane, claim: &Claim, wanted: Wanted) -> Result<Parcel, Unready> {
         if claim.action.kind != ActionKind::Open {
             return self.without_draft(lane, claim).await;
         }
@@ -373,10 +367,8 @@ impl Dispatcher {
     /// Asks a vendor that is in trouble whether it still is.
     pub(super) async fn probe(&self, lane: &Lane) {
         let started = Instant::now();
-        let probe = self
-            .bounded(lane, lane.party.probe())
-            .await
-            .unwrap_or_else(|| Probe::Down(given_up()));
+        let probe =
+            self.bounded(lane, lane.party.probe()).await.unwrap_or_else(|| Probe::Down(given_up()));
         self.metrics.attempt(&lane.name, "probe", started.elapsed());
         let now = self.clock.now();
         let (name, sign, message) = match &probe {

@@ -336,7 +336,7 @@ impl ActionLine {
         Self {
             id: action.id.to_string(),
             kind: action.kind.name(),
-                target: action.kind.target().map(ToString::to_string),
+            target: action.kind.target().map(ToString::to_string),
             state: action.state.name(),
             created_at: action.created_at,
             due_at: action.due_at,

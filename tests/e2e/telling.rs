@@ -266,6 +266,46 @@ async fn what_cannot_be_told_is_a_dead_letter_that_people_see_and_the_next_is_to
 }
 
 #[tokio::test]
+async fn a_case_that_cannot_be_opened_is_told_with_what_the_vendor_said() {
+    use casewright::sandbox::{Fault as Trouble, Kind, On};
+    let api = pagerduty().await;
+    let house = telling(&api).await;
+    house.faults([Trouble::new(Kind::Refuse, On::Create)]);
+    house.hears_event(&triggered()).await;
+    house.incident_is("failed").await;
+    house.settled().await;
+    let told = notes(&api);
+    let [failed] = told.as_slice() else { panic!("{told:#?}") };
+    let open = house.actions().await.remove(0);
+    let why = open.message.expect("what the vendor said");
+    assert!(failed.starts_with("No case could be opened at akamai for this"), "{failed}");
+    assert!(failed.contains(why.get(..40).expect("a sentence")), "{failed}\n{why}");
+    // A person has it tried again, and it works.
+    house.no_faults();
+    let retried = house.command(&["actions", "retry", &open.id.to_string(), "--send"]).await;
+    assert!(retried.ok, "{retried:?}");
+    let case = house.only_case().await;
+    assert_eq!(notes(&api).len(), 2);
+    assert!(notes(&api)[1].contains(&case.case_id), "{:#?}", notes(&api));
+    let shown = house.command(&["why", &case.case_id]).await;
+    let line = format!("tell (a note on {INCIDENT} of source pagerduty) done");
+    assert!(shown.stdout.contains(&line), "{shown:?}");
+}
+
+#[tokio::test]
+async fn the_doctor_asks_pagerduty_whether_it_accepts_the_token() {
+    let api = pagerduty().await;
+    let house = telling(&api).await;
+    for (known, wanted) in [(TOKEN, "accepts the token"), ("Token token=x", "does not accept")] {
+        api.knows(known);
+        let told = house.command(&["doctor"]).await;
+        let about = told.stdout.split("target source:pagerduty").nth(1).expect("a section");
+        assert!(about.contains(wanted), "{told:?}");
+    }
+    assert!(notes(&api).is_empty());
+}
+
+#[tokio::test]
 async fn our_own_note_that_pagerduty_sends_back_is_no_comment_on_the_case() {
     let api = pagerduty().await;
     let house = House::prepared("400ms", |files| {
@@ -413,7 +453,8 @@ async fn targets_come_and_go_with_the_files() {
     house.action_says("PagerDuty").await;
     let path = house.files.config();
     let text = std::fs::read_to_string(&path).expect("a file");
-    let (from, to) = (text.find(", tell: {").expect("there"), text.find("looks: 3 } } }").expect("there"));
+    let (from, to) =
+        (text.find(", tell: {").expect("there"), text.find("looks: 3 } } }").expect("there"));
     let without = format!("{}{}", &text[..from], &text[to + "looks: 3 } }".len()..]);
     std::fs::write(&path, without).expect("written");
     let reloaded = house.command(&["reload"]).await;

@@ -25,11 +25,7 @@ pub(crate) struct PagerDutyApi {
 
 impl Default for PagerDutyApi {
     fn default() -> Self {
-        Self {
-            users: vec!["noc@example.com"],
-            notes: BTreeMap::new(),
-            fields: BTreeMap::new(),
-        }
+        Self { users: vec!["noc@example.com"], notes: BTreeMap::new(), fields: BTreeMap::new() }
     }
 }
 
@@ -82,13 +78,14 @@ fn error(status: u16, code: u32, message: &str) -> Answer {
 
 impl Desk for PagerDutyApi {
     fn answer(&mut self, asked: &Asked) -> Answer {
-        assert_eq!(asked.headers.get("accept").map(|value| value.as_bytes()), Some(FORM.as_bytes()));
+        assert_eq!(
+            asked.headers.get("accept").map(|value| value.as_bytes()),
+            Some(FORM.as_bytes())
+        );
         let path: Vec<&str> = asked.path.trim_start_matches('/').split('/').collect();
         match (&asked.method, path.as_slice()) {
             (&Method::GET, ["abilities"]) => Answer::of(200, json!({ "abilities": ["teams"] })),
-            (_, ["incidents", id, ..]) if id.starts_with("GONE") => {
-                error(404, 2100, "Not Found")
-            }
+            (_, ["incidents", id, ..]) if id.starts_with("GONE") => error(404, 2100, "Not Found"),
             (&Method::POST, ["incidents", id, "notes"]) => self.note(id, asked),
             (&Method::GET, ["incidents", id, "notes"]) => {
                 let notes = self.notes_on(id);

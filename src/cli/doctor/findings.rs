@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::super::remote::shown;
 use super::facts::{
-    Asked, Coverage, Daemon, DaemonState, Facts, Files, LocalToken, Source, Store, Told, Tokens,
+    Asked, Coverage, Daemon, DaemonState, Facts, Files, LocalToken, Source, Store, Tokens, Told,
     Vendor,
 };
 use crate::config::diagnostic::counted;

@@ -12,8 +12,8 @@ use url::Url;
 
 use super::super::remote::{Reach, Remote, client, field};
 use super::facts::{
-    Asked, Counts, Coverage, Daemon, DaemonState, Files, Gate, LocalToken, Source, Store, Told,
-    Tokens, Vendor,
+    Asked, Counts, Coverage, Daemon, DaemonState, Files, Gate, LocalToken, Source, Store, Tokens,
+    Told, Vendor,
 };
 use crate::config::{
     Checked, Config, Diagnostics, SourceConfig, SourceKind, StoreConfig, ToldParty, VendorConfig,

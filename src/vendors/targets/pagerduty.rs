@@ -143,8 +143,10 @@ impl PagerDuty {
         if judged.evidence.status == Some(400) && judged.evidence.message.contains(NOBODY) {
             // Every other note would meet the same fate.
             judged.class = Class::Denied;
-            judged.evidence.message =
-                format!("no user of PagerDuty has the address in `from`: {}", judged.evidence.message);
+            judged.evidence.message = format!(
+                "no user of PagerDuty has the address in `from`: {}",
+                judged.evidence.message
+            );
         }
         exchanged
     }

@@ -161,11 +161,9 @@ async fn what_an_answer_proves() {
         let outcomes = [one(note()).await, one(field()).await, one(post()).await];
         assert_eq!(outcomes.each_ref().map(Outcome::name), wanted, "{:?}", reply());
     }
-    for (reply, wanted) in [
-        (answer(400, &nobody), "denied"),
-        (answer(400, &no), "refused"),
-        (not_sent(), "not_sent"),
-    ] {
+    for (reply, wanted) in
+        [(answer(400, &nobody), "denied"), (answer(400, &no), "refused"), (not_sent(), "not_sent")]
+    {
         assert_eq!(pagerduty(&wire([reply]), "f").send(&note()).await.name(), wanted);
     }
 }
