@@ -107,6 +107,9 @@ pub(crate) struct Receiver {
 
 impl Desk for Receiver {
     fn answer(&mut self, asked: &Asked) -> Answer {
+        if asked.method != Method::POST {
+            return Answer::of(405, json!({}));
+        }
         self.payloads.push(asked.body.clone());
         Answer::of(200, json!({}))
     }

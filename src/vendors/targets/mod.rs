@@ -55,7 +55,7 @@ pub trait Courier: Send + Sync {
     /// without harm is always absent.
     async fn look(&self, message: &Message, since: Timestamp) -> Look;
 
-    /// One harmless read: whether the target is there and accepts who we are. Up where there is
-    /// nothing harmless to ask for: then the next message finds out.
+    /// One harmless request: whether the target is there and, as far as that can be told without
+    /// telling it something, accepts who we are.
     async fn probe(&self) -> Probe;
 }

@@ -4,6 +4,11 @@
 //! A note ends in a token of its own, by which it is found again. PagerDuty sends us our own notes,
 //! as it does everybody's; the source knows them by the token and forwards none
 //! ([`crate::sources::pagerduty`]). A field is set: twice is as once.
+//!
+//! Written from PagerDuty's published API schema (notes, `From`, the values of custom fields, `429`).
+//! Not confirmed there, and never tried against PagerDuty itself: that every key may read `abilities`,
+//! what is answered where `from` is nobody's address, that notes come in one page, and the letters by
+//! which a field's id is told from a name.
 
 use std::fmt;
 use std::sync::Arc;

@@ -249,6 +249,23 @@ async fn a_probe_writes_nothing() {
     }
 }
 
+#[tokio::test]
+async fn a_receiver_that_answers_is_there_whatever_it_says_of_the_method() {
+    for (reply, wanted) in [
+        (answer(204, &json!({})), "up"),
+        (answer(405, &json!({})), "up"),
+        (answer(404, &json!({})), "up"),
+        (answer(401, &json!({})), "denied"),
+        (answer(502, &json!({})), "down"),
+        (lost(), "down"),
+    ] {
+        let wire = wire([reply]);
+        assert_eq!(webhook(&wire).probe().await.name(), wanted);
+        let asked = wire.asked.lock().unwrap();
+        assert_eq!((&asked[0].method, asked[0].body.len()), (&Method::OPTIONS, 0));
+    }
+}
+
 #[test]
 fn a_bulletin_is_what_alertmanager_sends() {
     let ended = Bulletin { ends_at: Some(at(60)), ..bulletin() };

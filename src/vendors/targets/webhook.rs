@@ -20,7 +20,7 @@ use crate::domain::desk::Auth;
 use crate::domain::ids::CaseId;
 use crate::domain::pace::Rate;
 use crate::vendors::desk::settings::Identity;
-use crate::vendors::desk::verdict::{Class, not_done, refused};
+use crate::vendors::desk::verdict::{Class, Judged, not_done, refused};
 use crate::vendors::transport::{SetUpError, Transport, may_see_secrets};
 use crate::vendors::{Evidence, Look, Outcome, Probe};
 
@@ -138,7 +138,24 @@ impl Courier for Webhook {
         Look::Absent(Evidence { message, ..Evidence::default() })
     }
 
+    /// Whether anybody is there. That what is posted is taken only the next post can tell.
     async fn probe(&self) -> Probe {
-        Probe::Up
+        let ask = Ask {
+            method: Method::OPTIONS,
+            url: self.settings.url.clone(),
+            identity: self.settings.identity.as_ref(),
+            headers: HeaderMap::new(),
+            body: None,
+            repeatable: true,
+        };
+        let Judged { class, retry_after, evidence } = self.exchange.ask(ask).await.judged;
+        match class {
+            // Few receivers know the method; that they say so is an answer.
+            Class::Done | Class::Refused | Class::Missing => Probe::Up,
+            Class::Denied | Class::Forbidden => Probe::Denied(evidence),
+            Class::Throttled => Probe::Throttled { retry_after, evidence },
+            _ if retry_after.is_some() => Probe::Throttled { retry_after, evidence },
+            Class::NotSent | Class::Unknown | Class::Implausible => Probe::Down(evidence),
+        }
     }
 }
