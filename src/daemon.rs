@@ -206,7 +206,7 @@ impl Daemon {
             not_ready: not_ready(store.clone(), stop.clone()),
         });
         let private = private.merge(api);
-        metrics.files_in_force(clock.now());
+        metrics.files_in_force(clock.now(), playbook.get().rules.openers());
         let dispatcher = Arc::new(Dispatcher {
             store: store.clone(),
             catalogs: catalogs.clone(),

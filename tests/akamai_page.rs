@@ -15,6 +15,7 @@ use std::time::Duration;
 use akamai::{BASE, Eager, Exchange, Said, Step, client, everything, operation, start};
 use async_trait::async_trait;
 use casewright::sandbox::{Options, Sandbox};
+use casewright::vendors::akamai::meaning::{By, MEANINGS, Meaning};
 use casewright::vendors::transport::{Http, Request, Response, Transport, TransportError};
 use http::HeaderMap;
 use http::header::LOCATION;
@@ -405,4 +406,27 @@ fn every_operation_of_the_page_has_an_address() {
         let path = format!("{BASE}{}", form.replace(['{', '}'], ""));
         assert_eq!(operation(method, &path), format!("{method} {form}"));
     }
+}
+
+#[test]
+fn the_page_tells_what_every_refusal_means() {
+    let told: Vec<&str> = PAGE
+        .lines()
+        .skip_while(|line| !line.starts_with("| By | Status |"))
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .collect();
+    let known: Vec<String> = MEANINGS
+        .iter()
+        .map(|Meaning { by, statuses: (from, to), says, means, remedy }| {
+            let by = match by {
+                By::Gateway => "gateway",
+                By::Api => "API",
+            };
+            let status = if from == to { from.to_string() } else { format!("{from} to {to}") };
+            let says = if says.is_empty() { "anything" } else { says };
+            format!("| {by} | {status} | {says} | {means} | {remedy} |")
+        })
+        .collect();
+    assert_eq!(told, known);
 }

@@ -33,6 +33,7 @@ use casewright::sources::alertmanager::Alertmanager;
 use casewright::sources::credential::Auth;
 use casewright::store::sqlite::{self, SqliteStore};
 use casewright::store::{Fate, Store as _};
+use casewright::telemetry::alarms::REASONS;
 use casewright::telemetry::metrics::{
     AdminCall, AlertResult, Metrics, Rejection, Snapshot, VendorStanding,
 };
@@ -615,7 +616,7 @@ fn metrics() -> String {
     metrics.catalog_read(&"akamai".into(), "2026-08-01T10:00:00Z".parse().unwrap());
     metrics.pruned("deliveries", 1);
     metrics.admin_call(AdminCall::Reload, "done");
-    metrics.files_in_force("2026-08-01T10:00:00Z".parse().unwrap());
+    metrics.files_in_force("2026-08-01T10:00:00Z".parse().unwrap(), [&"edge-5xx".into()]);
     let snapshot = Snapshot {
         incidents: vec![("open", 1)],
         held: vec![("budget", 1)],
@@ -676,6 +677,48 @@ fn every_metric_in_the_pages_exists() {
             assert!(exported.contains_key(found.as_str()), "{}", found.as_str());
         }
     }
+}
+
+#[test]
+fn the_table_of_alarms_is_complete() {
+    let told = first_column("### Metrics", "alarm");
+    assert_eq!(told, REASONS.iter().map(|&reason| reason.to_owned()).collect());
+}
+
+const PROMETHEUS: &str = include_str!("../packaging/prometheus/casewright.rules.yaml");
+const DASHBOARD: &str = include_str!("../packaging/grafana/casewright.json");
+
+#[test]
+fn the_table_of_alerts_is_complete() {
+    let alert = Regex::new(r"(?m)- alert: (\w+)$").unwrap();
+    let real = alert.captures_iter(PROMETHEUS).map(|found| found[1].to_owned()).collect();
+    assert_eq!(first_column("### Metrics", "alert"), real);
+}
+
+/// What alerts and panels ask for exists, with the labels that they ask for.
+#[test]
+fn alerts_and_dashboard_ask_for_what_is_exported() {
+    let exported = exported();
+    let ask = Regex::new(r#"\b(casewright_[a-z_]+?)(?:_bucket)?\b(?:\{([^}]*)\})?"#).unwrap();
+    let label = Regex::new(r#"(\w+)[!=]~?=?""#).unwrap();
+    let mut asked = BTreeSet::new();
+    for found in
+        ask.captures_iter(PROMETHEUS).chain(ask.captures_iter(&DASHBOARD.replace("\\\"", "\"")))
+    {
+        let name = &found[1];
+        let (_, labels) = exported.get(name).unwrap_or_else(|| panic!("{name}"));
+        for label in
+            found.get(2).map(|labels| label.captures_iter(labels.as_str())).into_iter().flatten()
+        {
+            let label = &label[1];
+            // What Prometheus adds.
+            assert!(label == "instance" || labels.contains(label), "{name} has no {label}");
+        }
+        asked.insert(name.to_owned());
+    }
+    assert!(asked.len() > 15, "{asked:?}");
+    let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
+    assert!(dashboard["panels"].as_array().is_some_and(|panels| panels.len() > 10));
 }
 
 #[test]
@@ -1275,4 +1318,39 @@ fn modules_know_only_what_is_below_them() {
         let more: Vec<String> = uses(module).difference(&may).cloned().collect();
         assert!(more.is_empty(), "{module} may not know {more:?}");
     }
+}
+
+/// Shells complete every command, and every command has its page.
+#[test]
+fn shells_and_readers_of_manuals_get_every_command() {
+    let binary = env!("CARGO_BIN_EXE_casewright");
+    let commands = first_column("## Install and run", "command");
+    let commands: Vec<&str> =
+        commands.iter().filter_map(|text| text.strip_prefix("casewright ")).collect();
+    assert!(commands.len() > 15, "{commands:?}");
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let run = Command::new(binary).args(["completions", shell]).output().unwrap();
+        let script = String::from_utf8(run.stdout).unwrap();
+        assert!(run.status.success());
+        for command in &commands {
+            assert!(script.contains(command), "{shell}: {command}");
+        }
+        assert!(script.contains("against-store"), "{shell}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().join("share/man1");
+    let run = Command::new(binary).arg("man").arg(&pages).output().unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    for command in &commands {
+        let page = pages.join(format!("casewright-{command}.1"));
+        let page =
+            std::fs::read_to_string(&page).unwrap_or_else(|error| panic!("{page:?}: {error}"));
+        assert!(page.contains(".SH SYNOPSIS"), "{page}");
+    }
+    let file = folder.path().join("a-file");
+    std::fs::write(&file, "").unwrap();
+    let run = Command::new(binary).arg("man").arg(&file).output().unwrap();
+    let told = String::from_utf8(run.stderr).unwrap();
+    assert_eq!(run.status.code(), Some(1));
+    assert!(told.contains("the pages cannot be written to"), "{told}");
 }

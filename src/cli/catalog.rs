@@ -3,7 +3,7 @@
 //! All but `sync` only read the database, also while the daemon runs, and ask no vendor.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use super::remote::{Form, Reach, Remote, field, shown, table};
 use super::{ConfigArg, colorful, say, tell};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::process_env;
+use crate::config::suggest::nearest;
 use crate::current::Current;
 use crate::daemon::{World, reach};
 use crate::dispatch::Catalogs;
@@ -102,10 +103,18 @@ pub(super) async fn run(args: Args, world: World<'static>) -> anyhow::Result<Exi
         What::Sync { vendor, reach, form } => sync(vendor.as_deref(), &reach, form, world).await,
         What::Show { of, account, category, form } => {
             let (_, kept) = kept(&of).await?;
-            let kept = kept.into_iter().map(|(name, kept)| {
-                (name, narrowed(&kept, account.as_deref(), category.as_deref()))
-            });
-            show(&kept.collect(), form)
+            let narrow = |(name, kept): (&VendorName, &KeptCatalog)| {
+                (name.clone(), narrowed(kept, account.as_deref(), category.as_deref()))
+            };
+            let narrow: Kept = kept.iter().map(narrow).collect();
+            let there = |kept: &Kept| {
+                let mut accounts = kept.values().flat_map(|kept| &kept.catalog.accounts);
+                accounts.any(|account| !account.categories.is_empty())
+            };
+            if there(&kept) && !there(&narrow) {
+                bail!("{}", not_there(&kept, account.as_deref(), category.as_deref()));
+            }
+            show(&narrow, form)
         }
         What::Search { words, of, limit, form } => {
             let (_, kept) = kept(&of).await?;
@@ -303,6 +312,30 @@ fn narrowed(kept: &KeptCatalog, account: Option<&str>, category: Option<&str>) -
         one.categories.retain(|one| category.is_none_or(|id| one.category == id));
     }
     KeptCatalog { read_at: kept.read_at, catalog, before: None }
+}
+
+/// Why nothing is left of a catalog that was narrowed, and what there is.
+fn not_there(kept: &Kept, account: Option<&str>, category: Option<&str>) -> String {
+    let accounts = || kept.values().flat_map(|kept| &kept.catalog.accounts);
+    let of_account = accounts().filter(|one| account.is_none_or(|id| one.account.as_str() == id));
+    let categories: BTreeSet<&str> =
+        of_account.flat_map(|one| &one.categories).map(|one| one.category.as_str()).collect();
+    let (what, wrong, known) = match (account, category) {
+        (Some(account), _) if categories.is_empty() => {
+            let known = accounts().map(|one| one.account.as_str()).collect();
+            (format!("account `{}`", shown(account)), account, known)
+        }
+        (account, category) => {
+            let category = category.unwrap_or_default();
+            let of = account.map(|account| format!(" of account `{}`", shown(account)));
+            let what = format!("category `{}`{}", shown(category), of.unwrap_or_default());
+            (what, category, categories)
+        }
+    };
+    let meant = nearest(wrong, known.iter().copied());
+    let meant = meant.map(|name| format!("did you mean `{name}`? ")).unwrap_or_default();
+    let known: Vec<&str> = known.into_iter().collect();
+    format!("there is no {what} in the catalog; {meant}there are: {}", known.join(", "))
 }
 
 fn entries(catalog: &VendorCatalog) -> Vec<Entry> {

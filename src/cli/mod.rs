@@ -3,6 +3,7 @@
 mod actions;
 mod catalog;
 mod check;
+mod completions;
 mod demo;
 mod doctor;
 mod explain;
@@ -59,6 +60,10 @@ enum Command {
     Demo(demo::Args),
     /// Print the JSON Schema of a file, for editors.
     Schema(schema::Args),
+    /// Print what a shell needs to complete commands and flags.
+    Completions(completions::Args),
+    /// Write the manual pages.
+    Man(completions::Man),
     /// Run the simulation of the vendor's API alone.
     Sandbox(sandbox::Args),
     /// Back the store up, or check it, also while the daemon runs.
@@ -148,6 +153,8 @@ pub fn main() -> ExitCode {
             Command::Explain(args) => explain::run(&args).await,
             Command::Demo(args) => demo::run(&args, world()).await,
             Command::Schema(args) => Ok(schema::run(&args)),
+            Command::Completions(args) => Ok(completions::run(&args)),
+            Command::Man(args) => completions::man(&args),
             Command::Sandbox(args) => sandbox::run(args, world()).await,
             Command::Store(args) => store::run(args).await,
             Command::Incidents(args) => incidents::run(args).await,

@@ -147,6 +147,11 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// From now on the value, where it is a single one, is not shown in messages.
+    pub fn hide(&self) {
+        self.reader.file.hide(self.node.span);
+    }
+
     /// The map with known keys that the value is; reports anything else.
     pub fn section(&self) -> Option<Section<'a>> {
         let entries = match &self.node.value {

@@ -226,7 +226,7 @@ pub(super) fn resolve(field: &Field<'_>, text: &str) -> Option<PathBuf> {
 impl Decode for SecretString {
     /// Never shown, wherever it stands.
     fn decode(field: &Field<'_>) -> Option<Self> {
-        field.reader.file.hide(field.node.span);
+        field.hide();
         match &field.node.value {
             Value::String(text) => checked_secret(field, &text.text),
             Value::Broken => None,
@@ -274,14 +274,14 @@ impl Decode for Url {
             Ok(url) => url,
             Err(error) => {
                 // It may hold a password at a place that nobody can tell.
-                field.reader.file.hide(field.node.span);
+                field.hide();
                 let message = format!("`{}` is not an address: {error}", field.path());
                 field.error(message, "write it as `https://host`");
                 return None;
             }
         };
         if !url.username().is_empty() || url.password().is_some() {
-            field.reader.file.hide(field.node.span);
+            field.hide();
             let message = format!("`{}` must not hold a user or a password", field.path());
             field.error(message, "remove what stands before the `@`");
             return None;

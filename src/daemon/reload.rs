@@ -230,7 +230,7 @@ impl Reloader {
         self.playbook.put(next.playbook.clone());
         self.sources.put(next.sources.clone());
         self.keys.put(next.keys);
-        self.metrics.files_in_force(now);
+        self.metrics.files_in_force(now, next.playbook.rules.openers());
         running.clients = next.clients;
         running.told = next.told;
         self.catalogs.audit().await;

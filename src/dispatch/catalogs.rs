@@ -347,12 +347,8 @@ impl Catalogs {
     pub async fn audit(&self) {
         let playbook = self.playbook.get();
         let complaints = self.complaints(&playbook).await;
-        let mut by_rule: BTreeMap<&RuleName, u32> = BTreeMap::new();
-        for rule in playbook.rules.rules() {
-            if matches!(rule.then, Then::Case(_)) {
-                by_rule.insert(&rule.name, 0);
-            }
-        }
+        let mut by_rule: BTreeMap<&RuleName, u32> =
+            playbook.rules.openers().map(|rule| (rule, 0)).collect();
         for complaint in complaints.iter().filter(|one| one.follows.is_serious()) {
             *by_rule.entry(&complaint.rule).or_default() += 1;
         }

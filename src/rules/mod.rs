@@ -52,6 +52,12 @@ impl RuleSet {
         &self.rules
     }
 
+    /// The names of the rules that open cases, in order.
+    pub fn openers(&self) -> impl Iterator<Item = &RuleName> {
+        let opens = |rule: &&Rule| matches!(rule.then, Then::Case(_));
+        self.rules.iter().filter(opens).map(|rule| &rule.name)
+    }
+
     /// Whether an alert can belong to several rules, because some say `continue`.
     pub fn can_go_on(&self) -> bool {
         self.can_go_on

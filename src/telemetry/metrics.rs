@@ -20,6 +20,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::alarms;
 use crate::domain::ids::{RuleName, SourceName, VendorName};
 
 /// The content type of [`Metrics::encode`]: OpenMetrics, which Prometheus reads since 2.5.
@@ -58,6 +59,21 @@ pub enum Rejection {
 }
 
 impl Rejection {
+    /// All that a source that is known can be refused for.
+    const OF_A_SOURCE: [Self; 11] = [
+        Self::Method,
+        Self::Unauthenticated,
+        Self::WrongCredential,
+        Self::TooLarge,
+        Self::TooSlow,
+        Self::Encoding,
+        Self::ContentType,
+        Self::Broken,
+        Self::Unusable,
+        Self::Overloaded,
+        Self::Internal,
+    ];
+
     /// The label value.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -132,6 +148,8 @@ pub enum AlertResult {
 }
 
 impl AlertResult {
+    const ALL: [Self; 3] = [Self::Matched, Self::Unmatched, Self::Ignored];
+
     /// The label value.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -443,7 +461,35 @@ impl Metrics {
             "The version that runs",
             Info::new([("version", env!("CARGO_PKG_VERSION"))]),
         );
-        Self { registry: Mutex::new(registry), ..metrics }
+        let metrics = Self { registry: Mutex::new(registry), ..metrics };
+        // What counts from its first time on is there at zero: Prometheus sees no increase in a
+        // series that begins with one.
+        for reason in alarms::REASONS {
+            metrics.alarms.get_or_create(&Reason { reason }).inc_by(0);
+        }
+        let strangers = CallResult { call: AdminCall::Any.as_str(), result: "unauthenticated" };
+        metrics.admin_calls.get_or_create(&strangers).inc_by(0);
+        let unknown = SourceReason {
+            source: UNKNOWN_SOURCE.to_owned(),
+            reason: Rejection::UnknownSource.as_str(),
+        };
+        metrics.deliveries_rejected.get_or_create(&unknown).inc_by(0);
+        metrics.begin_sources(sources);
+        metrics
+    }
+
+    fn begin_sources<'a>(&self, sources: impl IntoIterator<Item = &'a SourceName>) {
+        for source in sources {
+            for result in AlertResult::ALL {
+                self.alerts(source, result, 0);
+            }
+            for reason in Rejection::OF_A_SOURCE {
+                let reason = reason.as_str();
+                let source = source.as_str().to_owned();
+                let labels = SourceReason { source, reason };
+                self.deliveries_rejected.get_or_create(&labels).inc_by(0);
+            }
+        }
     }
 
     /// An authentic delivery was acknowledged with this fate.
@@ -485,8 +531,9 @@ impl Metrics {
         self.template_failures.get_or_create(&Rule { rule: rule.as_str().to_owned() }).inc();
     }
 
-    /// Something happened that a person must look at.
+    /// Something happened that a person must look at: one of [`alarms::REASONS`].
     pub fn alarm(&self, reason: &'static str) {
+        debug_assert!(alarms::REASONS.contains(&reason), "{reason} is not among the reasons");
         self.alarms.get_or_create(&Reason { reason }).inc();
     }
 
@@ -523,8 +570,17 @@ impl Metrics {
         self.admin_calls.get_or_create(&CallResult { call: call.as_str(), result }).inc();
     }
 
-    /// The files were read at `now`, and are in force from then on.
-    pub fn files_in_force(&self, now: Timestamp) {
+    /// The files were read at `now`, and are in force from then on, with these rules that open cases.
+    pub fn files_in_force<'a>(
+        &self,
+        now: Timestamp,
+        rules: impl IntoIterator<Item = &'a RuleName>,
+    ) {
+        for rule in rules {
+            let labels = Rule { rule: rule.as_str().to_owned() };
+            self.template_failures.get_or_create(&labels).inc_by(0);
+            self.fallbacks.get_or_create(&labels).inc_by(0);
+        }
         self.reload_successful.set(1);
         // Exact to the millisecond.
         self.reloaded_at.set(now.as_millisecond() as f64 / 1e3);
@@ -538,8 +594,10 @@ impl Metrics {
     /// These sources may become label values as well. Those that were known before stay: a
     /// delivery of theirs may still be under way.
     pub fn know_sources<'a>(&self, names: impl IntoIterator<Item = &'a SourceName>) {
-        let names = names.into_iter().map(|name| name.as_str().to_owned());
-        self.sources.write().unwrap_or_else(PoisonError::into_inner).extend(names);
+        let names: Vec<&SourceName> = names.into_iter().collect();
+        let known = names.iter().map(|name| name.as_str().to_owned());
+        self.sources.write().unwrap_or_else(PoisonError::into_inner).extend(known);
+        self.begin_sources(names);
     }
 
     /// Everything in the OpenMetrics text format. Without a snapshot (the store did not answer)
@@ -613,9 +671,10 @@ mod tests {
         metrics.attempt(&"akamai".into(), "open", Duration::from_millis(300));
         metrics.commit(Duration::from_millis(2));
         metrics.template_failure(&"edge-5xx".into());
-        metrics.alarm("several_matches");
+        metrics.alarm("several_cases");
         metrics.admin_call(AdminCall::Reload, "done");
-        metrics.files_in_force(Timestamp::from_second(1_767_225_600).unwrap());
+        metrics
+            .files_in_force(Timestamp::from_second(1_767_225_600).unwrap(), [&"edge-5xx".into()]);
         let text = metrics
             .encode(Some(&Snapshot {
                 incidents: vec![("open", 4)],
@@ -646,13 +705,37 @@ mod tests {
             r#"casewright_vendor_state{vendor="akamai",state="tripped"} 1"#,
             r#"casewright_vendor_clock_skew_seconds{vendor="akamai"} -2.5"#,
             r#"casewright_template_failures_total{rule="edge-5xx"} 1"#,
-            r#"casewright_alarms_total{reason="several_matches"} 1"#,
+            r#"casewright_alarms_total{reason="several_cases"} 1"#,
             r#"casewright_admin_calls_total{call="reload",result="done"} 1"#,
             r#"casewright_config_last_reload_successful 1"#,
             r#"casewright_config_last_reload_success_timestamp_seconds 1767225600.0"#,
             concat!(r#"casewright_build_info{version=""#, env!("CARGO_PKG_VERSION"), r#""} 1"#),
             "# EOF",
         ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+    }
+
+    /// Or the first time would be no increase.
+    #[test]
+    fn what_is_watched_for_an_increase_is_there_before_it_happens() {
+        let metrics = metrics();
+        metrics.know_sources([&"new".into()]);
+        metrics.files_in_force(Timestamp::UNIX_EPOCH, [&"edge-5xx".into()]);
+        let text = metrics.encode(None).unwrap();
+        let reasons = alarms::REASONS.map(|reason| format!("alarms_total{{reason=\"{reason}\"}}"));
+        for series in [
+            r#"alerts_total{source="new",result="unmatched"}"#,
+            r#"deliveries_rejected_total{source="am",reason="wrong_credential"}"#,
+            r#"deliveries_rejected_total{source="(unknown)",reason="unknown_source"}"#,
+            r#"template_failures_total{rule="edge-5xx"}"#,
+            r#"fallback_drafts_total{rule="edge-5xx"}"#,
+            r#"admin_calls_total{call="any",result="unauthenticated"}"#,
+        ]
+        .into_iter()
+        .chain(reasons.iter().map(String::as_str))
+        {
+            let line = format!("casewright_{series} 0");
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
     }
@@ -673,7 +756,7 @@ mod tests {
     #[test]
     fn files_that_cannot_be_used_leave_the_time_of_those_in_force() {
         let metrics = metrics();
-        metrics.files_in_force(Timestamp::from_second(1_000).unwrap());
+        metrics.files_in_force(Timestamp::from_second(1_000).unwrap(), []);
         metrics.files_refused();
         let text = metrics.encode(None).unwrap();
         assert!(text.contains("config_last_reload_successful 0\n"), "{text}");
@@ -704,11 +787,12 @@ mod tests {
     #[test]
     fn gauges_of_an_old_snapshot_do_not_linger() {
         let metrics = metrics();
+        let held = "state=\"held\"";
         let snapshot = Snapshot { incidents: vec![("held", 1)], ..Snapshot::default() };
-        assert!(metrics.encode(Some(&snapshot)).unwrap().contains("held"));
-        assert!(!metrics.encode(Some(&Snapshot::default())).unwrap().contains("held"));
+        assert!(metrics.encode(Some(&snapshot)).unwrap().contains(held));
+        assert!(!metrics.encode(Some(&Snapshot::default())).unwrap().contains(held));
         let without = metrics.encode(None).unwrap();
-        assert!(!without.contains("held"));
+        assert!(!without.contains(held));
         assert!(without.contains("casewright_outbox_depth NaN"), "{without}");
     }
 }

@@ -259,6 +259,24 @@ async fn a_person_has_it_read_by_the_daemon_and_looks_names_up() {
     assert!(shown.starts_with("vendor akamai, read at "), "{shown}");
     assert!(shown.contains("policy_domain"), "{shown}");
     assert!(!shown.contains("TECHNICAL") && !shown.contains("A-CCT5678"), "{shown}");
+    for (narrowed, told) in [
+        (
+            ["--account", "A-CCT7980"].as_slice(),
+            "no account `A-CCT7980` in the catalog; did you mean `A-CCT7890`? there are: A-CCT",
+        ),
+        (
+            &["--category", "TECHNICL"],
+            "no category `TECHNICL` in the catalog; did you mean `TECHNICAL`? there are: BILLING, ",
+        ),
+        (
+            &["--account", "A-CCT7890", "--category", "x"],
+            "no category `x` of account `A-CCT7890` in the catalog; there are: ",
+        ),
+    ] {
+        let arguments = ["catalog", "show"].iter().chain(narrowed).copied().collect::<Vec<_>>();
+        let said = house.command_on_files(&arguments).await.failed();
+        assert!(said.contains(told), "{said}");
+    }
     let shown = house.command_on_files(&["catalog", "show", "--json"]).await.json();
     let account = &shown["vendors"][0]["accounts"][0];
     assert_eq!(account["account"], "A-CCT7890");

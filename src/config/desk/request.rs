@@ -20,6 +20,9 @@ const TAKEN: &[(&str, &str)] = &[
     ("host", "remove it: `base_url` says which"),
 ];
 
+/// Those of [`TAKEN`] that a credential may be in.
+const CREDENTIALS: &[&str] = &["authorization", "cookie"];
+
 /// The names that a body may use.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Names<'a> {
@@ -43,10 +46,7 @@ pub(super) fn request(section: &mut Section<'_>, names: &[&str]) -> Option<Reque
     section.require("path");
     let path = section.field("path").and_then(|field| path(&field, names));
     let query = pairs(section, "query", names);
-    let headers = pairs(section, "headers", names);
-    for (name, _) in headers.iter().flatten() {
-        check_header(section, name);
-    }
+    let headers = headers(section, names);
     Some(Request { path: path?, query: query?, headers: headers? })
 }
 
@@ -56,7 +56,7 @@ fn path(field: &Field<'_>, names: &[&str]) -> Option<Template> {
         Some(("must begin with `/`", "it comes after `base_url`"))
     } else if path.literals().any(|text| text.contains(['?', '#'])) {
         Some(("must be a path only", "write what stands after `?` under `query`"))
-    } else if path.literals().any(|text| text.split('/').any(|part| part == "..")) {
+    } else if path.literals().any(|text| text.split('/').any(leads_upwards)) {
         Some(("must not lead upwards", "remove `..`"))
     } else if path.literals().any(|text| text.chars().any(|c| c.is_whitespace() || c.is_control()))
     {
@@ -71,6 +71,24 @@ fn path(field: &Field<'_>, names: &[&str]) -> Option<Template> {
     Some(path)
 }
 
+/// Whether a piece of a path is `..`, also as those who make addresses read it.
+fn leads_upwards(part: &str) -> bool {
+    part.replace("%2e", ".").replace("%2E", ".") == ".."
+}
+
+fn headers(section: &mut Section<'_>, names: &[&str]) -> Option<Vec<(String, Template)>> {
+    let entries = section.field("headers").and_then(|field| field.entries());
+    for (name, value) in entries.into_iter().flatten() {
+        // A header that must not be here may hold a credential, and so may one that means one.
+        let wrong = check_header(section, &name.text).is_some();
+        let name = name.text.to_ascii_lowercase();
+        if wrong || ["auth", "key", "token", "secret"].iter().any(|word| name.contains(word)) {
+            value.hide();
+        }
+    }
+    pairs(section, "headers", names)
+}
+
 fn pairs(section: &mut Section<'_>, key: &str, names: &[&str]) -> Option<Vec<(String, Template)>> {
     let Some(field) = section.field(key) else { return Some(Vec::new()) };
     let entries = field.entries()?.into_iter();
@@ -82,27 +100,38 @@ fn pairs(section: &mut Section<'_>, key: &str, names: &[&str]) -> Option<Vec<(St
     pairs.into_iter().collect()
 }
 
-fn check_header(section: &Section<'_>, name: &str) {
+/// Reports a header that must not be there; `None` if it may.
+fn check_header(section: &Section<'_>, name: &str) -> Option<()> {
     let path = section.path();
     let (message, hint) = if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
         let message = format!("`{path}.headers` has a key that is not the name of a header");
         (message, "use letters, digits and `-`")
     } else {
-        let taken = TAKEN.iter().find(|(taken, _)| name.eq_ignore_ascii_case(taken));
-        let Some((taken, hint)) = taken else { return };
-        (format!("`{path}.headers` must not have `{taken}`"), *hint)
+        let (taken, hint) = taken(name)?;
+        (format!("`{path}.headers` must not have `{taken}`"), hint)
     };
     section.error_at_key("headers", message, hint);
+    Some(())
+}
+
+fn taken(name: &str) -> Option<(&'static str, &'static str)> {
+    TAKEN.iter().copied().find(|(taken, _)| name.eq_ignore_ascii_case(taken))
 }
 
 /// The name of the header of a credential.
 pub(super) fn header_name(section: &Section<'_>, name: Located<String>) -> Option<String> {
-    if http::HeaderName::from_bytes(name.value.as_bytes()).is_ok() {
-        return Some(name.value);
+    let Located { value, place } = name;
+    if http::HeaderName::from_bytes(value.as_bytes()).is_err() {
+        section.error_at(place, "this is not the name of a header", "use letters, digits and `-`");
+        return None;
     }
-    let hint = "use letters, digits and `-`";
-    section.error_at(name.place, "this is not the name of a header", hint);
-    None
+    let may_be = |taken: &str| CREDENTIALS.contains(&taken);
+    if let Some((taken, _)) = taken(&value).filter(|(taken, _)| !may_be(taken)) {
+        let message = format!("the header `{taken}` cannot hold a credential");
+        section.error_at(place, message, "name the header that the desk wants it in");
+        return None;
+    }
+    Some(value)
 }
 
 /// A pointer that must be there.

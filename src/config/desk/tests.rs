@@ -97,6 +97,10 @@ const MISTAKES: &[(&str, &str)] = &[
     ("    base_url: ${SERVICENOW_URL:-https://example.service-now.com}\n", ""),
     ("{ basic: { user: casewright, password: \"${SERVICENOW_PASSWORD}\" } }", "{}"),
     ("auth: { basic: {", "auth: { bearer: hunter2, basic: {"),
+    (
+        "auth: { basic: { user: casewright, password: \"${SERVICENOW_PASSWORD}\" } }",
+        "auth: { header: { name: Content-Length, value: sesame } }",
+    ),
     ("user: casewright,", "user: 'case:wright',"),
     (
         "{ basic: { user: casewright, password: \"${SERVICENOW_PASSWORD}\" } }",
@@ -145,6 +149,18 @@ const MISTAKES: &[(&str, &str)] = &[
     (
         "      query: { sysparm_fields: \"sys_id,number,correlation_id\" }",
         "      headers: { Authorization: x }",
+    ),
+    (
+        "      query: { sysparm_fields: \"sys_id,number,correlation_id\" }",
+        "      headers: { Authorization: 'Bearer {{sesame' }",
+    ),
+    (
+        "      query: { sysparm_fields: \"sys_id,number,correlation_id\" }",
+        "      headers: { X-Desk-Token: '{{sesame' }",
+    ),
+    (
+        "      path: /api/now/table/incident\n      query: { sysparm_fields",
+        "      path: /api/%2E%2e/table/incident\n      query: { sysparm_fields",
     ),
     (
         "      query: { sysparm_fields: \"sys_id,number,correlation_id\" }",

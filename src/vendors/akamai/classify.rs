@@ -9,7 +9,9 @@ use std::time::Duration;
 use http::HeaderMap;
 use http::header::DATE;
 use jiff::Timestamp;
+use serde_json::Value;
 
+use super::meaning::{By, message};
 use super::wire::Problem;
 use crate::vendors::Evidence;
 use crate::vendors::answer::{excerpt, header, http_date, retry_after, seconds, until};
@@ -76,6 +78,7 @@ pub fn classify(phase: Phase, response: &Response, now: Timestamp) -> Judged {
     let problem = problem.unwrap_or_default();
     let kind = problem.kind.as_deref().unwrap_or_default();
     let gateway = kind.contains("/pep-authn/") || kind.contains("/pep-authz/");
+    let by = if gateway { By::Gateway } else { By::Api };
 
     let class = match status {
         // The gateway's word: the request never reached the API.
@@ -110,62 +113,15 @@ pub fn classify(phase: Phase, response: &Response, now: Timestamp) -> Judged {
         evidence: Evidence {
             status: Some(*status),
             reference: problem.instance.or(problem.request_id).map(|text| excerpt(&text, EXCERPT)),
-            message: message(*status, class, &excerpt(&text, EXCERPT)),
+            message: message(by, *status, class, &excerpt(&text, EXCERPT)),
         },
     }
 }
 
-/// What a person reads: what happened, what the vendor says, what to do.
-fn message(status: u16, class: Class, said: &str) -> String {
-    let what = match (status, class) {
-        (_, Class::Done) => return format!("Akamai confirmed it ({status})"),
-        (_, Class::WrongTime) => {
-            "Akamai refused the signature's time: this machine's clock is more than 30 seconds off; set it by NTP"
-        }
-        (400, Class::Denied) => {
-            "Akamai's gateway refused the credentials: check client_token, client_secret, access_token and host"
-        }
-        (401, _) => {
-            "Akamai did not accept the credentials: check whether the API client is active and belongs to this host, then replace its tokens"
-        }
-        (403, _) | (_, Class::Forbidden) => {
-            "Akamai forbids this: give the API client READ-WRITE access to Case Management, and its user the right to the account"
-        }
-        (_, Class::Denied) => {
-            "Akamai's gateway did not let the request through: check the API client"
-        }
-        (_, Class::Throttled) => "Akamai asks for a pause: too many requests",
-        (404, _) => {
-            "Akamai knows no such case, or does not offer this category to this account: compare with the category's page in Control Center"
-        }
-        (400 | 422, Class::Refused) => {
-            "Akamai refused the request: compare its names and severity with the category's page in Control Center"
-        }
-        (413, _) => "Akamai refused the request as too large: shorten the template",
-        (300..=399, _) => {
-            "Akamai answered with a redirect, which is never followed: check `base_url` or the .edgerc host"
-        }
-        (500..=599, Class::Unknown) => {
-            "Akamai failed, and may have done it before it failed: its records will be read before anything is repeated"
-        }
-        (_, Class::Unknown) => {
-            "Akamai's answer does not tell whether it was done: its records will be read before anything is repeated"
-        }
-        (500..=599, _) => "Akamai failed; it will be asked again",
-        (_, Class::NotSent) => "Akamai did not take the request; it will be asked again",
-        (_, Class::Refused) => "Akamai refused the request",
-        (_, Class::Implausible) => "Akamai's records are not what they must be",
-    };
-    if said.is_empty() {
-        format!("{what} ({status})")
-    } else {
-        format!("{what} ({status}: {said})")
-    }
-}
-
-/// The words of a problem document.
+/// The words of a problem document, with what it says of single fields, if it does.
 fn said(problem: &Problem) -> String {
-    [&problem.title, &problem.detail]
+    let errors = problem.errors.as_ref().filter(|errors| !errors.is_null()).map(Value::to_string);
+    [&problem.title, &problem.detail, &errors]
         .into_iter()
         .flatten()
         .filter(|text| !text.is_empty())
@@ -184,11 +140,11 @@ fn pause(headers: &HeaderMap, problem: &Problem, their_now: Timestamp) -> Option
             Some(until(next, their_now))
         })
         .or_else(|| match problem.retry_after.as_ref()? {
-            serde_json::Value::Number(number) => {
+            Value::Number(number) => {
                 let number = number.as_f64().filter(|number| *number >= 0.0)?;
                 Duration::try_from_secs_f64(number).ok()
             }
-            serde_json::Value::String(text) => seconds(text.trim()),
+            Value::String(text) => seconds(text.trim()),
             _ => None,
         })
 }
@@ -353,12 +309,65 @@ mod tests {
             Evidence {
                 status: Some(400),
                 reference: Some("/case-management/v3/error-instances/ab-1".to_owned()),
-                message: "Akamai refused the request: compare its names and severity with the category's page in Control Center (400: Bad request: severity is wrong)".to_owned(),
+                message: "Akamai refused the request: compare its names and severity with the category's page in Control Center, or with `casewright catalog show` (400: Bad request: severity is wrong)".to_owned(),
             }
         );
         let without = gateway("pep-authz/deny", "x").replace("instance", "other");
         let judged = classify(Phase::Write, &answer(403, &[], &without), now());
         assert_eq!(judged.evidence.reference.as_deref(), Some("4dbb7f8"));
+    }
+
+    /// Every kind of answer that is known, as it is told to a person.
+    #[test]
+    fn each_answer_is_told_in_words_that_help() {
+        let api = |name: &str, detail: &str| {
+            format!(
+                r#"{{"type":"/case-management/v3/error-types/{name}","title":"T","detail":"{detail}"}}"#
+            )
+        };
+        let mut told = String::new();
+        for (status, body) in [
+            (400, gateway("pep-authn/request-error", "Invalid timestamp")),
+            (400, gateway("pep-authn/request-error", "Invalid client token")),
+            (400, gateway("pep-authn/request-error", "Nonce was seen before")),
+            (401, gateway("pep-authn/deny", "Inactive client token")),
+            (401, gateway("pep-authn/deny", "The signature does not match")),
+            (401, gateway("pep-authn/deny", "whatever")),
+            (
+                403,
+                gateway(
+                    "pep-authz/deny",
+                    "The client does not have the grant needed for the request",
+                ),
+            ),
+            (403, gateway("pep-authz/deny", "whatever")),
+            (400, api("bad-request", "The request body is invalid.")),
+            (
+                400,
+                r#"{"title":"Bad","errors":[{"field":"severity","detail":"unknown"}]}"#.to_owned(),
+            ),
+            (401, r#"{"type":"about:blank","detail":"Detailed message"}"#.to_owned()),
+            (403, api("forbidden", "You have no permission.")),
+            (404, api("not-found", "There is no such resource.")),
+            (405, api("method-not-allowed", "")),
+            (413, String::new()),
+            (415, String::new()),
+            (422, String::new()),
+            (425, String::new()),
+            (429, "slow down".to_owned()),
+            (302, String::new()),
+            (500, api("internal-server-error", "")),
+            (503, "<html>".to_owned()),
+        ] {
+            for phase in [Phase::Write, Phase::Read] {
+                let judged = classify(phase, &answer(status, &[], &body), now());
+                let line = format!("{phase:?}: {}\n", judged.evidence.message);
+                if !told.ends_with(&line.replacen("Read", "Write", 1)) {
+                    told.push_str(&line);
+                }
+            }
+        }
+        insta::assert_snapshot!(told);
     }
 
     #[test]

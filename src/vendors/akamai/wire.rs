@@ -311,6 +311,8 @@ pub(super) struct Problem {
     pub(super) kind: Option<String>,
     pub(super) title: Option<String>,
     pub(super) detail: Option<String>,
+    /// What is wrong with single fields. Not documented; others have seen it.
+    pub(super) errors: Option<serde_json::Value>,
     pub(super) instance: Option<String>,
     pub(super) request_id: Option<String>,
     pub(super) request_time: Option<String>,

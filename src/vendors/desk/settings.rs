@@ -115,6 +115,10 @@ impl Identity {
             secrets.push(word.to_owned().into());
         }
         secrets.retain(|secret| !secret.expose_secret().is_empty());
+        let echoes = secrets.iter().flat_map(|secret| echoes(secret.expose_secret()));
+        let mut secrets: Vec<SecretString> = echoes.map(SecretString::from).collect();
+        // What holds another goes first.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose_secret().len()));
         Some(Self { name, value: header, secrets })
     }
 
@@ -124,12 +128,60 @@ impl Identity {
 
     /// A foreign text without any of our secrets.
     pub(in crate::vendors) fn redact(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| {
-            let secret = secret.expose_secret();
-            // As JSON has it: quotes and backslashes are escaped there.
-            let quoted = serde_json::Value::from(secret).to_string();
-            let escaped = quoted.trim_matches('"');
-            text.replace(secret, "(secret)").replace(escaped, "(secret)")
-        })
+        let secrets = self.secrets.iter();
+        secrets
+            .fold(text.to_owned(), |text, secret| text.replace(secret.expose_secret(), "(secret)"))
+    }
+}
+
+/// A secret in every form in which a desk may repeat it: as it is; as JSON, where some also escape
+/// slashes; and as an address, with `%20` or `+` for a blank and hexadecimal digits of either case.
+fn echoes(secret: &str) -> Vec<String> {
+    let quoted = serde_json::Value::from(secret).to_string();
+    let json = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+    let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let path = form.replace('+', "%20");
+    let mut forms = vec![secret.to_owned(), json.to_owned(), json.replace('/', "\\/")];
+    for address in [form, path] {
+        forms.push(lower_escapes(&address));
+        forms.push(address);
+    }
+    forms.sort();
+    forms.dedup();
+    forms
+}
+
+/// `%2F` as `%2f`.
+fn lower_escapes(address: &str) -> String {
+    let mut escape = 0_u8;
+    let lower = address.chars().map(|c| {
+        let inside = escape > 0;
+        escape = if c == '%' { 2 } else { escape.saturating_sub(1) };
+        if inside { c.to_ascii_lowercase() } else { c }
+    });
+    lower.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_known_in_every_form_in_which_a_desk_repeats_it() {
+        let auth = Auth::Bearer("Sesame/open \"it\"+now".to_owned().into());
+        let identity = Identity::new(&auth).unwrap();
+        for echo in [
+            "Bearer Sesame/open \"it\"+now",
+            r#"{"header": "Bearer Sesame/open \"it\"+now"}"#,
+            r#"{"header": "Bearer Sesame\/open \"it\"+now"}"#,
+            "?token=Sesame%2Fopen+%22it%22%2Bnow",
+            "?token=Sesame%2fopen%20%22it%22%2bnow",
+            "/Sesame%2Fopen%20%22it%22%2Bnow/",
+        ] {
+            let shown = identity.redact(echo);
+            assert!(shown.contains("(secret)"), "{echo}");
+            assert!(!shown.contains("open") && !shown.contains("it"), "{echo}: {shown}");
+        }
+        assert_eq!(identity.redact("open to all"), "open to all");
     }
 }
