@@ -4,6 +4,7 @@ pub mod local_token;
 mod parts;
 mod reach;
 mod reload;
+mod told;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -23,10 +24,11 @@ use tracing::{info, warn};
 pub use self::parts::sources;
 pub use self::reach::{Reached, reach};
 use self::reload::{Reloader, Running};
+pub use self::told::courier;
 use crate::clock::Clock;
 use crate::config::{Lookup, ServerConfig};
 use crate::current::Current;
-use crate::dispatch::{Catalogs, Dispatcher, Lane, Lanes};
+use crate::dispatch::{Catalogs, Dispatcher, Lane, Lanes, Party};
 use crate::domain::action::ActionKind;
 use crate::domain::case_view::CaseStatus;
 use crate::domain::gate::Gate;
@@ -120,7 +122,7 @@ impl Daemon {
             }
             let lane = Lane::new(
                 vendor.name.clone(),
-                client.vendor(),
+                Party::Vendor(client.vendor()),
                 parts::lane_settings(vendor),
                 playbook.clone(),
                 clock.now(),
@@ -128,6 +130,12 @@ impl Daemon {
             lanes.push(Arc::new(lane));
             clients.push((vendor.name.clone(), client));
         }
+        let waiting = store.census().await?.waiting;
+        let told = told::all(&config, &[], waiting.into_keys(), &clock)?;
+        lanes.extend(told.iter().map(|told| {
+            let lane = told::lane(told, None, &playbook, clock.now());
+            Arc::new(lane)
+        }));
         let lanes = Current::new(lanes);
         let playbook = Current::from(playbook);
         let wake = Arc::new(Notify::new());
@@ -152,7 +160,7 @@ impl Daemon {
         });
         let keys = Current::new(reload::keys(local_token.as_ref(), &config));
         let seen = config.server.reload_on_change.then(|| digest(&path, env)).flatten();
-        let running = Running { clients: clients.clone() };
+        let running = Running { clients: clients.clone(), told };
         let catalogs = Arc::new(Catalogs::new(
             store.clone(),
             playbook.clone(),
@@ -347,13 +355,19 @@ fn standing(lane: &Lane, now: Timestamp) -> VendorStanding {
     VendorStanding {
         vendor: lane.name.clone(),
         states: Gate::NAMES.into_iter().map(|name| (name, name == state)).collect(),
-        skew_micros: lane.vendor.clock_skew().and_then(|skew| skew.as_micros().try_into().ok()),
+        skew_micros: lane
+            .vendor()
+            .and_then(|vendor| vendor.clock_skew())
+            .and_then(|skew| skew.as_micros().try_into().ok()),
     }
 }
 
 /// How cases stand at the vendors that are watched; zeros as well.
 fn add_cases(snapshot: &mut Snapshot, census: &Census, lanes: &Lanes) {
-    let watched = |lane: &&Arc<Lane>| lane.settings.watch.is_some() && lane.vendor.can_watch();
+    let watched = |lane: &&Arc<Lane>| {
+        let can_watch = lane.vendor().is_some_and(|vendor| vendor.can_watch());
+        lane.settings.watch.is_some() && can_watch
+    };
     for lane in lanes.iter().filter(watched) {
         let name = &lane.name;
         for status in CaseStatus::LABELS.into_iter().chain(["unknown"]) {

@@ -58,7 +58,10 @@ pub struct Waiting {
     pub state: &'static str,
     /// What is to be done: `open`, `comment` and so on.
     pub kind: &'static str,
-    /// Where.
+    /// Who is told by it, in words, if it tells somebody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Where: a vendor, or the lane of who is told.
     pub vendor: String,
     /// The rule that owns the incident.
     pub rule: String,
@@ -246,8 +249,9 @@ impl People {
     ) -> Result<Option<Vec<Synced>>, NotSynced> {
         let mut synced = Vec::new();
         for lane in self.lanes.get().iter() {
+            let Some(vendor) = lane.vendor() else { continue };
             if name.is_none_or(|name| lane.name == *name) {
-                synced.push(self.catalogs.sync(&lane.name, &*lane.vendor).await?);
+                synced.push(self.catalogs.sync(&lane.name, &**vendor).await?);
             }
         }
         Ok((!synced.is_empty()).then_some(synced))
@@ -283,6 +287,7 @@ impl Waiting {
             incident: incident.id.to_string(),
             state: action.state.name(),
             kind: action.kind.name(),
+            target: action.kind.target().map(ToString::to_string),
             vendor: action.vendor.to_string(),
             rule: incident.rule.to_string(),
             incident_state: incident.state.name(),

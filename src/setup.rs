@@ -4,6 +4,7 @@
 mod desk;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
@@ -58,6 +59,10 @@ fn read(path: &Path, env: Lookup<'_>, needs: Needs) -> (Option<Setup>, Diagnosti
     let mut checked = Config::check(path, env);
     if let Some(rules) = rules {
         checked.rules.files = rules;
+    }
+    if !credentials {
+        // Who sends nothing tells nobody.
+        checked.rules.tell = Arc::default();
     }
     let mut diagnostics = checked.diagnostics;
     // A rule that cannot be read must not hide what is wrong in its texts and in its neighbours.
@@ -173,7 +178,7 @@ pub fn akamai_access(vendor: &VendorConfig, env: Lookup<'_>) -> Result<Option<Ac
 /// A template file as it was read.
 struct TemplateFile {
     name: String,
-    file: std::sync::Arc<SourceFile>,
+    file: Arc<SourceFile>,
 }
 
 /// Every `*.hbs` of the folder and of its subfolders, sorted.

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use casewright::clock::{Clock, SystemClock};
 use casewright::current::Current;
-use casewright::dispatch::{Catalogs, Dispatcher, Lane, LaneSettings};
+use casewright::dispatch::{Catalogs, Dispatcher, Lane, LaneSettings, Party};
 use casewright::domain::catalog::{Catalog, Category};
 use casewright::domain::ids::AccountId;
 use casewright::rng::Rng;
@@ -179,7 +179,13 @@ fn dispatcher(store: Arc<SqliteStore>, metrics: &Arc<Metrics>, lanes: &[&str]) -
     let playbook = Arc::new(setup.expect("good").playbook);
     let lane = |name: &&str| {
         let name = (*name).into();
-        Arc::new(Lane::new(name, Arc::new(Silent), settings(), playbook.clone(), now))
+        Arc::new(Lane::new(
+            name,
+            Party::Vendor(Arc::new(Silent)),
+            settings(),
+            playbook.clone(),
+            now,
+        ))
     };
     let clock = Arc::new(SystemClock);
     let catalogs = Catalogs::new(store.clone(), playbook.clone().into(), clock, metrics.clone());

@@ -190,6 +190,7 @@ fn of_rules() -> Subject {
             files: vec![written(&folder, text)],
             vendors: vec![vendor],
             vendors_complete: true,
+            ..RuleInputs::default()
         };
         rules::file::load(&inputs, &env).1
     };

@@ -17,10 +17,12 @@ use casewright::domain::ids::{CaseId, IncidentId, IncidentKey, RuleName, VendorN
 use casewright::domain::incident::{Hold, Incident, Tally};
 use casewright::domain::lifecycle::{Birth, Event, OpenedCase, Policy, Step, step};
 use casewright::domain::mute::Mute;
+use casewright::domain::notice::Occasion;
 use casewright::domain::policy::{Limit, Overflow};
 use casewright::domain::retention::Retention;
 use casewright::domain::rollup::{self, RollCall};
 use casewright::domain::storm::{self, Budgets, Usage};
+use casewright::domain::telling::Telling;
 use casewright::rng::Rng;
 use casewright::store::cause;
 use casewright::store::sqlite::{Options, SqliteStore};
@@ -140,6 +142,21 @@ fn done(case: &str, now: i64) -> Settlement {
             step(Some(incident), &Event::CaseOpened(&opened), &closing(), None, at(now))
         })),
     }
+}
+
+/// As [`done`], where a webhook is told of it.
+fn done_and_told(case: &str, now: i64) -> Settlement {
+    let opened = OpenedCase::only(CaseId::new(case));
+    let decide: casewright::store::StepFn = Arc::new(move |incident: &Incident| {
+        step(Some(incident), &Event::CaseOpened(&opened), &telling(), None, at(now))
+    });
+    Settlement { decide: Some(decide), ..done(case, now) }
+}
+
+fn telling() -> Policy {
+    let occasions = Occasion::WORDS.map(|(_, occasion)| occasion).into();
+    let webhooks = BTreeMap::from([("chat".to_owned(), occasions)]);
+    Policy { tell: Arc::new(Telling { webhooks, ..Telling::default() }), ..closing() }
 }
 
 fn next(phase: Phase, due: i64, now: i64) -> Settlement {
@@ -330,6 +347,38 @@ async fn an_outcome_and_what_follows_for_the_incident_are_one(bench: Bench) {
     let actions = bench.store().actions(&incident.id).await.expect("read");
     let kinds: Vec<_> = actions.iter().map(|action| action.kind.name()).collect();
     assert_eq!(kinds, ["open", "comment", "close"]);
+}
+
+async fn what_is_told_waits_for_no_case_and_no_case_for_it(bench: Bench) {
+    let told = ClaimRequest { vendor: "notify:chat".into(), ..asking() };
+    let due = |bench: &Bench| {
+        let store = bench.store().clone();
+        async move { store.next_due(&["notify:chat".into()]).await.expect("read") }
+    };
+    bench.hear(bench.news("a", &["x"]).policy(telling())).await;
+    let claim = bench.claim_one(1).await;
+    bench.send(&claim, 2).await;
+    bench.store().settle(&claim.lease, done_and_told("F-1", 2)).await.expect("settled");
+    bench.hear(bench.over("a", &["x"], 3).policy(telling())).await;
+    let comment = bench.claim_one(4).await;
+    assert_eq!(comment.action.kind.name(), "comment", "what is to be told stands before it");
+    assert_eq!(due(&bench).await, Some(at(2)), "although nothing of the case is done");
+    let opened = bench.claim_as(told.clone(), 4).await;
+    let [opened] = opened.as_slice() else { panic!("{opened:?}") };
+    assert_eq!((opened.action.kind.name(), opened.action.id.seq), ("tell", 2));
+    assert!(bench.claim_as(told.clone(), 4).await.is_empty(), "the second waits for the first");
+    bench.store().settle(&opened.lease, next(Phase::Send, 500, 5)).await.expect("settled");
+    assert_eq!(due(&bench).await, Some(at(500)), "also while that waits for a retry");
+    bench.finish(&comment, "F-1", 6).await;
+    let close = bench.claim_one(7).await;
+    assert_eq!(close.action.kind.name(), "close", "it waits for nobody who is told");
+    bench.finish(&close, "F-1", 8).await;
+    let dead = Settlement { progress: Progress::Dead, decide: None, ..done("F-1", 501) };
+    let opened = bench.claim_as(told.clone(), 500).await.remove(0);
+    bench.store().settle(&opened.lease, dead).await.expect("settled");
+    let ended = bench.claim_as(told, 502).await;
+    assert_eq!(ended.len(), 1, "a dead letter stands in nobody's way: {ended:?}");
+    assert_eq!(bench.only_incident().await.state.name(), "closed");
 }
 
 async fn actions_of_one_incident_run_in_order(bench: Bench) {
@@ -1412,6 +1461,7 @@ macro_rules! every_promise {
             a_look_that_was_interrupted_is_only_a_look,
             an_outcome_and_what_follows_for_the_incident_are_one,
             actions_of_one_incident_run_in_order,
+            what_is_told_waits_for_no_case_and_no_case_for_it,
             opens_go_before_comments_and_the_worst_goes_first,
             only_the_vendors_that_were_asked_for_are_claimed,
             a_turn_by_age_gives_out_what_has_waited_longest,

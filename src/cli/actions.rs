@@ -98,6 +98,9 @@ fn list(answer: &Value) -> String {
             .collect();
         lines.push(format!("    alert: {}", pairs.join(" ")));
         lines.push(format!("    in the case's subject: {}", field(action, "token")));
+        if action.get("target").is_some_and(Value::is_string) {
+            lines.push(format!("    tells: {}", field(action, "target")));
+        }
         lines.push(format!("    why: {}", field(action, "why")));
         if let Some(reference) = action.pointer("/last_attempt/reference").and_then(Value::as_str) {
             lines.push(format!("    the vendor calls the exchange {}", shown(reference)));

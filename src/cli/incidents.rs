@@ -257,10 +257,16 @@ fn at_vendor_lines(record: &Value) -> Vec<String> {
 }
 
 fn action_lines(action: &Value) -> Vec<String> {
+    let kind = match action.get("target") {
+        Some(target) if target.is_string() => {
+            format!("{} ({})", field(action, "kind"), field(action, "target"))
+        }
+        _ => field(action, "kind"),
+    };
     let mut lines = vec![format!(
         "  {}  {} {}: {}",
         time(action, "created_at"),
-        field(action, "kind"),
+        kind,
         field(action, "state"),
         field(action, "message")
     )];

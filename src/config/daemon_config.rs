@@ -14,6 +14,7 @@ use crate::domain::policy::Limit;
 use crate::domain::retention::Retention;
 use crate::domain::schedule::Schedule;
 use crate::domain::severity::SeverityPolicy;
+use crate::domain::telling::Telling;
 
 use super::decode::{Field, Located, Section, quote};
 use super::diagnostic::{Diagnostic, Diagnostics};
@@ -24,6 +25,7 @@ use super::name::Word;
 use super::source_config::{self, SourceConfig};
 use super::source_file::Holds;
 use super::source_file::Place;
+use super::tell_config::{self, NotifyConfig};
 use super::vendor_config::{self, VendorConfig};
 
 /// Everything that the daemon's own file says.
@@ -47,6 +49,8 @@ pub struct Config {
     pub limits: Option<Limit>,
     /// Times in which all rules are muted.
     pub mute: Option<Arc<Schedule>>,
+    /// The webhooks that are told what happens to cases. Names are unique.
+    pub notify: Vec<NotifyConfig>,
 }
 
 /// Where the daemon listens, and the limits of its connections.
@@ -113,6 +117,8 @@ pub struct RuleInputs {
     pub vendors: Vec<KnownVendor>,
     /// Whether these are all vendors: every one of them could be read.
     pub vendors_complete: bool,
+    /// Who is told what happens to cases.
+    pub tell: Arc<Telling>,
 }
 
 /// A vendor as far as rules need to know it.
@@ -217,13 +223,15 @@ fn read_root(mut root: Section<'_>, checked: &mut Checked) -> Option<Config> {
     };
     checked.templates.clone_from(&templates);
     let sources = unique(&mut root, "sources", source_config::read, |source| source.name.as_str());
-    let sources = sources.into_iter().map(|source| source.value).collect();
+    let sources: Vec<SourceConfig> = sources.into_iter().map(|source| source.value).collect();
     let vendors = unique(&mut root, "vendors", vendor_config::read, |vendor| vendor.name.as_str());
     checked.vendor_places =
         vendors.iter().map(|vendor| (vendor.value.name.clone(), vendor.place.clone())).collect();
     let vendors: Vec<VendorConfig> = vendors.into_iter().map(|vendor| vendor.value).collect();
     let limits = read_limits(&mut root);
     let mute = root.optional("mute").map(Arc::new);
+    let notify = read_notify(&mut root);
+    inputs.tell = Arc::new(tell_config::telling(&sources, &notify));
     inputs.vendors = vendors
         .iter()
         .map(|vendor| KnownVendor {
@@ -246,7 +254,16 @@ fn read_root(mut root: Section<'_>, checked: &mut Checked) -> Option<Config> {
         vendors,
         limits,
         mute,
+        notify,
     })
+}
+
+fn read_notify(root: &mut Section<'_>) -> Vec<NotifyConfig> {
+    if root.field("notify").is_none() {
+        return Vec::new();
+    }
+    let read = unique(root, "notify", tell_config::read_notify, |webhook| webhook.name.as_str());
+    read.into_iter().map(|webhook| webhook.value).collect()
 }
 
 /// The budget of all rules together: the default where the file names none, nothing where it says

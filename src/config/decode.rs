@@ -555,7 +555,7 @@ impl<'a> Section<'a> {
     }
 }
 
-fn named<T: Copy>(field: &Field<'_>, table: &[(&str, T)]) -> Option<T> {
+pub(super) fn named<T: Copy>(field: &Field<'_>, table: &[(&str, T)]) -> Option<T> {
     let text: String = field.decode()?;
     if let Some((_, value)) = table.iter().find(|(name, _)| *name == text) {
         return Some(*value);

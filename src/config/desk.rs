@@ -92,7 +92,7 @@ fn needed<T>(
     read(&mut inner)
 }
 
-fn read_auth(section: &mut Section<'_>) -> Option<Auth> {
+pub(super) fn read_auth(section: &mut Section<'_>) -> Option<Auth> {
     let basic = section.section("basic").and_then(|mut basic| {
         let user: Option<Located<String>> = basic.required("user");
         let password = basic.secret("password");

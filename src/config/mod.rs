@@ -28,6 +28,7 @@ mod secret;
 pub mod source_config;
 pub mod source_file;
 pub mod suggest;
+pub mod tell_config;
 #[cfg(test)]
 mod tests;
 pub mod vendor_config;
@@ -43,4 +44,5 @@ pub use desk::HttpDesk;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use interpolate::{Lookup, process_env};
 pub use source_config::{Auth, SourceConfig, SourceKind};
+pub use tell_config::{NotifyConfig, TellConfig, ToldParty};
 pub use vendor_config::{VendorConfig, VendorKind};

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use crate::domain::ids::SourceName;
 
 use super::decode::{Located, Section};
+use super::tell_config::{self, TellConfig};
 
 /// A configured webhook sender.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub enum SourceKind {
     PagerDuty {
         /// The keys of its signatures; several while one is being replaced. Never empty.
         secrets: Vec<SecretString>,
+        /// How its incidents are told of their cases, if they are.
+        tell: Option<Box<TellConfig>>,
     },
 }
 
@@ -138,6 +141,9 @@ fn read_header(mut section: Section<'_>) -> Option<(String, Vec<SecretString>)> 
 fn pagerduty(section: &mut Section<'_>) -> Option<SourceKind> {
     let tried = section.has("secrets") || section.has("secrets_files");
     let secrets = section.secrets("secrets", "secrets_files");
+    let tell = section
+        .section_like("tell", "tell: { api_token_file: pagerduty.token, from: noc@example.com }")
+        .map(tell_config::read_tell);
     if secrets.is_empty() {
         if tried {
             section.reject_empty_list("secrets");
@@ -149,5 +155,6 @@ fn pagerduty(section: &mut Section<'_>) -> Option<SourceKind> {
         }
         return None;
     }
-    Some(SourceKind::PagerDuty { secrets })
+    let tell = tell.map_or(Some(None), |tell| tell.map(Some))?;
+    Some(SourceKind::PagerDuty { secrets, tell: tell.map(Box::new) })
 }

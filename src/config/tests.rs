@@ -79,7 +79,7 @@ fn the_documented_config_is_read() {
     assert!(config.store.sqlite.ends_with("../data/casewright.db"));
     let SourceKind::Alertmanager { auth } = &config.sources[0].kind else { panic!() };
     assert_eq!(auth.bearer[0].expose_secret(), "token-from-env");
-    let SourceKind::PagerDuty { secrets } = &config.sources[1].kind else { panic!() };
+    let SourceKind::PagerDuty { secrets, .. } = &config.sources[1].kind else { panic!() };
     assert_eq!(secrets[0].expose_secret(), "demo-secret");
     assert_eq!(config.vendors[0].timeout.as_secs(), 10);
     assert_eq!(config.vendors[0].retry.horizon.as_secs(), 72 * 3600);
@@ -285,6 +285,52 @@ limits: { cases: 0, overflow: roll }
     "#);
 }
 
+/// [`GOOD`], with its PagerDuty source told and a webhook.
+fn telling(tell: &str, notify: &str) -> String {
+    let secrets = "    secrets: [\"${PAGERDUTY_SECRET:-demo-secret}\"]\n";
+    assert!(GOOD.contains(secrets));
+    let told = GOOD.replace(secrets, &format!("{secrets}    tell: {tell}\n"));
+    format!("{told}notify:\n  - {notify}\n")
+}
+
+#[test]
+fn who_is_told_is_read_and_by_default_nobody_is() {
+    assert!(good(GOOD).told().is_empty());
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("hook"), "https://hooks.example.com/T0/sesame\n").unwrap();
+    let text = telling(
+        "{ api_token: sesame, from: noc@example.com, custom_field: vendor_case }",
+        "{ name: chat, kind: webhook, url_file: hook, on: closed }",
+    );
+    let checked = check_in(folder.path(), &text);
+    assert!(checked.diagnostics.is_empty(), "{}", checked.diagnostics.render(false));
+    let config = checked.config.unwrap();
+    let lanes: Vec<String> = config.told().iter().map(|(lane, _)| lane.to_string()).collect();
+    assert_eq!(lanes, ["source:pagerduty", "notify:chat"]);
+    let tell = config.sources[1].tell().unwrap();
+    assert_eq!(tell.base_url.as_str(), "https://api.pagerduty.com/");
+    let told = &checked.rules.tell;
+    assert!(told.sources[&"pagerduty".into()].field);
+    assert_eq!(told.webhooks["chat"].len(), 1);
+    assert!(!format!("{config:?}").contains("sesame"));
+}
+
+#[test]
+fn who_cannot_be_told_is_told_of() {
+    insta::assert_snapshot!(
+        mistakes(&telling(
+            "{ api_token: sesame, from: noc, base_url: 'http://pd.example.com', custom_field: a-b }",
+            "{ name: chat, kind: webhook, url: 'http://hooks.example.com/sesame', on: [open] }",
+        )) + &mistakes(&telling(
+            "{ from: noc@example.com }",
+            "{ name: chat, kind: slack, url: 'https://u:sesame@hooks.example.com' }",
+        )) + &mistakes(&telling(
+            "yes",
+            "{ name: chat, kind: webhook, url: 'https://u:sesame@hooks.example.com', on: [] }\n  - { name: chat, kind: webhook }",
+        ))
+    );
+}
+
 #[test]
 fn bad_yaml_is_one_located_error() {
     insta::assert_snapshot!(mistakes("server:\n  listen: [127.0.0.1:8080\nstore: x\n"), @r#"
@@ -410,7 +456,7 @@ fn unknown_keys_are_refused_and_their_values_masked() {
     4 | api_key: ******* * ** *******
       | ^^^^^^^ unknown key
       |
-      = help: known here: server, store, rules, templates, sources, vendors, limits, mute
+      = help: known here: server, store, rules, templates, sources, vendors, limits, mute, notify
     "#);
 }
 

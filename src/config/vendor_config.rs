@@ -108,7 +108,7 @@ const KINDS: &[(&str, ReadKind)] =
 /// Reads one vendor.
 pub(super) fn read(mut section: Section<'_>) -> Option<Located<VendorConfig>> {
     let name: Option<Located<VendorName>> = section.required("name");
-    let timeout = section.within("timeout", DEFAULT_TIMEOUT, seconds(1)..=seconds(120));
+    let timeout = read_timeout(&mut section);
     let (retry, retry_share) = section
         .section("retry")
         .map_or_else(|| (Retry::default(), DEFAULT_RETRY_SHARE), read_retry);
@@ -155,6 +155,11 @@ pub(super) fn read(mut section: Section<'_>) -> Option<Located<VendorConfig>> {
     Some(Located { value: vendor, place })
 }
 
+/// How long one request may take.
+pub(super) fn read_timeout(section: &mut Section<'_>) -> Duration {
+    section.within("timeout", DEFAULT_TIMEOUT, seconds(1)..=seconds(120))
+}
+
 fn seconds(number: u64) -> Duration {
     Duration::from_secs(number)
 }
@@ -185,7 +190,7 @@ fn read_retry(mut section: Section<'_>) -> (Retry, f64) {
     (Retry { initial, max, horizon }, share)
 }
 
-fn read_reconcile(mut section: Section<'_>) -> Reconcile {
+pub(super) fn read_reconcile(mut section: Section<'_>) -> Reconcile {
     let default = Reconcile::default();
     let shortest = Duration::from_millis(10);
     let window = section.within("window", default.window, shortest..=seconds(24 * HOUR));

@@ -18,7 +18,7 @@ use crate::vendors::akamai::edgerc::Access;
 use crate::vendors::{Vendor, akamai, desk};
 
 /// How many actions of one vendor are worked on at once.
-const CONCURRENCY: usize = 4;
+pub(super) const CONCURRENCY: usize = 4;
 
 /// Who may talk to a simulation. Its credentials are no secret.
 ///
@@ -187,7 +187,7 @@ pub fn sources(configured: &[SourceConfig]) -> anyhow::Result<Sources> {
                 SourceKind::Alertmanager { auth } => {
                     Arc::new(Alertmanager::new(name, accepted(auth)?))
                 }
-                SourceKind::PagerDuty { secrets } => {
+                SourceKind::PagerDuty { secrets, .. } => {
                     Arc::new(PagerDuty::new(name, secrets.clone()))
                 }
             };

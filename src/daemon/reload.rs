@@ -16,10 +16,11 @@ use tokio::sync::{Mutex, Notify};
 use tracing::{error, info, warn};
 
 use super::parts;
+use super::told::{self, Told};
 use crate::clock::Clock;
 use crate::config::{Config, Diagnostic, Diagnostics, LOCAL_TOKEN, Lookup, VendorKind};
 use crate::current::Current;
-use crate::dispatch::{Catalogs, Lane, Lanes};
+use crate::dispatch::{Catalogs, Lane, Lanes, Party};
 use crate::domain::ids::VendorName;
 use crate::domain::incident::State;
 use crate::http::access::Keys;
@@ -61,6 +62,7 @@ pub(super) struct Reloader {
 /// What only a reload changes and nobody else looks at.
 pub(super) struct Running {
     pub(super) clients: Vec<(VendorName, parts::Client)>,
+    pub(super) told: Vec<(VendorName, Told)>,
 }
 
 /// So many incidents of each state are compared with new rules.
@@ -72,6 +74,7 @@ struct Next {
     sources: Arc<Sources>,
     lanes: Arc<Lanes>,
     clients: Vec<(VendorName, parts::Client)>,
+    told: Vec<(VendorName, Told)>,
     keys: Arc<Keys>,
     restart: Vec<String>,
 }
@@ -91,7 +94,7 @@ impl Reload for Reloader {
             diagnostics.push(Diagnostic::about_file(&self.path, message));
             (None, diagnostics)
         });
-        let next = setup.and_then(|setup| match self.make(setup, &running.clients) {
+        let next = setup.and_then(|setup| match self.make(setup, &running) {
             Ok(next) => Some(next),
             Err(wrong) => {
                 diagnostics.push(*wrong);
@@ -129,29 +132,37 @@ impl Reloader {
     }
 
     /// Makes everything. Changes nothing that runs.
-    fn make(
-        &self,
-        setup: Setup,
-        clients: &[(VendorName, parts::Client)],
-    ) -> Result<Next, Box<Diagnostic>> {
+    fn make(&self, setup: Setup, running: &Running) -> Result<Next, Box<Diagnostic>> {
         let Setup { config, playbook, .. } = setup;
         let unusable = |why: String| Box::new(Diagnostic::about_file(&self.path, why));
         self.refuse_absent_vendors(&playbook)?;
         let sources = parts::sources(&config.sources).map_err(|why| unusable(why.to_string()))?;
         let playbook = Arc::new(playbook);
         let (mut lanes, mut next_clients) = (Vec::new(), Vec::new());
-        for (lane, (name, client)) in self.lanes.get().iter().zip(clients) {
+        let before = self.lanes.get();
+        let lane_of = |name: &VendorName| before.iter().find(|lane| lane.name == *name);
+        for (name, client) in &running.clients {
+            // Lanes of vendors stay for ever.
+            let Some(lane) = lane_of(name) else { continue };
             let (lane, client) = self
                 .lane(lane, client, &config, &playbook)
                 .map_err(|why| unusable(format!("vendor `{name}` cannot be used: {why}")))?;
             lanes.push(Arc::new(lane));
             next_clients.push((name.clone(), client));
         }
+        let names = running.told.iter().map(|(name, _)| name.clone());
+        let told = told::all(&config, &running.told, names, &self.clock)
+            .map_err(|why| unusable(format!("{why:#}")))?;
+        for one in &told {
+            let lane = lane_of(&one.0).map(|lane| &**lane);
+            lanes.push(Arc::new(told::lane(one, lane, &playbook, self.clock.now())));
+        }
         Ok(Next {
             playbook,
             sources: Arc::new(sources),
             lanes: Arc::new(lanes),
             clients: next_clients,
+            told,
             keys: Arc::new(keys(self.local_token.as_ref(), &config)),
             restart: takes_restart(&self.started, &config),
         })
@@ -191,7 +202,7 @@ impl Reloader {
             None => None,
         };
         let (client, settings) = next.unwrap_or((client.clone(), lane.settings.clone()));
-        Ok((lane.successor(client.vendor(), settings, playbook.clone()), client))
+        Ok((lane.successor(Party::Vendor(client.vendor()), settings, playbook.clone()), client))
     }
 
     /// Swaps everything in. Cannot fail.
@@ -200,6 +211,9 @@ impl Reloader {
         self.metrics.know_sources(next.sources.keys());
         for (_, client) in &next.clients {
             client.take_over();
+        }
+        for (_, told) in &next.told {
+            told.take_over();
         }
         // *Invariant:* lanes before the playbook of the intake. What is decided by new rules must
         // never be worked on by a lane that does not know them. And lanes before their gates are
@@ -218,6 +232,7 @@ impl Reloader {
         self.keys.put(next.keys);
         self.metrics.files_in_force(now, next.playbook.rules.openers());
         running.clients = next.clients;
+        running.told = next.told;
         self.catalogs.audit().await;
         // Who asks may be offered something else.
         self.catalogs.refresh();
@@ -230,7 +245,7 @@ impl Reloader {
         Reloaded {
             rules: next.playbook.rules.rules().len(),
             sources: next.sources.len(),
-            vendors: next.lanes.len(),
+            vendors: running.clients.len(),
             restart: next.restart,
             resumed,
             displaced,

@@ -32,7 +32,7 @@ use crate::rules::{RuleSet, Then};
 use crate::store::{Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 use crate::time::between;
-use crate::vendors::{CatalogError, OfferedAccount, Vendor};
+use crate::vendors::{CatalogError, Evidence, OfferedAccount, Vendor};
 
 /// After a reading that failed, the next is tried this much later, unless a round is due earlier.
 const AFTER_TROUBLE: Duration = Duration::from_secs(5 * 60);
@@ -167,9 +167,13 @@ impl Catalogs {
         category: Category,
         wanted: Wanted,
     ) -> Result<Consulted, CatalogError> {
-        if lane.vendor.has_catalog_at_hand() {
+        let Some(vendor) = lane.vendor() else {
+            let message = format!("{} offers no catalog", lane.title());
+            return Err(CatalogError::Refused(Evidence { message, ..Evidence::default() }));
+        };
+        if vendor.has_catalog_at_hand() {
             // There is nothing to be spared, and no reading that is worth keeping.
-            let catalog = lane.vendor.catalog(account, category).await?;
+            let catalog = vendor.catalog(account, category).await?;
             let page = Page { read_at: self.clock.now(), catalog };
             return Ok(Consulted { page, in_place_of: None });
         }
@@ -192,7 +196,7 @@ impl Catalogs {
         {
             return Ok(Consulted { page: page.clone(), in_place_of: None });
         }
-        match (lane.vendor.catalog(account, category).await, page) {
+        match (vendor.catalog(account, category).await, page) {
             (Ok(catalog), _) => {
                 let page = Page { read_at: self.clock.now(), catalog };
                 self.note(&lane.name, account, category, page.clone()).await;
@@ -375,7 +379,9 @@ impl Catalogs {
     pub async fn run(self: Arc<Self>, lanes: Current<Lanes>, stop: CancellationToken) {
         // By what an earlier process has kept.
         self.audit().await;
-        let names: Vec<VendorName> = lanes.get().iter().map(|lane| lane.name.clone()).collect();
+        let lanes_of_vendors = lanes.get();
+        let vendors = lanes_of_vendors.iter().filter(|lane| lane.vendor().is_some());
+        let names: Vec<VendorName> = vendors.map(|lane| lane.name.clone()).collect();
         // A vendor that is slow holds up no other.
         let mut rounds = JoinSet::new();
         for name in names {
@@ -413,7 +419,8 @@ impl Catalogs {
         if !matches!(lane.admits(self.clock.now()), Admission::Free) {
             return false;
         }
-        match self.sync(name, &*lane.vendor).await {
+        let Some(vendor) = lane.vendor() else { return true };
+        match self.sync(name, &**vendor).await {
             Ok(synced) => {
                 info!(
                     vendor = %name, accounts = synced.accounts, categories = synced.categories,

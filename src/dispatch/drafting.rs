@@ -511,5 +511,8 @@ pub fn operation_on_case(
             let text = fit_comment(&notes::closure(incident), &token).text;
             Ok(Operation::Close { case, marker, token, text })
         }
+        ActionKind::Tell { .. } => {
+            Err(Unready::Never("this action is nothing that a vendor does".to_owned()))
+        }
     }
 }

@@ -1,8 +1,9 @@
-//! A lane: one vendor, with its own limits, so that a vendor that is down never blocks another.
+//! A lane: one vendor, or one target that is told what happens, with its own limits, so that one that
+//! is down never blocks another.
 //!
 //! A lane is made of one reading of the files. When they are read anew, its
 //! [successor](Lane::successor) takes over what is known of the vendor (its gate, the slots that are taken);
-//! whoever works on an action keeps the lane that it began with. Never change a lane's vendor,
+//! whoever works on an action keeps the lane that it began with. Never change a lane's party,
 //! settings or playbook under work that has begun.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +20,8 @@ use crate::domain::pace::{Reconcile, Watch};
 use crate::playbook::Playbook;
 use crate::store::Turn;
 use crate::vendors::Vendor;
+
+use super::parcel::Party;
 
 /// How a lane behaves.
 #[derive(Debug, Clone)]
@@ -43,10 +46,11 @@ pub struct LaneSettings {
 
 /// See the [module](self).
 pub struct Lane {
-    /// The vendor's configured name.
+    /// The vendor's configured name, or what a [target](crate::domain::notice::Target) makes of its
+    /// own.
     pub name: VendorName,
-    /// The vendor.
-    pub vendor: Arc<dyn Vendor>,
+    /// Who is at its end.
+    pub party: Party,
     /// How the lane behaves.
     pub settings: LaneSettings,
     /// Rules and templates of the same reading.
@@ -101,10 +105,10 @@ pub(super) struct Allowance {
 const AGE_EVERY: u32 = 4;
 
 impl Lane {
-    /// A lane to `vendor`.
+    /// A lane to `party`.
     pub fn new(
         name: VendorName,
-        vendor: Arc<dyn Vendor>,
+        party: Party,
         settings: LaneSettings,
         playbook: Arc<Playbook>,
         now: Timestamp,
@@ -120,21 +124,32 @@ impl Lane {
             why: None,
             edition: 0,
         }));
-        Self { name, vendor, settings, playbook, edition: 0, slots, condition }
+        Self { name, party, settings, playbook, edition: 0, slots, condition }
+    }
+
+    /// The vendor, if there is one at its end.
+    pub fn vendor(&self) -> Option<&Arc<dyn Vendor>> {
+        match &self.party {
+            Party::Vendor(vendor) => Some(vendor),
+            Party::Target(_) => None,
+        }
+    }
+
+    /// What people call it, such as `vendor akamai`.
+    pub fn title(&self) -> String {
+        match &self.party {
+            Party::Vendor(_) => format!("vendor {}", self.name),
+            Party::Target(_) => format!("target {}", self.name),
+        }
     }
 
     /// The same lane by another reading of the files. Changes nothing before it
     /// [takes over](Self::take_over).
     #[must_use]
-    pub fn successor(
-        &self,
-        vendor: Arc<dyn Vendor>,
-        settings: LaneSettings,
-        playbook: Arc<Playbook>,
-    ) -> Self {
+    pub fn successor(&self, party: Party, settings: LaneSettings, playbook: Arc<Playbook>) -> Self {
         Self {
             name: self.name.clone(),
-            vendor,
+            party,
             settings,
             playbook,
             edition: self.edition.wrapping_add(1),
@@ -316,11 +331,11 @@ mod tests {
     }
 
     fn lane() -> Lane {
-        Lane::new("akamai".into(), Arc::new(Unasked), settings(), playbook(), T0)
+        Lane::new("akamai".into(), Party::Vendor(Arc::new(Unasked)), settings(), playbook(), T0)
     }
 
     fn successor(of: &Lane) -> Lane {
-        of.successor(Arc::new(Unasked), settings(), playbook())
+        of.successor(Party::Vendor(Arc::new(Unasked)), settings(), playbook())
     }
 
     #[test]

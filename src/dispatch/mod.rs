@@ -8,12 +8,15 @@
 pub mod catalogs;
 pub mod drafting;
 mod lane;
+mod parcel;
 pub mod progress;
 pub(crate) mod rollup;
 mod runner;
+pub mod telling;
 mod watch;
 mod work;
 
 pub use catalogs::Catalogs;
 pub use lane::{Lane, LaneSettings};
+pub use parcel::Party;
 pub use runner::{Dispatcher, Lanes};

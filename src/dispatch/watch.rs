@@ -29,7 +29,7 @@ use crate::domain::pace::Watch;
 use crate::domain::storm::Usage;
 use crate::store::{OpenCase, StepFn, StoreError, cause};
 use crate::time::{between, later};
-use crate::vendors::{Obstacle, Trouble, Watched, WatchedCase};
+use crate::vendors::{Obstacle, Trouble, Vendor, Watched, WatchedCase};
 
 /// So many cases are read in one round, each with its comments.
 const READS: usize = 20;
@@ -97,9 +97,11 @@ impl Dispatcher {
             else {
                 return;
             };
-            let nap = match lane.settings.watch.filter(|_| lane.vendor.can_watch()) {
-                Some(pace) => {
-                    if let Err(error) = self.watch_turn(&lane, &pace, &mut schedule).await {
+            let vendor = lane.vendor().filter(|vendor| vendor.can_watch());
+            let nap = match lane.settings.watch.zip(vendor) {
+                Some((pace, vendor)) => {
+                    let turn = self.watch_turn(&lane, &**vendor, &pace, &mut schedule);
+                    if let Err(error) = turn.await {
                         self.trouble("keep what a vendor says of cases", &error);
                     }
                     pace.fastest
@@ -114,6 +116,7 @@ impl Dispatcher {
     async fn watch_turn(
         &self,
         lane: &Lane,
+        vendor: &dyn Vendor,
         pace: &Watch,
         schedule: &mut Schedule,
     ) -> Result<(), StoreError> {
@@ -127,16 +130,21 @@ impl Dispatcher {
         if cases.is_empty() || !is_time || lane.admits(now) != Admission::Free {
             return Ok(());
         }
-        let happened = self.ask_about(lane, &cases).await?;
+        let happened = self.ask_about(lane, vendor, &cases).await?;
         schedule.asked(&cases, pace, happened, self.clock.now());
         Ok(())
     }
 
     /// One round. Whether something has happened, or there is more to read.
-    async fn ask_about(&self, lane: &Lane, cases: &[OpenCase]) -> Result<bool, StoreError> {
+    async fn ask_about(
+        &self,
+        lane: &Lane,
+        vendor: &dyn Vendor,
+        cases: &[OpenCase],
+    ) -> Result<bool, StoreError> {
         let known: Vec<WatchedCase> = cases.iter().map(asked_about).collect();
         let reads = if lane.is_busy() { READS_WHILE_BUSY } else { READS };
-        let told = lane.vendor.watch(&known, reads).await;
+        let told = vendor.watch(&known, reads).await;
         let now = self.clock.now();
         let of = |case: &CaseId| cases.iter().find(|open| open.case == *case);
         let Watched { read, unchanged, unreadable, trouble, more } = told;

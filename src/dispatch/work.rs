@@ -8,13 +8,17 @@ use tracing::{Instrument, error, info, info_span, warn};
 use super::catalogs::Wanted;
 use super::drafting::{Drafted, Unready, draft, operation_on_case};
 use super::lane::Lane;
+use super::parcel::Parcel;
 use super::progress::{Consequence, Judge, Judgement};
 use super::runner::Dispatcher;
+use super::telling::message;
 use crate::domain::action::ActionKind;
 use crate::domain::draft::Draft;
 use crate::domain::gate::{Change, Sign};
 use crate::domain::incident::{Incident, State};
 use crate::domain::lifecycle::{Event, OpenedCase, step};
+use crate::domain::notice::Notice;
+use crate::domain::pace::WhenNotFound;
 use crate::store::{
     AttemptEnd, Claim, NewAttempt, Phase, Progress, Settlement, StepFn, StoreError,
 };
@@ -24,7 +28,7 @@ use crate::vendors::{Evidence, Look, Obstacle, Operation, Outcome, Probe};
 /// What is to be looked for.
 enum AsSent {
     /// This was sent.
-    This(Operation),
+    This(Parcel),
     /// Nothing was.
     Never,
     /// Something was, and what it was cannot be told any more.
@@ -77,8 +81,8 @@ impl Dispatcher {
             let message = "its incident fires again, so closure is not requested";
             return self.apply(lane, claim, None, message, self.judge(lane, claim).moot()).await;
         }
-        let operation = match self.prepare(lane, claim, Wanted::Kept).await {
-            Ok(operation) => operation,
+        let parcel = match self.prepare(lane, claim, Wanted::Kept).await {
+            Ok(parcel) => parcel,
             Err(unready) => return self.put_off(lane, claim, unready).await,
         };
         if claim.action.attempts > 0 {
@@ -87,25 +91,25 @@ impl Dispatcher {
         let attempt = NewAttempt {
             started_at: self.clock.now(),
             phase: Phase::Send,
-            request: request_of(&operation),
+            request: parcel.request(),
         };
         self.store.begin_attempt(&claim.lease, attempt).await?;
         let started = Instant::now();
         let outcome = self
-            .bounded(lane, lane.vendor.send(&operation))
+            .bounded(lane, lane.party.send(&parcel))
             .await
             .unwrap_or_else(|| Outcome::Unknown(given_up()));
         self.metrics.attempt(&lane.name, claim.action.kind.name(), started.elapsed());
         self.metrics.action(claim.action.kind.name(), outcome.name());
         let mut judgement = self.judge(lane, claim).sent(&outcome);
         if matches!(outcome, Outcome::Refused(_))
-            && self.catalog_has_changed(lane, claim, &operation).await
+            && self.catalog_has_changed(lane, claim, &parcel).await
         {
             judgement = self.judge(lane, claim).at_once();
         }
         let evidence = outcome.evidence();
         log_outcome(claim, &outcome);
-        self.complete(claim, &operation, 1, &mut judgement).await?;
+        self.complete(claim, &parcel, 1, &mut judgement).await?;
         self.settle(lane, claim, outcome.name(), Some(evidence), judgement).await
     }
 
@@ -116,8 +120,8 @@ impl Dispatcher {
         looks: u32,
         unknown_since: jiff::Timestamp,
     ) -> Result<(), StoreError> {
-        let operation = match self.as_sent(lane, claim).await? {
-            AsSent::This(operation) => operation,
+        let parcel = match self.as_sent(lane, claim).await? {
+            AsSent::This(parcel) => parcel,
             AsSent::Never => {
                 // It never left this process, so there is nothing to find.
                 let judgement = self.judge(lane, claim).at_once();
@@ -134,11 +138,10 @@ impl Dispatcher {
         self.store.begin_attempt(&claim.lease, attempt).await?;
         let since = claim.action.first_sent_at.unwrap_or(claim.action.created_at);
         let started = Instant::now();
-        let look =
-            self.bounded(lane, lane.vendor.look(&operation, since)).await.unwrap_or_else(|| {
-                let obstacle = Obstacle::Vendor;
-                Look::Failed { retry_after: None, obstacle, evidence: given_up() }
-            });
+        let look = self.bounded(lane, lane.party.look(&parcel, since)).await.unwrap_or_else(|| {
+            let obstacle = Obstacle::Vendor;
+            Look::Failed { retry_after: None, obstacle, evidence: given_up() }
+        });
         self.metrics.attempt(&lane.name, "look", started.elapsed());
         let (name, evidence) = describe(&look);
         self.metrics.action("look", name);
@@ -147,21 +150,16 @@ impl Dispatcher {
         }
         info!(look = name, looks, "looked for the outcome: {name}: {}", evidence.message);
         let mut judgement = self.judge(lane, claim).looked(looks, unknown_since, &look);
-        self.complete(claim, &operation, 0, &mut judgement).await?;
+        self.complete(claim, &parcel, 0, &mut judgement).await?;
         self.settle(lane, claim, name, Some(evidence), judgement).await
     }
 
-    /// The operation that the action asks for, ready to send.
-    async fn prepare(
-        &self,
-        lane: &Lane,
-        claim: &Claim,
-        wanted: Wanted,
-    ) -> Result<Operation, Unready> {
-        let now = self.clock.now();
+    /// What the action asks for, ready to send.
+    async fn prepare(&self, lane: &Lane, claim: &Claim, wanted: Wanted) -> Result<Parcel, Unready> {
         if claim.action.kind != ActionKind::Open {
-            return operation_on_case(&lane.playbook, &claim.incident, &claim.action, now);
+            return self.without_draft(lane, claim).await;
         }
+        let now = self.clock.now();
         let drafting = draft(lane, &self.catalogs, &claim.incident, now, wanted);
         let drafted = self.bounded(lane, drafting).await.unwrap_or_else(|| {
             Err(Unready::later("the vendor's catalog did not come in time; nothing was sent"))
@@ -176,15 +174,37 @@ impl Dispatcher {
         for note in &notes {
             warn!(rule = %claim.incident.rule, "draft: {note}");
         }
-        Ok(Operation::Open(Box::new(draft)))
+        Ok(Parcel::Case(Operation::Open(Box::new(draft))))
     }
 
-    /// The operation as it was sent, to look for.
+    /// What an action asks for that is not about a draft.
+    async fn without_draft(&self, lane: &Lane, claim: &Claim) -> Result<Parcel, Unready> {
+        let Claim { action, incident, .. } = claim;
+        if let ActionKind::Tell { target, notice } = &action.kind {
+            let why = match notice {
+                Notice::CaseFailed => self.why_it_failed(incident).await,
+                _ => None,
+            };
+            let message = message(incident, &action.id, target, notice, why.as_deref());
+            return Ok(Parcel::Word(message));
+        }
+        let now = self.clock.now();
+        operation_on_case(&lane.playbook, incident, action, now).map(Parcel::Case)
+    }
+
+    /// What was last said of the open action of an incident whose case could not be opened. It is good
+    /// to know, and not worth waiting for a store that cannot be read.
+    async fn why_it_failed(&self, incident: &Incident) -> Option<String> {
+        let actions = self.store.actions(&incident.id).await.ok()?;
+        let open = actions.into_iter().rfind(|action| action.kind == ActionKind::Open)?;
+        open.message
+    }
+
+    /// What was sent, to look for.
     async fn as_sent(&self, lane: &Lane, claim: &Claim) -> Result<AsSent, StoreError> {
         if !matches!(claim.action.kind, ActionKind::Open | ActionKind::Recheck) {
-            let now = self.clock.now();
-            let operation = operation_on_case(&lane.playbook, &claim.incident, &claim.action, now);
-            return Ok(operation.map_or(AsSent::Never, AsSent::This));
+            let parcel = self.without_draft(lane, claim).await;
+            return Ok(parcel.map_or(AsSent::Never, AsSent::This));
         }
         // Rules may have changed since: what counts is the account and marker that went out.
         let attempts = self.store.attempts(&claim.incident.id).await?;
@@ -194,7 +214,7 @@ impl Dispatcher {
             .filter_map(|attempt| attempt.request.as_deref())
             .find_map(|request| serde_json::from_str::<Draft>(request).ok());
         Ok(match draft {
-            Some(draft) => AsSent::This(Operation::Open(Box::new(draft))),
+            Some(draft) => AsSent::This(Parcel::Case(Operation::Open(Box::new(draft)))),
             None if was_sent || claim.action.kind == ActionKind::Recheck => AsSent::Unreadable,
             None => AsSent::Never,
         })
@@ -202,14 +222,17 @@ impl Dispatcher {
 
     /// After a first refusal: whether the vendor's catalog, read anew, makes another draft, or none
     /// for now.
-    async fn catalog_has_changed(&self, lane: &Lane, claim: &Claim, sent: &Operation) -> bool {
+    async fn catalog_has_changed(&self, lane: &Lane, claim: &Claim, sent: &Parcel) -> bool {
         if claim.action.kind != ActionKind::Open || self.was_refused(claim).await {
             return false;
         }
-        match (self.prepare(lane, claim, Wanted::Anew).await, sent) {
-            (Ok(Operation::Open(anew)), Operation::Open(sent)) => !anew.says_the_same_as(sent),
-            (Err(Unready::Later { .. }), _) => true,
-            _ => false,
+        match self.prepare(lane, claim, Wanted::Anew).await {
+            Ok(anew) => match (anew.draft(), sent.draft()) {
+                (Some(anew), Some(sent)) => !anew.says_the_same_as(sent),
+                _ => false,
+            },
+            Err(Unready::Later { .. }) => true,
+            Err(Unready::Never(_)) => false,
         }
     }
 
@@ -248,7 +271,7 @@ impl Dispatcher {
     async fn complete(
         &self,
         claim: &Claim,
-        operation: &Operation,
+        parcel: &Parcel,
         sends: usize,
         judgement: &mut Judgement,
     ) -> Result<(), StoreError> {
@@ -256,7 +279,7 @@ impl Dispatcher {
         if claim.action.kind != ActionKind::Open {
             return Ok(());
         }
-        if let Operation::Open(draft) = operation {
+        if let Some(draft) = parcel.draft() {
             opened.whole_description.clone_from(&draft.whole_description);
             opened.as_of = draft.as_of;
         }
@@ -346,10 +369,8 @@ impl Dispatcher {
     /// Asks a vendor that is in trouble whether it still is.
     pub(super) async fn probe(&self, lane: &Lane) {
         let started = Instant::now();
-        let probe = self
-            .bounded(lane, lane.vendor.probe())
-            .await
-            .unwrap_or_else(|| Probe::Down(given_up()));
+        let probe =
+            self.bounded(lane, lane.party.probe()).await.unwrap_or_else(|| Probe::Down(given_up()));
         self.metrics.attempt(&lane.name, "probe", started.elapsed());
         let now = self.clock.now();
         let (name, sign, message) = match &probe {
@@ -362,7 +383,7 @@ impl Dispatcher {
             }
         };
         self.metrics.action("probe", name);
-        info!(vendor = %lane.name, probe = name, "probed vendor {}: {name}: {message}", lane.name);
+        info!(vendor = %lane.name, probe = name, "probed {}: {name}: {message}", lane.title());
         let change = lane.probed(sign, now, self.rng.unit());
         // Also when nothing has changed: the next probe has a new time.
         self.keep_gate(lane).await;
@@ -372,30 +393,30 @@ impl Dispatcher {
 
     /// Tells of a change at a vendor's gate, and remembers it.
     pub(super) async fn tell(&self, lane: &Lane, sign: Sign, change: Change, message: &str) {
-        let name = &lane.name;
+        let (title, target) = (lane.title(), lane.vendor().is_none());
         match change {
             Change::None => match sign {
                 Sign::Pause(until) => {
                     lane.explain(message);
-                    warn!(%until, "vendor {name} is left alone until {until}");
+                    warn!(%until, "{title} is left alone until {until}");
                 }
                 Sign::Good | Sign::Bad | Sign::Denied => return,
             },
             Change::Tripped => {
-                self.metrics.alarm("vendor_failing");
+                self.metrics.alarm(if target { "target_failing" } else { "vendor_failing" });
                 lane.explain(message);
                 error!(
-                    "vendor {name} fails again and again, so it is only probed now and then: {message}"
+                    "{title} fails again and again, so it is only probed now and then: {message}"
                 );
             }
             Change::Denied => {
-                self.metrics.alarm("vendor_denied");
+                self.metrics.alarm(if target { "target_denied" } else { "vendor_denied" });
                 lane.explain(message);
                 error!(
-                    "vendor {name} does not accept who we are; nothing is sent until a probe succeeds: {message}"
+                    "{title} does not accept who we are; nothing is sent until a probe succeeds: {message}"
                 );
             }
-            Change::Recovered => info!("vendor {name} works again"),
+            Change::Recovered => info!("{title} works again"),
         }
         self.keep_gate(lane).await;
     }
@@ -413,14 +434,20 @@ impl Dispatcher {
             action: &claim.action,
             retry: &lane.settings.retry,
             reconcile: &lane.settings.reconcile,
-            when_not_found: lane
-                .playbook
-                .case_rule(&claim.incident.rule)
-                .and_then(|rule| rule.when_not_found)
-                .unwrap_or(lane.settings.reconcile.when_not_found),
+            when_not_found: self.when_not_found(lane, claim),
             now: self.clock.now(),
             unit: self.rng.unit(),
         }
+    }
+
+    fn when_not_found(&self, lane: &Lane, claim: &Claim) -> WhenNotFound {
+        // What a rule wants is meant for cases. A notice that is told twice does no harm.
+        let rule = match claim.action.kind {
+            ActionKind::Tell { .. } => None,
+            _ => lane.playbook.case_rule(&claim.incident.rule),
+        };
+        let wish = rule.and_then(|rule| rule.when_not_found);
+        wish.unwrap_or(lane.settings.reconcile.when_not_found)
     }
 
     /// Gives work up before its lease runs out.
@@ -442,7 +469,7 @@ fn given_up() -> Evidence {
 }
 
 /// What was sent, for people and for looking for it later.
-fn request_of(operation: &Operation) -> Option<String> {
+pub(super) fn request_of(operation: &Operation) -> Option<String> {
     let json = match operation {
         Operation::Open(draft) => serde_json::to_string(draft),
         Operation::Comment { case, text, .. } | Operation::Close { case, text, .. } => {
@@ -474,6 +501,9 @@ fn log_outcome(claim: &Claim, outcome: &Outcome) {
     let (kind, name) = (claim.action.kind.name(), outcome.name());
     let status = evidence.status;
     match outcome {
+        Outcome::Done { .. } if matches!(claim.action.kind, ActionKind::Tell { .. }) => {
+            info!(outcome = name, status, "{kind}: {}", evidence.message);
+        }
         Outcome::Done { case, .. } => {
             info!(%case, outcome = name, status, "{kind}: done, case {case}");
         }

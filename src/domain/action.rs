@@ -1,10 +1,11 @@
-//! Actions: what is to be done at the vendor, one row of the outbox each.
+//! Actions: what is to be done at the vendor, or told to others; one row of the outbox each.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ids::CaseId;
+use super::ids::{CaseId, VendorName};
 use super::news::{News, Remark};
+use super::notice::{Notice, Target};
 use super::severity::Rank;
 
 /// What a comment tells. Rendered to text when it is sent.
@@ -84,12 +85,23 @@ pub enum ActionKind {
     Recheck,
     /// Ask the vendor to close it.
     Close,
+    /// Tell somebody who is no vendor what happened to it.
+    Tell {
+        /// Whom, and in which way.
+        target: Target,
+        /// What.
+        notice: Notice,
+    },
 }
 
 impl ActionKind {
-    /// Every kind's name, in the order in which kinds go first.
-    pub const NAMES: [&'static str; 6] =
+    /// The names of what is done at a vendor.
+    pub const AT_VENDORS: [&'static str; 6] =
         ["open", "comment", "attach", "contacts", "recheck", "close"];
+
+    /// Every kind's name, in the order in which kinds go first.
+    pub const NAMES: [&'static str; 7] =
+        ["open", "comment", "attach", "contacts", "recheck", "close", "tell"];
 
     /// The name in the store, in logs and in metrics.
     pub fn name(&self) -> &'static str {
@@ -100,6 +112,25 @@ impl ActionKind {
             Self::Contacts => "contacts",
             Self::Recheck => "recheck",
             Self::Close => "close",
+            Self::Tell { .. } => "tell",
+        }
+    }
+
+    /// Who is told by it, if it tells somebody.
+    pub fn target(&self) -> Option<&Target> {
+        match self {
+            Self::Tell { target, .. } => Some(target),
+            _ => None,
+        }
+    }
+
+    /// The lane in which it is done, for an incident whose case is opened at `vendor`. *Invariant:*
+    /// what is told has a lane of its own. Actions of an incident wait for each other only within a
+    /// lane, so that no sender that is down holds up a case, and no vendor that is down a notice.
+    pub fn lane(&self, vendor: &VendorName) -> VendorName {
+        match self {
+            Self::Tell { target, .. } => target.lane(),
+            _ => vendor.clone(),
         }
     }
 
@@ -109,6 +140,8 @@ impl ActionKind {
             Self::Open => 0,
             Self::Comment { .. } | Self::Attach { .. } | Self::Contacts | Self::Recheck => 1,
             Self::Close => 2,
+            // Alone in its lane.
+            Self::Tell { .. } => 3,
         }
     }
 }

@@ -58,6 +58,7 @@ use super::news::{News, Remark};
 pub use super::policy::{Policy, ResolveAction};
 use super::severity::Rank;
 use super::storm::Restraint;
+use super::telling;
 use crate::time::{between, later};
 
 /// A case that the vendor has confirmed, or that was found in its records.
@@ -367,7 +368,12 @@ pub fn step(
     restraint: Option<&Restraint>,
     now: Timestamp,
 ) -> Step {
-    let scene = Scene { policy, restraint, now };
+    let decided = decide(current, event, Scene { policy, restraint, now });
+    telling::tell_what_follows(current, decided, &policy.tell, now)
+}
+
+/// As [`step`], without whoever else is to be told.
+fn decide(current: Option<&Incident>, event: &Event<'_>, scene: Scene<'_>) -> Step {
     match event {
         Event::Alerts { alerts, truncated, leave, birth } => match current {
             Some(incident) => {
@@ -406,13 +412,14 @@ pub fn step(
         }),
         Event::Rejected => with(current, |incident| match incident.state {
             State::Held { .. } | State::Pending { .. } => {
-                Work::on(incident, scene).enter(State::Dropped { at: now }).end(Reason::Rejected)
+                let dropped = State::Dropped { at: scene.now };
+                Work::on(incident, scene).enter(dropped).end(Reason::Rejected)
             }
             _ => unchanged(incident),
         }),
-        Event::ClosedByVendor { case, at } => {
-            with(current, |incident| closed_by_vendor(incident, case, at.unwrap_or(now), scene))
-        }
+        Event::ClosedByVendor { case, at } => with(current, |incident| {
+            closed_by_vendor(incident, case, at.unwrap_or(scene.now), scene)
+        }),
         Event::ReopenedByVendor { case } => with(current, |incident| match &incident.state {
             State::Closed { case: own, .. } if own == *case && incident.is_firing() => {
                 let reason = Reason::VendorReopened(own.clone());

@@ -20,6 +20,7 @@ pub mod lifecycle;
 pub mod member;
 pub mod mute;
 pub mod news;
+pub mod notice;
 pub mod pace;
 pub mod policy;
 pub mod retention;
@@ -27,5 +28,6 @@ pub mod rollup;
 pub mod schedule;
 pub mod severity;
 pub mod storm;
+pub mod telling;
 #[cfg(test)]
 pub(crate) mod testing;

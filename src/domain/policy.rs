@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::alert::Alert;
 use super::schedule::Schedule;
+use super::telling::Telling;
 
 /// What happens at the vendor once every alert of an incident has resolved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ResolveAction {
     /// The case gets a comment; a person closes it.
     Comment,
@@ -103,6 +107,8 @@ pub struct Policy {
     /// The rule names contacts. They are brought up to date when a case goes on after a re-fire:
     /// somebody else may be on call by then.
     pub names_contacts: bool,
+    /// Who is told what happens to the case.
+    pub tell: Arc<Telling>,
 }
 
 impl Policy {
@@ -152,6 +158,7 @@ impl Default for Policy {
             limit: None,
             mute: None,
             names_contacts: false,
+            tell: Arc::default(),
         }
     }
 }

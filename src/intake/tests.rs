@@ -17,7 +17,12 @@ fn playbook(rules: &str) -> Arc<Playbook> {
     let path = folder.path().join("rules.yaml");
     std::fs::write(&path, rules).unwrap();
     let vendor = crate::config::KnownVendor::named("akamai");
-    let inputs = RuleInputs { files: vec![path], vendors: vec![vendor], vendors_complete: true };
+    let inputs = RuleInputs {
+        files: vec![path],
+        vendors: vec![vendor],
+        vendors_complete: true,
+        ..RuleInputs::default()
+    };
     let (rules, diagnostics) = file::load(&inputs, &|_| None);
     let rules = rules.unwrap_or_else(|| panic!("{}", diagnostics.render(false)));
     let (templates, _) = TemplateSet::builder().build();

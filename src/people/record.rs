@@ -112,6 +112,9 @@ pub struct ActionLine {
     pub id: String,
     /// What it is.
     pub kind: &'static str,
+    /// Who is told by it, in words, if it tells somebody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// How far it has come.
     pub state: &'static str,
     /// When it was decided.
@@ -340,6 +343,7 @@ impl ActionLine {
         Self {
             id: action.id.to_string(),
             kind: action.kind.name(),
+            target: action.kind.target().map(ToString::to_string),
             state: action.state.name(),
             created_at: action.created_at,
             due_at: action.due_at,

@@ -254,7 +254,7 @@ fn read_incident(mut section: Section<'_>, playbook: &Playbook) -> Option<Incide
     let firing = section.optional("firing");
     let actions = section.field("actions").and_then(|field| {
         let names: Vec<Option<&'static str>> =
-            field.items()?.iter().map(|item| one_of(item, &ActionKind::NAMES)).collect();
+            field.items()?.iter().map(|item| one_of(item, &ActionKind::AT_VENDORS)).collect();
         let value = names.into_iter().collect::<Option<Vec<_>>>()?;
         Some(Located { value, place: field.place() })
     });

@@ -299,7 +299,7 @@ fn read_case_rule(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Optio
     let when_not_found = section.optional_one_of("when_not_found", &WHEN_NOT_FOUND);
     let plan = plan?;
     let names_contacts = !plan.also_notify.is_empty() || plan.alternate_contact.is_some();
-    let policy = Policy { names_contacts, ..policy };
+    let policy = Policy { names_contacts, tell: inputs.tell.clone(), ..policy };
     Some(CaseRule {
         identity,
         identity_scope,

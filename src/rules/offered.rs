@@ -328,8 +328,12 @@ mod tests {
         std::fs::write(&path, &text).unwrap();
         let vendor =
             KnownVendor { fallback: fallback.map(Arc::new), ..KnownVendor::named("akamai") };
-        let inputs =
-            RuleInputs { files: vec![path], vendors: vec![vendor], vendors_complete: true };
+        let inputs = RuleInputs {
+            files: vec![path],
+            vendors: vec![vendor],
+            vendors_complete: true,
+            ..RuleInputs::default()
+        };
         let (rules, wrong) = file::load(&inputs, &|_| None);
         let rules = rules.unwrap_or_else(|| panic!("{}", wrong.render(false)));
         assert_eq!(complaints(&rules, &"other".into(), &catalog(parents)), []);
@@ -401,7 +405,12 @@ mod tests {
                 format!("{{ name: r, match: [], case: {{ {case}, subject: s, description: d }} }}");
             std::fs::write(&path, format!("rules: [{rule}]")).unwrap();
             let vendors = vec![KnownVendor::named("akamai")];
-            let inputs = RuleInputs { files: vec![path], vendors, vendors_complete: true };
+            let inputs = RuleInputs {
+                files: vec![path],
+                vendors,
+                vendors_complete: true,
+                ..RuleInputs::default()
+            };
             file::load(&inputs, &|_| None).0.unwrap()
         };
         for (case, count) in [

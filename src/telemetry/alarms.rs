@@ -2,7 +2,7 @@
 //! means is told in the README.
 
 /// Every reason there is.
-pub const REASONS: [&str; 17] = [
+pub const REASONS: [&str; 19] = [
     "refused",
     "too_old",
     "several_cases",
@@ -13,6 +13,8 @@ pub const REASONS: [&str; 17] = [
     "vendor_denied",
     "vendor_failing",
     "vendor_gone",
+    "target_denied",
+    "target_failing",
     "catalog",
     "not_offered",
     "waits_for_us",

@@ -10,6 +10,7 @@ pub mod desk;
 pub mod limiter;
 mod line;
 mod plain;
+pub mod targets;
 mod token;
 pub mod transport;
 

@@ -12,11 +12,13 @@ const HEADER: &str = "canary-header-19dc";
 const FROM_FILE: &str = "canary-from-file-e5b1";
 const CLIENT: [&str; 3] =
     ["akab-canary-client-token-01", "canary-client-secret-02", "akab-canary-access-token-03"];
+const HOOK: &str = "canary-hook-5e21";
+const API: &str = "canary-api-token-8c17";
 /// What a stranger presents; it is not shown either, because it is often an old secret.
 const WRONG: &str = "canary-presented-4d40";
 
 fn canaries() -> Vec<&'static str> {
-    let mut all = vec![TOKEN, SECRET, PASSWORD, HEADER, FROM_FILE, WRONG];
+    let mut all = vec![TOKEN, SECRET, PASSWORD, HEADER, FROM_FILE, WRONG, HOOK, API];
     all.extend(CLIENT);
     all
 }
@@ -36,6 +38,13 @@ fn armed() -> Files {
             "bearer: ['${{TEST_BEARER}}'], bearer_files: [token], \
              basic: [{{ user: am, password: {PASSWORD} }}], \
              header: {{ name: X-Token, values: [{HEADER}] }}"
+        ),
+    );
+    files.change(
+        "vendors:",
+        &format!(
+            "notify: [{{ name: chat, kind: webhook, url: 'http://127.0.0.1:9/{HOOK}', \
+             auth: {{ bearer: {API} }} }}]\nvendors:"
         ),
     );
     let path = files.write("token", FROM_FILE);
@@ -106,6 +115,10 @@ fn no_mistake_in_a_file_makes_check_show_a_secret() {
         (format!("client_secret: {}", CLIENT[1]), format!("client_secrets: {}", CLIENT[1])),
         (format!("client_secret: {}", CLIENT[1]), format!("client_secret: 'ä{}'", CLIENT[1])),
         ("name: X-Token".to_owned(), "name: X Token".to_owned()),
+        (format!("http://127.0.0.1:9/{HOOK}"), format!("http://example.com/{HOOK}")),
+        (format!("http://127.0.0.1:9/{HOOK}"), format!("no address {HOOK}")),
+        (format!("url: 'http://127.0.0.1:9/{HOOK}'"), format!("urls: '{HOOK}'")),
+        (format!("bearer: {API} }}"), format!("token: {API} }}")),
         (format!("values: [{HEADER}]"), format!("values: [{HEADER}")),
         (format!("password: {PASSWORD}"), format!("password: \"{PASSWORD}")),
     ] {

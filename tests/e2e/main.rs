@@ -24,6 +24,7 @@ mod resolving;
 mod restart;
 #[path = "../support/mod.rs"]
 mod support;
+mod telling;
 mod tracing_back;
 mod two_cases;
 mod vendor_trouble;

@@ -2,7 +2,6 @@
 //! simulations of both.
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "it is a test")]
 
-mod desk;
 mod house;
 mod servicenow;
 mod servicenow_tests;
@@ -10,3 +9,5 @@ mod servicenow_tests;
 mod support;
 mod zendesk;
 mod zendesk_tests;
+
+use support::desk;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use casewright::clock::Clock;
 use casewright::config::{VendorConfig, VendorKind};
 use casewright::current::Current;
-use casewright::dispatch::{Catalogs, Dispatcher, Lane, LaneSettings};
+use casewright::dispatch::{Catalogs, Dispatcher, Lane, LaneSettings, Party};
 use casewright::domain::ids::InstallationId;
 use casewright::http::body::{Budget, Workspace};
 use casewright::http::webhooks::{self, BODY_BUDGET, BODY_DEADLINE, WORKSPACE, Webhooks};
@@ -234,5 +234,5 @@ fn lane(
         catalog_refresh: vendor.catalog_refresh,
         watch: None,
     };
-    Lane::new(vendor.name.clone(), Arc::new(client), settings, playbook, clock.now())
+    Lane::new(vendor.name.clone(), Party::Vendor(Arc::new(client)), settings, playbook, clock.now())
 }

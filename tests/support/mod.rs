@@ -4,11 +4,13 @@
 
 pub(crate) mod alertmanager;
 pub(crate) mod clock;
+pub(crate) mod desk;
 pub(crate) mod files;
 pub(crate) mod house;
 pub(crate) mod pagerduty;
 pub(crate) mod process;
 pub(crate) mod sender;
+pub(crate) mod told;
 
 use std::sync::Arc;
 

@@ -41,6 +41,12 @@ impl Event {
         self
     }
 
+    /// The same, as a note that says so.
+    pub(crate) fn content(mut self, text: &str) -> Self {
+        self.json["event"]["data"]["content"] = text.into();
+        self
+    }
+
     pub(crate) fn body(&self) -> Vec<u8> {
         self.json.to_string().into_bytes()
     }

@@ -187,7 +187,7 @@ impl Secrets {
         for source in &config.sources {
             match &source.kind {
                 SourceKind::Alertmanager { auth } => alertmanager = auth.bearer.first(),
-                SourceKind::PagerDuty { secrets } => pagerduty = secrets.first(),
+                SourceKind::PagerDuty { secrets, .. } => pagerduty = secrets.first(),
             }
         }
         Ok(Self {

@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use crate::domain::ids::{SourceName, VendorName};
 use crate::rules::offered::Complaint;
 use crate::store::sqlite::Condition;
-use crate::vendors::{CatalogError, OfferedAccount};
+use crate::vendors::{CatalogError, OfferedAccount, Probe};
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(super) struct Facts {
     pub(super) daemon: Option<Daemon>,
     /// Empty if the files cannot be used.
     pub(super) vendors: Vec<Vendor>,
+    /// Who is told what happens to cases, as far as that can be asked. Empty as of the vendors.
+    pub(super) told: Vec<Told>,
     pub(super) sources: Vec<Source>,
     /// `None` if the files cannot be used.
     pub(super) tokens: Option<Tokens>,
@@ -94,6 +96,14 @@ pub(super) struct Vendor {
     pub(super) credentials: Result<(), String>,
     /// What asking it led to; `None` without credentials.
     pub(super) asked: Option<Asked>,
+}
+
+/// Somebody who is told what happens to cases.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) name: VendorName,
+    /// What asking led to, or why nobody could ask.
+    pub(super) probe: Result<Probe, String>,
 }
 
 #[derive(Debug)]

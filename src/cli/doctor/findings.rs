@@ -7,14 +7,15 @@ use serde::Serialize;
 
 use super::super::remote::shown;
 use super::facts::{
-    Asked, Coverage, Daemon, DaemonState, Facts, Files, LocalToken, Source, Store, Tokens, Vendor,
+    Asked, Coverage, Daemon, DaemonState, Facts, Files, LocalToken, Source, Store, Tokens, Told,
+    Vendor,
 };
 use crate::config::diagnostic::counted;
 use crate::domain::ids::VendorName;
 use crate::rules::offered::Follows;
 use crate::store::sqlite::{Database, FileSystem, Found, Place};
 use crate::time::duration;
-use crate::vendors::{CatalogError, OfferedAccount};
+use crate::vendors::{CatalogError, OfferedAccount, Probe};
 
 /// With less room than this a delivery may be refused at any moment.
 const TOO_LITTLE_ROOM: u64 = 256 * MIB;
@@ -131,6 +132,9 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     }
     for vendor in &facts.vendors {
         about_vendor(vendor, &mut Section::new(of_vendor(&vendor.name), &mut found));
+    }
+    for told in &facts.told {
+        about_told(told, &mut Section::new(format!("target {}", told.name), &mut found));
     }
     let real = facts.vendors.iter().any(|vendor| !vendor.simulated);
     if facts.files.usable.is_some() {
@@ -402,6 +406,23 @@ fn about_vendor(vendor: &Vendor, section: &mut Section<'_>) {
     }
     if let Some(asked) = &vendor.asked {
         about_answers(asked, section);
+    }
+}
+
+fn about_told(told: &Told, section: &mut Section<'_>) {
+    match &told.probe {
+        Ok(Probe::Up) => section.ok("answers", "it answers, and accepts the token"),
+        Ok(Probe::Denied(evidence)) => section.fail(
+            "answers",
+            evidence.message.clone(),
+            "make a key of the REST API that may write, and put it under `tell.api_token`",
+        ),
+        Ok(Probe::Down(evidence) | Probe::Throttled { evidence, .. }) => section.fail(
+            "answers",
+            evidence.message.clone(),
+            "let this machine reach it over TCP, and compare `tell.base_url`; no case waits for it",
+        ),
+        Err(why) => section.fail("answers", why.clone(), "mend what it says under `tell`"),
     }
 }
 
@@ -711,6 +732,7 @@ mod tests {
                     }),
                 }),
             }],
+            told: Vec::new(),
             sources: vec![source("alertmanager", false), source("pagerduty", false)],
             tokens: Some(Tokens {
                 configured: 1,
@@ -800,6 +822,7 @@ mod tests {
         let facts = Facts {
             files: Files { errors: 2, usable: None, ..healthy().files },
             vendors: Vec::new(),
+            told: Vec::new(),
             sources: Vec::new(),
             tokens: None,
             ..healthy()
@@ -819,6 +842,19 @@ mod tests {
             );
         });
         insta::assert_snapshot!(told);
+    }
+
+    #[test]
+    fn who_is_told_must_answer_and_accept_us() {
+        let told = |probe| {
+            trouble(|facts| facts.told = vec![Told { name: "source:pagerduty".into(), probe }])
+        };
+        assert_eq!(told(Ok(Probe::Up)), trouble(|_| {}), "all is well");
+        let denied = told(Ok(Probe::Denied(evidence(Some(401), "PagerDuty says no (401)"))));
+        assert!(denied.contains("PagerDuty says no (401)"), "{denied}");
+        assert!(denied.contains("`tell.api_token`"), "{denied}");
+        let down = told(Ok(Probe::Down(evidence(None, "PagerDuty cannot be reached"))));
+        assert!(down.contains("`tell.base_url`"), "{down}");
     }
 
     #[test]

@@ -13,12 +13,13 @@ use url::Url;
 use super::super::remote::{Reach, Remote, client, field};
 use super::facts::{
     Asked, Counts, Coverage, Daemon, DaemonState, Files, Gate, LocalToken, Source, Store, Tokens,
-    Vendor,
+    Told, Vendor,
 };
 use crate::config::{
-    Checked, Config, Diagnostics, SourceConfig, SourceKind, StoreConfig, VendorConfig, VendorKind,
+    Checked, Config, Diagnostics, SourceConfig, SourceKind, StoreConfig, ToldParty, VendorConfig,
+    VendorKind,
 };
-use crate::daemon::{World, local_token, reach};
+use crate::daemon::{World, courier, local_token, reach};
 use crate::domain::catalog::whole::{AccountCatalog, Page, VendorCatalog};
 use crate::domain::ids::VendorName;
 use crate::rules::RuleSet;
@@ -226,9 +227,23 @@ async fn coverage(
     }
 }
 
+/// Asks those who can be asked without harm.
+pub(super) async fn told(config: &Config, world: &World<'_>) -> Vec<Told> {
+    let mut told = Vec::new();
+    for (name, party) in config.told() {
+        let ToldParty::Source(tell) = party else { continue };
+        let probe = match courier(tell, world.clock.clone()) {
+            Ok(courier) => Ok(courier.probe().await),
+            Err(error) => Err(format!("{error:#}")),
+        };
+        told.push(Told { name, probe });
+    }
+    told
+}
+
 pub(super) fn source(config: &SourceConfig) -> Source {
     let (kind, secrets): (_, Vec<&SecretString>) = match &config.kind {
-        SourceKind::PagerDuty { secrets } => ("pagerduty", secrets.iter().collect()),
+        SourceKind::PagerDuty { secrets, .. } => ("pagerduty", secrets.iter().collect()),
         SourceKind::Alertmanager { auth } => {
             let basic = auth.basic.iter().map(|(_, password)| password);
             let header = auth.header.iter().flat_map(|(_, values)| values);

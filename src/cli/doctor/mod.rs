@@ -85,6 +85,7 @@ pub(super) async fn run(args: Args, world: World<'static>) -> anyhow::Result<Exi
         },
         daemon,
         vendors: Vec::new(),
+        told: Vec::new(),
         sources: Vec::new(),
         tokens: None,
     };
@@ -92,6 +93,7 @@ pub(super) async fn run(args: Args, world: World<'static>) -> anyhow::Result<Exi
         for vendor in &setup.config.vendors {
             facts.vendors.push(gather::vendor(vendor, setup, &world).await);
         }
+        facts.told = gather::told(&setup.config, &world).await;
         facts.sources = setup.config.sources.iter().map(gather::source).collect();
         facts.tokens = Some(gather::tokens(&setup.config, accepted.flatten()));
     }

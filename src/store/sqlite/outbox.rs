@@ -70,7 +70,7 @@ macro_rules! claimable {
                AND NOT EXISTS (SELECT 1 FROM actions earlier
                    WHERE earlier.incident = a.incident AND earlier.seq < a.seq
                      AND earlier.state IN ('ready', 'leased', 'held')
-                     AND earlier.kind <> 'recheck')
+                     AND earlier.kind <> 'recheck' AND earlier.vendor = a.vendor)
              ORDER BY ",
             $order,
             " LIMIT ?4"

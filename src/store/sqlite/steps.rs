@@ -243,7 +243,7 @@ struct MemberRow<'a> {
 struct ActionRow<'a> {
     incident: &'a str,
     seq: u32,
-    vendor: &'a str,
+    vendor: String,
     kind: &'static str,
     payload: String,
     precedence: u8,
@@ -266,7 +266,7 @@ impl<'a> ActionRow<'a> {
         Ok(Self {
             incident: incident.id.as_str(),
             seq: action.seq,
-            vendor: incident.vendor.as_str(),
+            vendor: action.kind.lane(&incident.vendor).to_string(),
             kind: action.kind.name(),
             payload: json(&action.kind)?,
             precedence: action.kind.precedence(),

@@ -12,7 +12,7 @@ mod look;
 pub mod settings;
 #[cfg(test)]
 mod tests;
-mod verdict;
+pub(super) mod verdict;
 
 pub use client::Client;
 pub use settings::{Settings, SettingsError};

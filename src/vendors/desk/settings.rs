@@ -81,7 +81,7 @@ impl Settings {
 
 /// The header that says who we are, and what must never be shown.
 #[derive(Clone)]
-pub(super) struct Identity {
+pub(in crate::vendors) struct Identity {
     name: HeaderName,
     value: HeaderValue,
     secrets: Vec<SecretString>,
@@ -94,7 +94,7 @@ impl fmt::Debug for Identity {
 }
 
 impl Identity {
-    fn new(auth: &Auth) -> Option<Self> {
+    pub(in crate::vendors) fn new(auth: &Auth) -> Option<Self> {
         let (name, value, mut secrets) = match auth {
             Auth::Basic { user, password } => {
                 let pair = STANDARD.encode(format!("{user}:{}", password.expose_secret()));
@@ -122,12 +122,12 @@ impl Identity {
         Some(Self { name, value: header, secrets })
     }
 
-    pub(super) fn header(&self) -> (HeaderName, HeaderValue) {
+    pub(in crate::vendors) fn header(&self) -> (HeaderName, HeaderValue) {
         (self.name.clone(), self.value.clone())
     }
 
     /// A foreign text without any of our secrets.
-    pub(super) fn redact(&self, text: &str) -> String {
+    pub(in crate::vendors) fn redact(&self, text: &str) -> String {
         let secrets = self.secrets.iter();
         secrets
             .fold(text.to_owned(), |text, secret| text.replace(secret.expose_secret(), "(secret)"))

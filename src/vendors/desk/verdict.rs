@@ -19,7 +19,7 @@ const EXCERPT: usize = 400;
 
 /// What an answer proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
+pub(in crate::vendors) enum Class {
     /// It was done.
     Done,
     /// Definitely not done, and pointless to repeat.
@@ -42,15 +42,15 @@ pub(super) enum Class {
 
 /// An answer, judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Judged {
-    pub(super) class: Class,
+pub(in crate::vendors) struct Judged {
+    pub(in crate::vendors) class: Class,
     /// How long the desk wants to be left alone, if it said so. Not capped.
-    pub(super) retry_after: Option<Duration>,
-    pub(super) evidence: Evidence,
+    pub(in crate::vendors) retry_after: Option<Duration>,
+    pub(in crate::vendors) evidence: Evidence,
 }
 
 /// Judges an answer that came at `now` on our clock.
-pub(super) fn judge(
+pub(in crate::vendors) fn judge(
     writes: bool,
     response: &Response,
     now: Timestamp,
@@ -88,7 +88,7 @@ pub(super) fn judge(
 }
 
 impl Judged {
-    pub(super) fn without_answer(class: Class, message: String) -> Self {
+    pub(in crate::vendors) fn without_answer(class: Class, message: String) -> Self {
         let evidence = Evidence { status: None, reference: None, message };
         Self { class, retry_after: None, evidence }
     }
@@ -144,12 +144,12 @@ fn message(status: u16, class: Class, said: &str) -> String {
     }
 }
 
-pub(super) fn refused(message: String) -> Outcome {
+pub(in crate::vendors) fn refused(message: String) -> Outcome {
     Outcome::Refused(Evidence { status: None, reference: None, message })
 }
 
 /// The outcome of what was not confirmed.
-pub(super) fn not_done(judged: Judged) -> Outcome {
+pub(in crate::vendors) fn not_done(judged: Judged) -> Outcome {
     let Judged { class, retry_after, evidence } = judged;
     match class {
         Class::Refused | Class::Missing | Class::Forbidden => Outcome::Refused(evidence),
@@ -163,7 +163,7 @@ pub(super) fn not_done(judged: Judged) -> Outcome {
 }
 
 /// The look that met this.
-pub(super) fn failed(judged: Judged) -> Look {
+pub(in crate::vendors) fn failed(judged: Judged) -> Look {
     let obstacle = match judged.class {
         Class::Denied => Obstacle::Denied,
         Class::Refused | Class::Missing | Class::Forbidden | Class::Implausible => Obstacle::Record,

@@ -1,0 +1,89 @@
+//! From an incident to what others than its vendor are told of it. Pure.
+
+use crate::domain::alert::Labels;
+use crate::domain::ids::ActionId;
+use crate::domain::incident::Incident;
+use crate::domain::notice::{Notice, Target};
+use crate::vendors::answer::excerpt;
+use crate::vendors::targets::{Bulletin, Message};
+
+/// How much of why a case could not be opened is told, in characters: senders cut long notes, and the
+/// token stands at the end.
+const WHY: usize = 300;
+
+/// What a target is told. The same whenever it is made, as far as a receiver tells a twin by it. `why`
+/// is what the vendor said of a case that could not be opened.
+pub fn message(
+    incident: &Incident,
+    action: &ActionId,
+    target: &Target,
+    notice: &Notice,
+    why: Option<&str>,
+) -> Message {
+    let said = match why {
+        Some(why) => format!("{} {}", notice.text(incident), excerpt(why, WHY)),
+        None => notice.text(incident),
+    };
+    let token = incident.id.marker().action_token(action.seq);
+    match target {
+        Target::Note { about, .. } => {
+            let text = format!("{said} {token}");
+            Message::Note { about: about.clone(), token, text }
+        }
+        Target::Field { about, .. } => {
+            let value = notice.case().map(ToString::to_string).unwrap_or_default();
+            Message::Field { about: about.clone(), value }
+        }
+        Target::Webhook { name } => {
+            Message::Post(Box::new(bulletin(incident, name, notice, (&token, said))))
+        }
+    }
+}
+
+fn bulletin(
+    incident: &Incident,
+    receiver: &str,
+    notice: &Notice,
+    (token, said): (&str, String),
+) -> Bulletin {
+    let mut labels = common_labels(incident);
+    // Receivers expect a name.
+    labels.entry("alertname".to_owned()).or_insert_with(|| incident.rule.to_string());
+    let case = notice.case().map(ToString::to_string);
+    let ours = [
+        ("casewright_incident", Some(incident.id.to_string())),
+        ("casewright_rule", Some(incident.rule.to_string())),
+        ("casewright_vendor", Some(incident.vendor.to_string())),
+        ("casewright_case", case),
+    ];
+    labels.extend(ours.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    let id = token.trim_matches(['[', ']']).to_owned();
+    let occasion = notice.occasion().word();
+    let annotations = Labels::from([
+        ("summary".to_owned(), said),
+        ("casewright_occasion".to_owned(), occasion.to_owned()),
+        ("casewright_notice".to_owned(), id.clone()),
+    ]);
+    Bulletin {
+        id,
+        receiver: receiver.to_owned(),
+        incident: incident.id.to_string(),
+        labels,
+        annotations,
+        starts_at: incident.created_at,
+        ends_at: match notice {
+            Notice::Ended { at, .. } => Some(*at),
+            Notice::CaseOpened { .. } | Notice::CaseFailed | Notice::Refired { .. } => None,
+        },
+        link: incident.origin.links.first().map(|link| link.url.clone()).unwrap_or_default(),
+    }
+}
+
+/// The labels that all alerts of an incident have in common.
+fn common_labels(incident: &Incident) -> Labels {
+    let mut common = incident.origin.labels.clone();
+    for member in incident.members.values() {
+        common.retain(|name, value| member.alert.labels.get(name) == Some(value));
+    }
+    common
+}

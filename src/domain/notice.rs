@@ -1,0 +1,177 @@
+//! What others than the vendor are told of an incident's case, and in which words.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::ids::{CaseId, SourceName, VendorName};
+use super::incident::Incident;
+use super::policy::ResolveAction;
+
+/// What happened to a case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Notice {
+    /// It exists.
+    CaseOpened {
+        /// The case.
+        case: CaseId,
+    },
+    /// It could not be opened; a person must act.
+    CaseFailed,
+    /// The incident fires again, and the same case goes on.
+    Refired {
+        /// The case.
+        case: CaseId,
+    },
+    /// The incident is over.
+    Ended {
+        /// The case.
+        case: CaseId,
+        /// Since when.
+        at: Timestamp,
+        /// What follows for the case.
+        action: ResolveAction,
+    },
+}
+
+/// When something is told: what a person can choose from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Occasion {
+    /// A case was opened.
+    Opened,
+    /// A case could not be opened.
+    Failed,
+    /// It fires again.
+    Refired,
+    /// It is over.
+    Closed,
+}
+
+impl Occasion {
+    /// Every occasion, by the word that the config has for it.
+    pub const WORDS: [(&'static str, Self); 4] = [
+        ("opened", Self::Opened),
+        ("failed", Self::Failed),
+        ("refired", Self::Refired),
+        ("closed", Self::Closed),
+    ];
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Failed => "failed",
+            Self::Refired => "refired",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+impl Notice {
+    /// On which occasion it is told.
+    pub fn occasion(&self) -> Occasion {
+        match self {
+            Self::CaseOpened { .. } => Occasion::Opened,
+            Self::CaseFailed => Occasion::Failed,
+            Self::Refired { .. } => Occasion::Refired,
+            Self::Ended { .. } => Occasion::Closed,
+        }
+    }
+
+    /// The case that it speaks of.
+    pub fn case(&self) -> Option<&CaseId> {
+        match self {
+            Self::CaseOpened { case } | Self::Refired { case } | Self::Ended { case, .. } => {
+                Some(case)
+            }
+            Self::CaseFailed => None,
+        }
+    }
+
+    /// What a person reads who looks at the alert: short, because senders cut long notes, and the
+    /// case's number early in it.
+    pub fn text(&self, incident: &Incident) -> String {
+        let Incident { rule, vendor, .. } = incident;
+        match self {
+            Self::CaseOpened { case } => {
+                format!("Case {case} is open at {vendor} for this (rule {rule}).")
+            }
+            Self::CaseFailed => format!(
+                "No case could be opened at {vendor} for this (rule {rule}), and a person must act: see `casewright actions list`."
+            ),
+            Self::Refired { case } => format!("This fires again; case {case} at {vendor} goes on."),
+            Self::Ended { case, action, .. } => {
+                let follows = match action {
+                    ResolveAction::Comment => "it gets a comment, and a person closes it",
+                    ResolveAction::Close => "it gets a comment, and its closure is requested",
+                    ResolveAction::None => "it is left as it is",
+                };
+                format!("This is over. Case {case} at {vendor}: {follows}.")
+            }
+        }
+    }
+}
+
+/// Who is told, and in which way.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "as", rename_all = "snake_case")]
+pub enum Target {
+    /// A note on an incident of PagerDuty's.
+    Note {
+        /// The source that it came through.
+        source: SourceName,
+        /// PagerDuty's id of it.
+        about: String,
+    },
+    /// The case's number in a custom field of such an incident.
+    Field {
+        /// The source that it came through.
+        source: SourceName,
+        /// PagerDuty's id of it.
+        about: String,
+    },
+    /// A webhook.
+    Webhook {
+        /// Its name in the config.
+        name: String,
+    },
+}
+
+impl Target {
+    /// The lane in which it is told. No vendor's name has a colon.
+    pub fn lane(&self) -> VendorName {
+        match self {
+            Self::Note { source, .. } | Self::Field { source, .. } => Self::lane_of_source(source),
+            Self::Webhook { name } => Self::lane_of_webhook(name),
+        }
+    }
+
+    /// Whether a lane is that of a target.
+    pub fn is_lane(name: &VendorName) -> bool {
+        name.as_str().contains(':')
+    }
+
+    /// The lane in which a source is told.
+    pub fn lane_of_source(source: &SourceName) -> VendorName {
+        VendorName::new(format!("source:{source}"))
+    }
+
+    /// The lane in which a webhook is told.
+    pub fn lane_of_webhook(name: &str) -> VendorName {
+        VendorName::new(format!("notify:{name}"))
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Note { source, about } => write!(f, "a note on {about} of source {source}"),
+            Self::Field { source, about } => {
+                write!(f, "the custom field of {about} of source {source}")
+            }
+            Self::Webhook { name } => write!(f, "webhook {name}"),
+        }
+    }
+}

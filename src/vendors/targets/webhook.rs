@@ -1,0 +1,161 @@
+//! A webhook that takes what Alertmanager sends.
+//!
+//! It is told at least once: an unknown outcome is repeated, because a receiver cannot be asked what
+//! it has. It can tell a twin by the header `Idempotency-Key` and by the annotation
+//! `casewright_notice`, which are the same each time.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use jiff::Timestamp;
+use url::Url;
+
+use super::exchange::{Ask, Exchange, Exchanged};
+use super::{Courier, Message};
+use crate::clock::Clock;
+use crate::domain::desk::Auth;
+use crate::domain::ids::CaseId;
+use crate::domain::pace::Rate;
+use crate::vendors::desk::settings::Identity;
+use crate::vendors::desk::verdict::{Class, Judged, not_done, refused};
+use crate::vendors::transport::{SetUpError, Transport, may_see_secrets};
+use crate::vendors::{Evidence, Look, Outcome, Probe};
+
+const WHO: &str = "the webhook's receiver";
+const CREDENTIALS: &str = "the webhook's `auth`";
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Where a webhook is, and who we are there.
+#[derive(Clone)]
+pub struct WebhookSettings {
+    url: Url,
+    identity: Option<Identity>,
+    timeout: Duration,
+    rate: Rate,
+}
+
+impl fmt::Debug for WebhookSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The address may hold a secret.
+        f.debug_struct("WebhookSettings").finish_non_exhaustive()
+    }
+}
+
+impl WebhookSettings {
+    /// Settings by which a webhook can be posted; `None` if one of them cannot stand in a request.
+    pub fn new(url: Url, auth: Option<&Auth>, timeout: Duration, rate: Rate) -> Option<Self> {
+        let identity = match auth {
+            Some(auth) => Some(Identity::new(auth)?),
+            None => None,
+        };
+        let good = may_see_secrets(&url) && !timeout.is_zero();
+        good.then_some(Self { url, identity, timeout, rate })
+    }
+}
+
+/// See the [module](self).
+pub struct Webhook {
+    settings: WebhookSettings,
+    exchange: Exchange,
+}
+
+impl Webhook {
+    /// A client over the network.
+    ///
+    /// # Errors
+    ///
+    /// A machine on which no HTTP client can be made.
+    pub fn new(settings: WebhookSettings, clock: Arc<dyn Clock>) -> Result<Self, SetUpError> {
+        let WebhookSettings { timeout, rate, .. } = settings;
+        let exchange = Exchange::new(WHO, CREDENTIALS, timeout, rate, clock)?;
+        Ok(Self { settings, exchange })
+    }
+
+    /// A client over any transport.
+    pub fn with_transport(
+        settings: WebhookSettings,
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let pace = (settings.timeout, settings.rate);
+        let exchange = Exchange::over(WHO, CREDENTIALS, pace, transport, clock);
+        Self { settings, exchange }
+    }
+
+    /// A client with other settings. Requests of both count against one rate.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::new`].
+    pub fn successor(&self, settings: WebhookSettings) -> Result<Self, SetUpError> {
+        let exchange = self.exchange.successor(settings.timeout, settings.rate)?;
+        Ok(Self { settings, exchange })
+    }
+
+    /// From now on its rate counts.
+    pub fn take_over(&self) {
+        self.exchange.take_over();
+    }
+}
+
+#[async_trait]
+impl Courier for Webhook {
+    async fn send(&self, message: &Message) -> Outcome {
+        let Message::Post(bulletin) = message else {
+            return refused("a webhook is told in posts".to_owned());
+        };
+        let mut headers = HeaderMap::new();
+        let Ok(key) = HeaderValue::from_str(&bulletin.id) else {
+            return refused("the notice's id cannot stand in a header".to_owned());
+        };
+        headers.insert(KEY, key);
+        let ask = Ask {
+            method: Method::POST,
+            url: self.settings.url.clone(),
+            identity: self.settings.identity.as_ref(),
+            headers,
+            body: Some(bulletin.payload()),
+            repeatable: true,
+        };
+        let Exchanged { mut judged, .. } = self.exchange.ask(ask).await;
+        // Nothing of ours can be in its way there: it says no.
+        if judged.evidence.status == Some(409) {
+            judged.class = Class::Refused;
+        }
+        if judged.class != Class::Done {
+            return not_done(judged);
+        }
+        judged.evidence.message = "the webhook's receiver took it".to_owned();
+        let case = CaseId::new(bulletin.incident.as_str());
+        Outcome::Done { case, evidence: judged.evidence }
+    }
+
+    async fn look(&self, _message: &Message, _since: Timestamp) -> Look {
+        let message = "a receiver cannot be asked: it is told again".to_owned();
+        Look::Absent(Evidence { message, ..Evidence::default() })
+    }
+
+    /// Whether anybody is there. That what is posted is taken only the next post can tell.
+    async fn probe(&self) -> Probe {
+        let ask = Ask {
+            method: Method::OPTIONS,
+            url: self.settings.url.clone(),
+            identity: self.settings.identity.as_ref(),
+            headers: HeaderMap::new(),
+            body: None,
+            repeatable: true,
+        };
+        let Judged { class, retry_after, evidence } = self.exchange.ask(ask).await.judged;
+        match class {
+            // Few receivers know the method; that they say so is an answer.
+            Class::Done | Class::Refused | Class::Missing => Probe::Up,
+            Class::Denied | Class::Forbidden => Probe::Denied(evidence),
+            Class::Throttled => Probe::Throttled { retry_after, evidence },
+            _ if retry_after.is_some() => Probe::Throttled { retry_after, evidence },
+            Class::NotSent | Class::Unknown | Class::Implausible => Probe::Down(evidence),
+        }
+    }
+}
