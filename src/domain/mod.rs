@@ -21,6 +21,8 @@ pub mod mute;
 pub mod news;
 pub mod pace;
 pub mod policy;
+pub mod redaction;
+pub mod regex;
 pub mod retention;
 pub mod rollup;
 pub mod schedule;

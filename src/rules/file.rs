@@ -20,13 +20,13 @@ use crate::config::vendor_config::{SEVERITY_POLICIES, WHEN_NOT_FOUND};
 use crate::config::yaml::Key;
 use crate::domain::draft::problems::is_address;
 use crate::domain::ids::{RuleName, Scope, VendorName};
+use crate::domain::regex;
 use crate::domain::policy::{OpenMode, Policy, ResolveAction};
 use crate::domain::severity::{Rank, SeverityRule};
 
 use super::RuleSet;
 use super::audit::{self, Written};
 use super::matcher::{Matcher, Op};
-use super::regex;
 use super::rule::{CasePlan, CaseRule, ContactPlan, NamedLabel, Rule, TextSource, Then};
 
 /// Keys that say nothing about a rule that ignores.

@@ -10,8 +10,8 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::domain::alert::Labels;
+use crate::domain::regex;
 
-use super::regex;
 
 /// How a matcher compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

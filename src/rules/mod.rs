@@ -8,7 +8,7 @@ pub mod file;
 mod index;
 pub mod matcher;
 pub mod offered;
-pub mod regex;
+
 pub mod rule;
 #[cfg(test)]
 mod tests;
