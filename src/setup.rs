@@ -100,7 +100,13 @@ fn read(path: &Path, env: Lookup<'_>, needs: Needs) -> (Option<Setup>, Diagnosti
     }
     let config = checked.config.filter(|_| !diagnostics.has_errors());
     let setup = config.map(|config| Setup {
-        playbook: Playbook { rules, templates, limit: config.limits, mute: config.mute.clone() },
+        playbook: Playbook {
+            rules,
+            templates,
+            limit: config.limits,
+            mute: config.mute.clone(),
+            redaction: config.redaction.clone(),
+        },
         config,
         path: path.to_owned(),
     });

@@ -129,6 +129,7 @@ fn env(name: &str) -> Option<String> {
 fn config() -> Subject {
     let mut document = tree(&block(README, "yaml casewright", 0));
     let desks = desks();
+    document["redact"] = json!(["email", "ip", { "pattern": "a", "with": "b" }]);
     document["mute"] = json!({ "days": "sat", "from": "00:00", "to": "24:00", "time_zone": "UTC" });
     for field in ChoiceField::ALL {
         document["vendors"][0]["fallback"][field.name()] = json!("x");
@@ -176,6 +177,7 @@ fn of_rules() -> Subject {
         "resolve": { "after": "5m", "action": "close" },
         "mute": { "days": ["mon-fri"], "from": "08:00", "to": "10:00", "time_zone": "Europe/Berlin" },
         "stale_after": "1d", "stale_action": "none",
+        "redact": ["token", { "pattern": "a", "with": "b" }],
         "limits": { "cases": 3, "per": "1h", "overflow": "hold" },
     });
     for field in ChoiceField::ALL {

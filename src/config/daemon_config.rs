@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::domain::draft::Fallback;
 use crate::domain::ids::{SourceName, VendorName};
 use crate::domain::policy::Limit;
+use crate::domain::redaction::Redaction;
 use crate::domain::retention::Retention;
 use crate::domain::schedule::Schedule;
 use crate::domain::severity::SeverityPolicy;
@@ -21,6 +22,7 @@ use super::document::Document;
 use super::interpolate::Lookup;
 use super::limit;
 use super::name::Word;
+use super::redact;
 use super::source_config::{self, SourceConfig};
 use super::source_file::Holds;
 use super::source_file::Place;
@@ -47,6 +49,8 @@ pub struct Config {
     pub limits: Option<Limit>,
     /// Times in which all rules are muted.
     pub mute: Option<Arc<Schedule>>,
+    /// What must not leave, whatever the rule.
+    pub redaction: Redaction,
 }
 
 /// Where the daemon listens, and the limits of its connections.
@@ -224,6 +228,7 @@ fn read_root(mut root: Section<'_>, checked: &mut Checked) -> Option<Config> {
     let vendors: Vec<VendorConfig> = vendors.into_iter().map(|vendor| vendor.value).collect();
     let limits = read_limits(&mut root);
     let mute = root.optional("mute").map(Arc::new);
+    let redaction = redact::read(&mut root).unwrap_or_default();
     inputs.vendors = vendors
         .iter()
         .map(|vendor| KnownVendor {
@@ -246,6 +251,7 @@ fn read_root(mut root: Section<'_>, checked: &mut Checked) -> Option<Config> {
         vendors,
         limits,
         mute,
+        redaction,
     })
 }
 

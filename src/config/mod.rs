@@ -21,6 +21,7 @@ mod habits;
 pub mod interpolate;
 pub mod limit;
 mod name;
+pub mod redact;
 pub mod sarif;
 mod scalar;
 mod schedule;

@@ -410,7 +410,7 @@ fn unknown_keys_are_refused_and_their_values_masked() {
     4 | api_key: ******* * ** *******
       | ^^^^^^^ unknown key
       |
-      = help: known here: server, store, rules, templates, sources, vendors, limits, mute
+      = help: known here: server, store, rules, templates, sources, vendors, limits, mute, redact
     "#);
 }
 

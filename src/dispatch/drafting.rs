@@ -344,6 +344,7 @@ impl<'a> Sheet<'a> {
         if let Some(preface) = preface {
             description = format!("{preface}\n\n{description}");
         }
+        let (subject, description) = self.redact(&subject, &description, &mut notes);
         let fitted = fit_description(&description, fit::DESCRIPTION_LIMIT);
         if fitted.cut {
             notes.push(
@@ -399,6 +400,24 @@ impl<'a> Sheet<'a> {
             fallback::description(self.incident, &problem, self.now)
         });
         (subject, description)
+    }
+
+    /// Takes out what must not leave. What is meant to tell the vendor where the case goes and whom
+    /// to contact stays: names out of its catalog, and contacts.
+    fn redact(
+        &self,
+        subject: &str,
+        description: &str,
+        notes: &mut Vec<String>,
+    ) -> (String, String) {
+        let redaction = self.playbook.redaction(self.rule);
+        let (subject, description) = (redaction.apply(subject), redaction.apply(description));
+        let mut found = subject.found;
+        found.add(description.found);
+        if !found.is_empty() {
+            notes.push(format!("redacted: {found}"));
+        }
+        (subject.text, description.text)
     }
 
     fn addresses(&self, notes: &mut Vec<String>) -> Vec<String> {
@@ -482,6 +501,9 @@ pub fn operation_on_case(
         .ok_or_else(|| Unready::Never("the incident has no case".to_owned()))?;
     let marker = incident.id.marker();
     let token = marker.action_token(action.id.seq);
+    // Before tokens are appended: they must be found again.
+    let redaction = playbook.redaction(&incident.rule);
+    let clean = |text: &str| redaction.apply(text).text;
     match &action.kind {
         ActionKind::Open | ActionKind::Recheck => {
             Err(Unready::Never("this action needs a draft".to_owned()))
@@ -495,12 +517,13 @@ pub fn operation_on_case(
                 | Note::Silent { .. }
                 | Note::Remark { .. } => case,
             };
-            let text = fit_comment(&notes::comment(note, Members::of(incident)), &token).text;
+            let text = clean(&notes::comment(note, Members::of(incident)));
+            let text = fit_comment(&text, &token).text;
             Ok(Operation::Comment { case, marker, token, text })
         }
         ActionKind::Attach { name, text } => {
             let file_name = format!("{name}-{}.txt", token.trim_matches(['[', ']']));
-            let content = fit_attachment(text).text.into_bytes();
+            let content = fit_attachment(&clean(text)).text.into_bytes();
             Ok(Operation::Attach { case, marker, token, file_name, content })
         }
         ActionKind::Contacts => {
@@ -508,7 +531,7 @@ pub fn operation_on_case(
             Ok(Operation::Contacts { case, marker, also_notify, alternate_contact })
         }
         ActionKind::Close => {
-            let text = fit_comment(&notes::closure(incident), &token).text;
+            let text = fit_comment(&clean(&notes::closure(incident)), &token).text;
             Ok(Operation::Close { case, marker, token, text })
         }
     }

@@ -126,6 +126,12 @@ impl Redaction {
         self.and(Entry { kind: Kind::Pattern(regex), name: with.clone(), with })
     }
 
+    /// Takes out what either does.
+    #[must_use]
+    pub fn join(self, other: &Self) -> Self {
+        other.entries.iter().cloned().fold(self, Self::and)
+    }
+
     fn and(mut self, entry: Entry) -> Self {
         Arc::make_mut(&mut self.entries).push(entry);
         self

@@ -15,13 +15,14 @@ use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::Document;
 use crate::config::interpolate::Lookup;
 use crate::config::limit;
+use crate::config::redact;
 use crate::config::source_file::{Holds, Place};
 use crate::config::vendor_config::{SEVERITY_POLICIES, WHEN_NOT_FOUND};
 use crate::config::yaml::Key;
 use crate::domain::draft::problems::is_address;
 use crate::domain::ids::{RuleName, Scope, VendorName};
-use crate::domain::regex;
 use crate::domain::policy::{OpenMode, Policy, ResolveAction};
+use crate::domain::regex;
 use crate::domain::severity::{Rank, SeverityRule};
 
 use super::RuleSet;
@@ -30,7 +31,7 @@ use super::matcher::{Matcher, Op};
 use super::rule::{CasePlan, CaseRule, ContactPlan, NamedLabel, Rule, TextSource, Then};
 
 /// Keys that say nothing about a rule that ignores.
-const ONLY_FOR_CASES: [&str; 12] = [
+const ONLY_FOR_CASES: [&str; 13] = [
     "identity",
     "identity_scope",
     "vendor",
@@ -43,6 +44,7 @@ const ONLY_FOR_CASES: [&str; 12] = [
     "stale_after",
     "stale_action",
     "when_not_found",
+    "redact",
 ];
 
 const RESOLVE_ACTIONS: [(&str, ResolveAction); 3] = [
@@ -297,6 +299,7 @@ fn read_case_rule(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Optio
         .and_then(|case| read_plan(case, known, &mut named_labels, &mut reading.loose));
     let policy = read_policy(section);
     let when_not_found = section.optional_one_of("when_not_found", &WHEN_NOT_FOUND);
+    let redaction = redact::read(section);
     let plan = plan?;
     let names_contacts = !plan.also_notify.is_empty() || plan.alternate_contact.is_some();
     let policy = Policy { names_contacts, ..policy };
@@ -308,6 +311,7 @@ fn read_case_rule(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Optio
         plan,
         policy,
         when_not_found,
+        redaction,
     })
 }
 

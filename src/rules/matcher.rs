@@ -12,7 +12,6 @@ use std::ops::Range;
 use crate::domain::alert::Labels;
 use crate::domain::regex;
 
-
 /// How a matcher compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Op {

@@ -13,6 +13,7 @@ use crate::domain::draft::{ChoiceField, Fallback};
 use crate::domain::ids::{AccountId, RuleName, Scope, VendorName};
 use crate::domain::lifecycle::Policy;
 use crate::domain::pace::WhenNotFound;
+use crate::domain::redaction::Redaction;
 use crate::domain::schedule::Schedule;
 use crate::domain::severity::{SeverityPolicy, SeverityRule};
 
@@ -101,6 +102,9 @@ pub struct CaseRule {
     pub policy: Policy,
     /// What follows when what may have been sent is not found; `None`: what the vendor says.
     pub when_not_found: Option<WhenNotFound>,
+    /// What must not leave, besides what must not whatever the rule. Nothing lets everything pass;
+    /// `None`: the rule does not say.
+    pub redaction: Option<Redaction>,
 }
 
 impl CaseRule {

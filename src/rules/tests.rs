@@ -371,7 +371,7 @@ rules:
     5 |     colour: red
       |     ^^^^^^ unknown key
       |
-      = help: known here: name, match, during, outside, continue, ignore, case, identity, identity_scope, vendor, open, resolve, reopen_within, update, limits, mute, stale_after, stale_action, when_not_found
+      = help: known here: name, match, during, outside, continue, ignore, case, identity, identity_scope, vendor, open, resolve, reopen_within, update, limits, mute, stale_after, stale_action, when_not_found, redact
 
     error: `identity` names no label: all alerts would be one incident
      --> 1.yaml:8:5
@@ -729,4 +729,23 @@ fn mistakes_in_weekly_times_are_underlined_where_they_are() {
       |
       = help: remove it
     "#);
+}
+
+#[test]
+fn what_must_not_leave_is_read_and_its_mistakes_are_located() {
+    let text = |redact: &str| format!("rules: [{{ name: a, match: [], redact: {redact},{CASE} }}]");
+    let redaction = |redact: &str| {
+        let rules = good(&text(redact));
+        let Then::Case(rule) = &rules.rules()[0].then else { panic!("a case") };
+        rule.redaction.clone().unwrap()
+    };
+    assert!(redaction("off").is_empty());
+    let one = redaction("{ pattern: 'cust-[0-9]+' }").apply("cust-1 a@example.com");
+    assert_eq!(one.text, "[redacted] a@example.com");
+    let both = redaction("[email, { pattern: 'cust-[0-9]+', with: it }]");
+    assert_eq!(both.apply("cust-1 a@example.com").text, "it [redacted: email]");
+    insta::assert_snapshot!(mistakes(&text(
+        "[emial, { pattern: 'cust-(' }, { pattern: '\\b' }, { pattern: 'x*' }, { with: y, patern: z }, { pattern: a, with: '' }]"
+    )));
+    insta::assert_snapshot!(mistakes(&text("[]")));
 }

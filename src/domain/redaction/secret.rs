@@ -27,8 +27,7 @@ static NAMED: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// The password of an address: `https://user:password@host`.
-static IN_ADDRESS: LazyLock<Regex> =
-    LazyLock::new(|| constant(r"://[^\s/:@]*:(?P<it>[^\s/@]+)@"));
+static IN_ADDRESS: LazyLock<Regex> = LazyLock::new(|| constant(r"://[^\s/:@]*:(?P<it>[^\s/@]+)@"));
 
 /// What shows by its beginning whose key it is, and JSON Web Tokens.
 static KNOWN: LazyLock<Regex> = LazyLock::new(|| {

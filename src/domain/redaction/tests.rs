@@ -76,7 +76,10 @@ fn what_lets_somebody_in_goes() {
     let gone = "[redacted: token]";
     for (text, wanted) in [
         ("Authorization: Bearer abc def\nnext", format!("Authorization: {gone}\nnext")),
-        ("-H 'authorization: Basic Zm9v' https://x", format!("-H 'authorization: {gone}' https://x")),
+        (
+            "-H 'authorization: Basic Zm9v' https://x",
+            format!("-H 'authorization: {gone}' https://x"),
+        ),
         ("with bearer a1b2c3d4", format!("with bearer {gone}")),
         ("got eyJhbGciOi.eyJzdWIi.c2ln_-x here", format!("got {gone} here")),
         ("key AKIAIOSFODNN7EXAMPLE.", format!("key {gone}.")),
@@ -87,10 +90,16 @@ fn what_lets_somebody_in_goes() {
         (r#"\"clientSecret\":\"abc\",\"x\""#, format!(r#"\"clientSecret\":\"{gone}\",\"x\""#)),
         ("token => 'a b'", format!("token => '{gone}'")),
         ("token: Bearer abc", format!("token: {gone}")),
-        ("postgres://app:s3c:ret@db.example.com/x", format!("postgres://app:{gone}@db.example.com/x")),
+        (
+            "postgres://app:s3c:ret@db.example.com/x",
+            format!("postgres://app:{gone}@db.example.com/x"),
+        ),
         ("d41d8cd98f00b204e9800998ecf8427e", gone.to_owned()),
         ("q8Vb2/xT0mZr+9LkWc4Ya1SdJ7uHePf3Gn6oIiXs", gone.to_owned()),
-        ("-----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY-----\n", format!("{gone}\n")),
+        (
+            "-----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY-----\n",
+            format!("{gone}\n"),
+        ),
         ("-----BEGIN PRIVATE KEY-----\nMII cut off", gone.to_owned()),
     ] {
         becomes(&token, text, &wanted);

@@ -1,0 +1,134 @@
+//! What leaves, and what goes along with a case: redaction, and the files that a rule asks for.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use casewright::sandbox::{Attachment, Case};
+
+use crate::support::alertmanager::Item;
+use crate::support::files::Files;
+use crate::support::house::{House, comments};
+
+/// A rule for alerts `Leaky`, with more keys.
+fn rule(more: &str) -> String {
+    format!(
+        "
+  - name: leaky
+    match: ['alertname = \"Leaky\"']
+    identity: [alertname, property]
+    case:
+      account: A-CCT7890
+      category: TECHNICAL
+      product: Ion Premier
+      problem: Alerts
+      severity: 2
+      subject: '{{{{labels.property}}}}: {{{{annotations.summary}}}}'
+      description: '{{{{annotations.story}}}}'
+      also_notify: [noc@example.com]
+    update: {{ at_most_every: 1m }}
+    resolve: {{ action: close }}
+{more}"
+    )
+}
+
+fn add(files: &Files, rule: &str) {
+    let text = std::fs::read_to_string(files.rules()).expect("rules");
+    std::fs::write(files.rules(), text + rule).expect("written");
+}
+
+async fn house(top: &str, more: &str) -> House {
+    House::prepared("400ms", |files| {
+        add(files, &rule(more));
+        files.edit("casewright.yaml", "limits: off", &format!("limits: off\n{top}"));
+    })
+    .await
+}
+
+fn leaky() -> Item {
+    Item::firing("Leaky")
+        .label("property", "shop")
+        .annotation("summary", "jane@example.com cannot log in from 192.0.2.7")
+        .annotation("story", "password=hunter2 was tried by cust-17 at 2001:db8::7")
+}
+
+fn content(file: &Attachment) -> String {
+    let bytes = STANDARD.decode(&file.content_base64).expect("base64");
+    String::from_utf8(bytes).expect("text")
+}
+
+/// Everything that was said on a case in words of ours.
+fn texts(case: &Case) -> String {
+    let comments = case.comments.iter().map(|comment| comment.comment.clone());
+    let filed = [case.filed.subject.clone(), case.filed.description.clone()];
+    filed.into_iter().chain(comments).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn what_must_not_leave_stays_here() {
+    let own = "    redact: [{ pattern: 'cust-\\d+', with: customer }]\n";
+    let house = house("redact: [email, ip, token]", own).await;
+    house.hears(leaky()).await;
+    let case = house.only_case().await;
+    assert!(
+        case.filed
+            .subject
+            .starts_with("shop: [redacted: email] cannot log in from [redacted: ip] [cw-"),
+        "{}",
+        case.filed.subject
+    );
+    assert_eq!(
+        case.filed.description,
+        "password=[redacted: token] was tried by customer at [redacted: ip]"
+    );
+    assert_eq!(case.filed.also_notify, ["noc@example.com"], "contacts are meant");
+    // What is kept here is whole.
+    let incident = house.only_incident().await;
+    assert!(incident.origin.annotations["story"].contains("hunter2"));
+}
+
+#[tokio::test]
+async fn comments_closures_and_attachments_are_redacted_too() {
+    let house = house("", "    redact: [email, { pattern: 'cust-\\d+' }]\n").await;
+    let story = "cust-17 told jane@example.com. ".repeat(2_000);
+    let named =
+        |name: &str| Item::firing("Leaky").label("property", "shop").label("alertname", name);
+    let first = named("Leaky").annotation("summary", "s").annotation("story", &story);
+    house.hears(first.clone()).await;
+    let case = house.only_case().await;
+    let file = content(&case.attachments[0]);
+    assert!(file.contains("[redacted] told [redacted: email]."), "{file}");
+    house.hears(first.resolved()).await;
+    let case = house.only_case().await;
+    assert_eq!(comments(&case, "resolved as of"), 1);
+    for text in [texts(&case), file] {
+        assert!(!text.contains("cust-17") && !text.contains("jane@"), "{text}");
+    }
+}
+
+/// Nothing that is replaced makes a case or a comment unfindable.
+#[tokio::test]
+async fn a_pattern_that_takes_everything_takes_no_marker() {
+    use casewright::sandbox::{Fault, Kind, On};
+    let house = house("redact: [{ pattern: '(?s).+', with: gone }]", "").await;
+    house.faults([
+        Fault::on_next(Kind::DropAfterCommit, On::Create, 1),
+        Fault::on_next(Kind::DropAfterCommit, On::Comment, 1),
+        Fault::on_next(Kind::DropAfterCommit, On::Close, 1),
+    ]);
+    house.hears(leaky()).await;
+    let marker = house.only_incident().await.id.marker();
+    let case = house.only_case().await;
+    assert_eq!(case.filed.subject, format!("gone {}", marker.token()));
+    assert_eq!(case.filed.description, "gone");
+    assert_eq!(case.filed.customer_tracking_number.as_deref(), Some(marker.as_str()));
+    house.hears(leaky().resolved()).await;
+    let case = house.only_case().await;
+    assert_eq!(comments(&case, &format!("gone\n\n{}", marker.action_token(2))), 1, "{case:#?}");
+    assert_eq!(case.closure_requests.len(), 1, "{case:#?}");
+}
+
+#[tokio::test]
+async fn a_rule_can_let_everything_pass() {
+    let house = house("redact: email", "    redact: off\n").await;
+    house.hears(leaky()).await;
+    assert!(house.only_case().await.filed.subject.contains("jane@example.com"));
+}
