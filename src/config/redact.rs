@@ -18,7 +18,7 @@ pub fn read(section: &mut Section<'_>) -> Option<Redaction> {
         return Some(Redaction::default());
     }
     section.reject_empty_list("redact");
-    Some(field.one_or_many().iter().fold(Redaction::default(), add))
+    Some(field.items()?.iter().fold(Redaction::default(), add))
 }
 
 fn add(so_far: Redaction, field: &Field<'_>) -> Redaction {
@@ -37,8 +37,10 @@ fn add(so_far: Redaction, field: &Field<'_>) -> Redaction {
         Some(name) => format!("did you mean `{name}`? "),
         None => String::new(),
     };
-    hint.push_str(&format!("one of: {}, or `{{ pattern: '…' }}`", names.join(", ")));
-    field.error(format!("`{}` cannot be {}", field.path(), field.quoted()), hint);
+    hint.push_str(&format!("one of: {}", names.join(", ")));
+    let (path, quoted) = (field.path(), field.quoted());
+    let message = format!("`{path}` cannot be {quoted}; a pattern is written `{{ pattern: '…' }}`");
+    field.error(message, hint);
     so_far
 }
 

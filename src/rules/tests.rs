@@ -740,7 +740,7 @@ fn what_must_not_leave_is_read_and_its_mistakes_are_located() {
         rule.redaction.clone().unwrap()
     };
     assert!(redaction("off").is_empty());
-    let one = redaction("{ pattern: 'cust-[0-9]+' }").apply("cust-1 a@example.com");
+    let one = redaction("[{ pattern: 'cust-[0-9]+' }]").apply("cust-1 a@example.com");
     assert_eq!(one.text, "[redacted] a@example.com");
     let both = redaction("[email, { pattern: 'cust-[0-9]+', with: it }]");
     assert_eq!(both.apply("cust-1 a@example.com").text, "it [redacted: email]");

@@ -128,7 +128,7 @@ async fn a_pattern_that_takes_everything_takes_no_marker() {
 
 #[tokio::test]
 async fn a_rule_can_let_everything_pass() {
-    let house = house("redact: email", "    redact: off\n").await;
+    let house = house("redact: [email]", "    redact: off\n").await;
     house.hears(leaky()).await;
     assert!(house.only_case().await.filed.subject.contains("jane@example.com"));
 }
