@@ -163,7 +163,7 @@ fn of_rules() -> Subject {
     let case = json!({
         "account": "A-1", "category": "TECHNICAL", "subject": "s", "description": "d",
         "severity": { "from": "severity", "map": { "critical": 1 }, "default": 2 },
-        "severity_policy": "exact",
+        "severity_policy": "exact", "attach": { "payload": true },
         "also_notify": ["noc@example.com"],
         "alternate_contact": { "name": "n", "company": "c", "email": "a@example.com", "phone": "1" },
     });

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::catalogs::{Catalogs, Consulted, Wanted};
 use super::lane::Lane;
 use super::progress::Trouble;
-use crate::domain::action::{ActionKind, Note};
+use crate::domain::action::{ActionKind, Content, File, Note};
 use crate::domain::catalog::whole::VendorCatalog;
 use crate::domain::catalog::{Catalog, Category, RankedSeverity};
 use crate::domain::draft::problems::choice_problems;
@@ -25,7 +25,7 @@ use crate::playbook::{Playbook, template_id};
 use crate::rules::{CasePlan, TextSource};
 use crate::store::Action;
 use crate::templates::notes::Members;
-use crate::templates::{RenderContext, RenderProblem, fallback, notes, rollup};
+use crate::templates::{RenderContext, RenderProblem, fallback, notes, payload, rollup};
 use crate::vendors::{CatalogError, Operation};
 
 /// Why nothing can be sent.
@@ -359,6 +359,7 @@ impl<'a> Sheet<'a> {
             category,
             description: fitted.text,
             whole_description: fitted.cut.then_some(description),
+            files: self.files(),
             severity,
             choices,
             also_notify: self.addresses(&mut notes),
@@ -418,6 +419,13 @@ impl<'a> Sheet<'a> {
             notes.push(format!("redacted: {found}"));
         }
         (subject.text, description.text)
+    }
+
+    /// What goes along. A roll-up has no alerts of its own.
+    fn files(&self) -> Vec<File> {
+        let alerts = File { name: "alerts".to_owned(), content: Content::Alerts {} };
+        let wanted = self.plan.attach.payload && !self.incident.is_rollup();
+        wanted.then_some(alerts).into_iter().collect()
     }
 
     fn addresses(&self, notes: &mut Vec<String>) -> Vec<String> {
@@ -521,10 +529,19 @@ pub fn operation_on_case(
             let text = fit_comment(&text, &token).text;
             Ok(Operation::Comment { case, marker, token, text })
         }
-        ActionKind::Attach { name, text } => {
-            let file_name = format!("{name}-{}.txt", token.trim_matches(['[', ']']));
-            let content = fit_attachment(&clean(text)).text.into_bytes();
-            Ok(Operation::Attach { case, marker, token, file_name, content })
+        ActionKind::Attach(File { name, content }) => {
+            let core = token.trim_matches(['[', ']']);
+            let (ending, media_type, content) = match content {
+                Content::Text(text) => {
+                    ("txt", "text/plain; charset=utf-8", fit_attachment(&clean(text)).text)
+                }
+                Content::Alerts {} => {
+                    ("json", "application/json", payload::alerts(incident, &redaction, now))
+                }
+            };
+            let file_name = format!("{name}-{core}.{ending}");
+            let (media_type, content) = (media_type.to_owned(), content.into_bytes());
+            Ok(Operation::Attach { case, marker, token, file_name, media_type, content })
         }
         ActionKind::Contacts => {
             let (also_notify, alternate_contact) = contacts(playbook, incident, now)?;

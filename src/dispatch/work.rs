@@ -256,6 +256,7 @@ impl Dispatcher {
         }
         if let Operation::Open(draft) = operation {
             opened.whole_description.clone_from(&draft.whole_description);
+            opened.files.clone_from(&draft.files);
             opened.as_of = draft.as_of;
         }
         // Most cases are opened by the first request.

@@ -158,6 +158,19 @@ impl Redaction {
         redacted
     }
 
+    /// As [`Self::apply`], for a value that has a name. Where keys and passwords must not leave, the
+    /// value of a name for one does not, whatever it is.
+    pub fn apply_to(&self, name: &str, value: &str) -> Redacted {
+        let token = |entry: &&Entry| matches!(entry.kind, Kind::Builtin(Builtin::Token));
+        match self.entries.iter().find(token) {
+            Some(entry) if !value.is_empty() && secret::is_name(name) => Redacted {
+                text: entry.with.clone(),
+                found: Found(BTreeMap::from([(entry.name.clone(), 1)])),
+            },
+            _ => self.apply(value),
+        }
+    }
+
     fn once(&self, text: &str) -> Redacted {
         let mut rest = text;
         let (mut clean, mut found) = (String::with_capacity(text.len()), Found::default());

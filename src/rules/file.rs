@@ -28,7 +28,9 @@ use crate::domain::severity::{Rank, SeverityRule};
 use super::RuleSet;
 use super::audit::{self, Written};
 use super::matcher::{Matcher, Op};
-use super::rule::{CasePlan, CaseRule, ContactPlan, NamedLabel, Rule, TextSource, Then};
+use super::rule::{
+    AttachPlan, CasePlan, CaseRule, ContactPlan, NamedLabel, Rule, TextSource, Then,
+};
 
 /// Keys that say nothing about a rule that ignores.
 const ONLY_FOR_CASES: [&str; 13] = [
@@ -413,6 +415,10 @@ fn read_plan(
     let description: Option<TextSource> = section.required("description");
     let also_notify: Vec<TextSource> = section.one_or_many("also_notify");
     let contact = section.section("alternate_contact").and_then(read_contact);
+    let attach = section
+        .section_like("attach", "attach: { payload: true }")
+        .map(read_attach)
+        .unwrap_or_default();
     for text in also_notify.iter().chain(contact.as_ref().and_then(|who| who.email.as_ref())) {
         check_email(&section, text);
     }
@@ -444,7 +450,14 @@ fn read_plan(
         description: description?,
         also_notify,
         alternate_contact: contact,
+        attach,
     })
+}
+
+fn read_attach(mut section: Section<'_>) -> AttachPlan {
+    let attach = AttachPlan { payload: section.with_default("payload", false) };
+    section.finish();
+    attach
 }
 
 fn read_contact(mut section: Section<'_>) -> Option<ContactPlan> {

@@ -22,7 +22,9 @@ use crate::domain::ids::{RuleName, VendorName};
 
 use index::Index;
 
-pub use rule::{CasePlan, CaseRule, ContactPlan, Mismatch, NamedLabel, Rule, TextSource, Then};
+pub use rule::{
+    AttachPlan, CasePlan, CaseRule, ContactPlan, Mismatch, NamedLabel, Rule, TextSource, Then,
+};
 
 /// All rules, in the order of the files and of the rules in them.
 #[derive(Debug, Clone, Default)]

@@ -169,6 +169,8 @@ pub struct CasePlan {
     pub also_notify: Vec<TextSource>,
     /// Whom else to contact.
     pub alternate_contact: Option<ContactPlan>,
+    /// What goes along as files.
+    pub attach: AttachPlan,
 }
 
 impl CasePlan {
@@ -191,6 +193,13 @@ impl CasePlan {
         texts.extend(contact.map(|(part, text)| (format!("alternate_contact.{part}"), text)));
         texts
     }
+}
+
+/// What goes along with a case as files.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AttachPlan {
+    /// The incident's alerts as JSON.
+    pub payload: bool,
 }
 
 /// Whom else the vendor may contact.

@@ -2,11 +2,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use casewright::sandbox::{Attachment, Case};
+use casewright::sandbox::{Attachment, Case, Fault, Kind, On};
+use casewright::store::ActionState;
 
 use crate::support::alertmanager::Item;
 use crate::support::files::Files;
-use crate::support::house::{House, comments};
+use crate::support::house::{House, assert_ended_once, comments, eventually};
 
 /// A rule for alerts `Leaky`, with more keys.
 fn rule(more: &str) -> String {
@@ -107,7 +108,6 @@ async fn comments_closures_and_attachments_are_redacted_too() {
 /// Nothing that is replaced makes a case or a comment unfindable.
 #[tokio::test]
 async fn a_pattern_that_takes_everything_takes_no_marker() {
-    use casewright::sandbox::{Fault, Kind, On};
     let house = house("redact: [{ pattern: '(?s).+', with: gone }]", "").await;
     house.faults([
         Fault::on_next(Kind::DropAfterCommit, On::Create, 1),
@@ -131,4 +131,80 @@ async fn a_rule_can_let_everything_pass() {
     let house = house("redact: [email]", "    redact: off\n").await;
     house.hears(leaky()).await;
     assert!(house.only_case().await.filed.subject.contains("jane@example.com"));
+}
+
+fn json(file: &Attachment) -> serde_json::Value {
+    serde_json::from_str(&content(file)).expect("JSON")
+}
+
+#[tokio::test]
+async fn the_alerts_go_along_as_json() {
+    let keys = "    redact: [email]\n";
+    let house = House::prepared("400ms", |files| {
+        let rule =
+            rule(keys).replace("    update:", "      attach: { payload: true }\n    update:");
+        add(files, &rule);
+    })
+    .await;
+    house.faults([Fault::on_next(Kind::DropAfterCommit, On::Attach, 1)]);
+    house.hears(leaky()).await;
+    let case = house.only_case().await;
+    let [file] = case.attachments.as_slice() else { panic!("{:#?}", case.attachments) };
+    let marker = house.only_incident().await.id.marker();
+    let core = marker.action_token(2);
+    assert_eq!(file.file_name, format!("alerts-{}.json", core.trim_matches(['[', ']'])));
+    assert_eq!(file.file_type, "application/json");
+    let alert = &json(file)["alerts"][0];
+    assert_eq!(alert["labels"]["property"], "shop");
+    assert_eq!(alert["status"], "firing");
+    assert_eq!(alert["annotations"]["summary"], "[redacted: email] cannot log in from 192.0.2.7");
+    house.hears(leaky().resolved()).await;
+    let case = house.only_case().await;
+    assert_eq!(case.attachments.len(), 1, "{:#?}", case.attachments);
+    assert_eq!(house.requests("POST /cases"), 1);
+}
+
+#[tokio::test]
+async fn a_file_that_does_not_get_through_holds_up_nothing_and_opens_nothing() {
+    let house = House::prepared("400ms", |files| {
+        let rule = rule("").replace("    update:", "      attach: { payload: true }\n    update:");
+        add(files, &rule);
+    })
+    .await;
+    house.faults([Fault::new(Kind::FailUpload, On::Attach)]);
+    house.hears(leaky()).await;
+    house.action_says("failed to keep it").await;
+    house.hears(leaky().resolved()).await;
+    eventually("the end is told", || async {
+        let case = house.sandbox.cases().remove(0);
+        if case.closure_requests.is_empty() { Err(case) } else { Ok(()) }
+    })
+    .await;
+    let waits = house.actions().await.into_iter().find(|action| action.kind.name() == "attach");
+    let state = waits.expect("it is there").state;
+    assert!(matches!(state, ActionState::Ready | ActionState::Leased), "{state:?}");
+    house.no_faults();
+    let case = house.only_case().await;
+    assert_ended_once(&case);
+    assert_eq!(case.attachments.iter().filter(|file| !file.upload_fails).count(), 1);
+    assert_eq!(house.requests("POST /cases"), 1);
+}
+
+#[tokio::test]
+async fn a_file_that_is_refused_is_a_dead_letter_of_its_own() {
+    let house = House::prepared("400ms", |files| {
+        let rule = rule("").replace("    update:", "      attach: { payload: true }\n    update:");
+        add(files, &rule);
+    })
+    .await;
+    house.faults([Fault::new(Kind::Refuse, On::Attach)]);
+    house.hears(leaky()).await;
+    house.incident_is("open").await;
+    house.hears(leaky().resolved()).await;
+    let case = house.only_case().await;
+    assert_ended_once(&case);
+    let states: Vec<_> =
+        house.actions().await.iter().map(|action| (action.kind.name(), action.state)).collect();
+    assert!(states.contains(&("attach", ActionState::Dead)), "{states:?}");
+    assert_eq!(house.requests("POST /cases"), 1);
 }

@@ -15,16 +15,25 @@ static HEADER: LazyLock<Regex> = LazyLock::new(|| {
 static BEARER: LazyLock<Regex> =
     LazyLock::new(|| constant(r"(?i)\bbearer[ \t]+(?P<it>[A-Za-z0-9+/_.~=-]{8,})"));
 
+/// How names for secrets end.
+const NAMES: &str = "pass(?:word|wd|phrase)s?|pwd|secrets?|tokens?|credentials?|(?:api|access|private|secret|session)[_-]?keys?|access[_-]?key[_-]?id";
+
+/// What stands behind such a name.
+const BEHIND: &str = concat!(
+    r#"\\*["']?[ \t]*(?::=|=>|[:=])[ \t]*"#,
+    r#"(?:\\+"(?P<a>(?:[^"\\\r\n]|\\[^"\r\n])+)|"(?P<b>(?:[^"\\\r\n]|\\[^\r\n])+)|'(?P<c>[^'\r\n]+)"#,
+    r#"|(?P<d>(?:(?:basic|bearer|token)[ \t]+)?[^\s"'\\,;&<>(){}\[\]][^\s"'\\,;&<>(){}]*))"#,
+);
+
+static NAME: LazyLock<Regex> = LazyLock::new(|| constant(&format!("(?i)(?:{NAMES})$")));
+
+/// Whether a name is one for a secret: `DB_PASSWORD`.
+pub(super) fn is_name(name: &str) -> bool {
+    NAME.is_match(name.trim_end())
+}
+
 /// The value behind a name that ends in a word for a secret: `DB_PASSWORD=…`, `"api_key": "…"`.
-static NAMED: LazyLock<Regex> = LazyLock::new(|| {
-    constant(concat!(
-        r"(?i)(?:pass(?:word|wd|phrase)|pwd|secret|token|credentials?|api[_-]?key|access[_-]?key(?:[_-]?id)?",
-        r"|private[_-]?key|secret[_-]?key|session[_-]?key|client[_-]?secret)s?",
-        r#"\\*["']?[ \t]*(?::=|=>|[:=])[ \t]*"#,
-        r#"(?:\\+"(?P<a>(?:[^"\\\r\n]|\\[^"\r\n])+)|"(?P<b>(?:[^"\\\r\n]|\\[^\r\n])+)|'(?P<c>[^'\r\n]+)"#,
-        r#"|(?P<d>(?:(?:basic|bearer|token)[ \t]+)?[^\s"'\\,;&<>(){}\[\]][^\s"'\\,;&<>(){}]*))"#,
-    ))
-});
+static NAMED: LazyLock<Regex> = LazyLock::new(|| constant(&format!("(?i)(?:{NAMES}){BEHIND}")));
 
 /// The password of an address: `https://user:password@host`.
 static IN_ADDRESS: LazyLock<Regex> = LazyLock::new(|| constant(r"://[^\s/:@]*:(?P<it>[^\s/@]+)@"));

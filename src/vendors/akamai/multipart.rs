@@ -3,6 +3,7 @@
 //! *Invariant*: the boundary does not occur in the content, so no content can end the part early.
 
 use super::edgegrid::MAX_BODY;
+use super::files::File;
 
 /// The name that the vendor demands of the only part.
 const PART: &str = "attachmentContent";
@@ -17,17 +18,22 @@ pub(super) struct Form {
     pub(super) body: Vec<u8>,
 }
 
-/// The form for a text file.
+/// The form for a file.
 ///
 /// # Errors
 ///
 /// Why it cannot be sent, for people.
-pub(super) fn form(file_name: &str, content: &[u8]) -> Result<Form, String> {
+pub(super) fn form(file: File<'_>) -> Result<Form, String> {
+    let File { file_name, media_type, content } = file;
     let harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if file_name.is_empty() || file_name.len() > LONGEST_NAME || !file_name.chars().all(harmless) {
         return Err(format!(
             "a file's name has 1 to {LONGEST_NAME} ASCII letters, digits, dots, `_` and `-`"
         ));
+    }
+    let of_a_header = |c: char| matches!(c, ' '..='~');
+    if media_type.is_empty() || !media_type.chars().all(of_a_header) {
+        return Err(format!("the file {file_name} has no media type"));
     }
     let too_large = || {
         format!(
@@ -46,7 +52,7 @@ pub(super) fn form(file_name: &str, content: &[u8]) -> Result<Form, String> {
         .ok_or_else(too_large)?;
     // The part says its own content type: there are servers that fall over one that does not.
     let head = format!(
-        "--{boundary}\r\nContent-Disposition: form-data; name=\"{PART}\"; filename=\"{file_name}\"\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"{PART}\"; filename=\"{file_name}\"\r\nContent-Type: {media_type}\r\n\r\n"
     );
     let tail = format!("\r\n--{boundary}--\r\n");
     let body = [head.as_bytes(), content, tail.as_bytes()].concat();
@@ -67,6 +73,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn form(file_name: &str, content: &[u8]) -> Result<Form, String> {
+        super::form(File { file_name, media_type: "text/plain; charset=utf-8", content })
+    }
 
     #[test]
     fn a_form_has_the_vendors_part() {

@@ -409,7 +409,7 @@ impl Vendor for Client {
             Operation::Close { case, marker, token, text } => {
                 self.note(&desk.close, &Note { case, marker, token, text }, true).await
             }
-            Operation::Attach { case, marker, token, file_name, content } => {
+            Operation::Attach { case, marker, token, file_name, content, .. } => {
                 let text = &as_comment(file_name, content, token);
                 self.note(&desk.comment, &Note { case, marker, token, text }, false).await
             }
