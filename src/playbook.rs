@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::config::fetch::FetchConfig;
 use crate::domain::alert::Labels;
 use crate::domain::ids::RuleName;
 use crate::domain::incident::Incident;
@@ -29,6 +30,8 @@ pub struct Playbook {
     pub mute: Option<Arc<Schedule>>,
     /// What must not leave, whatever the rule.
     pub redaction: Redaction,
+    /// Where files may be fetched from.
+    pub fetch: Arc<FetchConfig>,
 }
 
 impl Playbook {

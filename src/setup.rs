@@ -106,6 +106,7 @@ fn read(path: &Path, env: Lookup<'_>, needs: Needs) -> (Option<Setup>, Diagnosti
             limit: config.limits,
             mute: config.mute.clone(),
             redaction: config.redaction.clone(),
+            fetch: config.fetch.clone(),
         },
         config,
         path: path.to_owned(),

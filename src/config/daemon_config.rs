@@ -19,6 +19,7 @@ use crate::domain::severity::SeverityPolicy;
 use super::decode::{Field, Located, Section, quote};
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::document::Document;
+use super::fetch::{self, FetchConfig};
 use super::interpolate::Lookup;
 use super::limit;
 use super::name::Word;
@@ -51,6 +52,8 @@ pub struct Config {
     pub mute: Option<Arc<Schedule>>,
     /// What must not leave, whatever the rule.
     pub redaction: Redaction,
+    /// Where files may be fetched from.
+    pub fetch: Arc<FetchConfig>,
 }
 
 /// Where the daemon listens, and the limits of its connections.
@@ -229,6 +232,8 @@ fn read_root(mut root: Section<'_>, checked: &mut Checked) -> Option<Config> {
     let limits = read_limits(&mut root);
     let mute = root.optional("mute").map(Arc::new);
     let redaction = redact::read(&mut root).unwrap_or_default();
+    let example = "fetch: { allow: [{ host: grafana.example.com }] }";
+    let fetch = Arc::new(root.section_like("fetch", example).map(fetch::read).unwrap_or_default());
     inputs.vendors = vendors
         .iter()
         .map(|vendor| KnownVendor {
@@ -252,6 +257,7 @@ fn read_root(mut root: Section<'_>, checked: &mut Checked) -> Option<Config> {
         limits,
         mute,
         redaction,
+        fetch,
     })
 }
 

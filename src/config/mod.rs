@@ -17,6 +17,7 @@ pub mod decode;
 pub mod desk;
 pub mod diagnostic;
 pub mod document;
+pub mod fetch;
 mod habits;
 pub mod interpolate;
 pub mod limit;

@@ -352,6 +352,9 @@ impl<'a> Sheet<'a> {
                     .to_owned(),
             );
         }
+        let (files, left_out) = self.files();
+        notes.extend(left_out.iter().cloned());
+        let remarks = [remarks, left_out].concat();
         let mut draft = Draft {
             subject: fit_subject(&subject, &marker).text,
             marker,
@@ -359,7 +362,7 @@ impl<'a> Sheet<'a> {
             category,
             description: fitted.text,
             whole_description: fitted.cut.then_some(description),
-            files: self.files(),
+            files,
             severity,
             choices,
             also_notify: self.addresses(&mut notes),
@@ -421,11 +424,31 @@ impl<'a> Sheet<'a> {
         (subject.text, description.text)
     }
 
-    /// What goes along. A roll-up has no alerts of its own.
-    fn files(&self) -> Vec<File> {
-        let alerts = File { name: "alerts".to_owned(), content: Content::Alerts {} };
-        let wanted = self.plan.attach.payload && !self.incident.is_rollup();
-        wanted.then_some(alerts).into_iter().collect()
+    /// What goes along, and what does not, and why. A roll-up has no alerts of its own.
+    fn files(&self) -> (Vec<File>, Vec<String>) {
+        let plan = &self.plan.attach;
+        let (mut files, mut left_out) = (Vec::new(), Vec::new());
+        if self.incident.is_rollup() {
+            return (files, left_out);
+        }
+        if plan.payload {
+            files.push(File { name: "alerts".to_owned(), content: Content::Alerts {} });
+        }
+        for (index, file) in plan.files.iter().enumerate() {
+            let rendered = self.render(&format!("attach.files[{index}].url"), &file.url);
+            let url = rendered.map(|url| url.trim().to_owned()).map_err(|wrong| wrong.to_string());
+            let allowed = url.and_then(|url| match url.as_str() {
+                "" => Ok(None),
+                _ => self.playbook.fetch.allowed(&url).map(|_| Some(url.clone())),
+            });
+            let name = file.name.clone();
+            match allowed {
+                Ok(None) => {}
+                Ok(Some(url)) => files.push(File { name, content: Content::Fetched { url } }),
+                Err(why) => left_out.push(format!("the file {name} is left out: {why}")),
+            }
+        }
+        (files, left_out)
     }
 
     fn addresses(&self, notes: &mut Vec<String>) -> Vec<String> {
@@ -531,13 +554,16 @@ pub fn operation_on_case(
         }
         ActionKind::Attach(File { name, content }) => {
             let core = token.trim_matches(['[', ']']);
+            let (name, ending) = name.rsplit_once('.').unwrap_or((name, "txt"));
             let (ending, media_type, content) = match content {
                 Content::Text(text) => {
-                    ("txt", "text/plain; charset=utf-8", fit_attachment(&clean(text)).text)
+                    (ending, "text/plain; charset=utf-8", fit_attachment(&clean(text)).text)
                 }
                 Content::Alerts {} => {
                     ("json", "application/json", payload::alerts(incident, &redaction, now))
                 }
+                // It comes when it is sent; to look for the file, its name is enough.
+                Content::Fetched { .. } => (ending, "application/octet-stream", String::new()),
             };
             let file_name = format!("{name}-{core}.{ending}");
             let (media_type, content) = (media_type.to_owned(), content.into_bytes());

@@ -310,6 +310,7 @@ mod tests {
             limit: None,
             mute: None,
             redaction: Default::default(),
+            fetch: Default::default(),
         })
     }
 

@@ -10,11 +10,12 @@ use super::drafting::{Drafted, Unready, draft, operation_on_case};
 use super::lane::Lane;
 use super::progress::{Consequence, Judge, Judgement};
 use super::runner::Dispatcher;
-use crate::domain::action::ActionKind;
+use crate::domain::action::{ActionKind, Content, File};
 use crate::domain::draft::Draft;
 use crate::domain::gate::{Change, Sign};
 use crate::domain::incident::{Incident, State};
 use crate::domain::lifecycle::{Event, OpenedCase, step};
+use crate::fetch::{FetchError, fetch};
 use crate::store::{
     AttemptEnd, Claim, NewAttempt, Phase, Progress, Settlement, StepFn, StoreError,
 };
@@ -158,7 +159,8 @@ impl Dispatcher {
     ) -> Result<Operation, Unready> {
         let now = self.clock.now();
         if claim.action.kind != ActionKind::Open {
-            return operation_on_case(&lane.playbook, &claim.incident, &claim.action, now);
+            let operation = operation_on_case(&lane.playbook, &claim.incident, &claim.action, now)?;
+            return self.with_what_is_fetched(lane, claim, operation).await;
         }
         let drafting = draft(lane, &self.catalogs, &claim.incident, now, wanted);
         let drafted = self.bounded(lane, drafting).await.unwrap_or_else(|| {
@@ -175,6 +177,35 @@ impl Dispatcher {
             warn!(rule = %claim.incident.rule, "draft: {note}");
         }
         Ok(Operation::Open(Box::new(draft)))
+    }
+
+    /// The operation with the file that it sends, if that is fetched. Trouble with it is ours, and
+    /// none of the vendor's.
+    async fn with_what_is_fetched(
+        &self,
+        lane: &Lane,
+        claim: &Claim,
+        mut operation: Operation,
+    ) -> Result<Operation, Unready> {
+        let ActionKind::Attach(File { name, content: Content::Fetched { url } }) =
+            &claim.action.kind
+        else {
+            return Ok(operation);
+        };
+        let fetched = match self.bounded(lane, fetch(&lane.playbook.fetch, url)).await {
+            Some(Ok(fetched)) => fetched,
+            Some(Err(FetchError::Never(why))) => {
+                return Err(Unready::Never(format!("the file {name} cannot be fetched: {why}")));
+            }
+            Some(Err(FetchError::Later(why))) => {
+                return Err(Unready::later(format!("the file {name} cannot be fetched: {why}")));
+            }
+            None => return Err(Unready::later(format!("the file {name} did not come in time"))),
+        };
+        if let Operation::Attach { media_type, content, .. } = &mut operation {
+            (*media_type, *content) = (fetched.media_type, fetched.content);
+        }
+        Ok(operation)
     }
 
     /// The operation as it was sent, to look for.

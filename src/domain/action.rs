@@ -62,7 +62,8 @@ pub enum Note {
 /// A file that goes along with a case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct File {
-    /// What it is, such as `description`; becomes part of the file's name.
+    /// What it is, such as `description`; becomes part of the file's name. With an ending only where
+    /// the file is fetched.
     pub name: String,
     /// What is in it.
     #[serde(flatten)]
@@ -77,6 +78,11 @@ pub enum Content {
     Text(String),
     /// The incident's alerts, as JSON.
     Alerts {},
+    /// What is at an address.
+    Fetched {
+        /// The address.
+        url: String,
+    },
 }
 
 impl File {
@@ -167,7 +173,9 @@ mod tests {
     #[test]
     fn every_kind_of_file_comes_back_from_the_store() {
         let alerts = File { name: "alerts".to_owned(), content: Content::Alerts {} };
-        for kind in [text("a", ""), ActionKind::Attach(alerts)] {
+        let fetched = Content::Fetched { url: "https://grafana.example.com".to_owned() };
+        let fetched = File { name: "panel.png".to_owned(), content: fetched };
+        for kind in [text("a", ""), ActionKind::Attach(alerts), ActionKind::Attach(fetched)] {
             let stored = serde_json::to_string(&kind).unwrap();
             assert_eq!(serde_json::from_str::<ActionKind>(&stored).unwrap(), kind, "{stored}");
         }

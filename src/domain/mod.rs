@@ -21,6 +21,7 @@ pub mod mute;
 pub mod news;
 pub mod pace;
 pub mod policy;
+pub mod reach;
 pub mod redaction;
 pub mod regex;
 pub mod retention;

@@ -134,6 +134,7 @@ fn a_rule_that_is_for_other_times_names_them() {
         limit: None,
         mute: None,
         redaction: Default::default(),
+        fetch: Default::default(),
     };
     let alert = crate::domain::testing::alert("a").build();
     // A Saturday.

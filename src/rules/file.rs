@@ -29,7 +29,7 @@ use super::RuleSet;
 use super::audit::{self, Written};
 use super::matcher::{Matcher, Op};
 use super::rule::{
-    AttachPlan, CasePlan, CaseRule, ContactPlan, NamedLabel, Rule, TextSource, Then,
+    AttachPlan, CasePlan, CaseRule, ContactPlan, FilePlan, NamedLabel, Rule, TextSource, Then,
 };
 
 /// Keys that say nothing about a rule that ignores.
@@ -436,6 +436,7 @@ fn read_plan(
     section.finish();
     texts.extend([&account, &subject, &description].into_iter().flatten().cloned());
     texts.extend(choices.values().chain(&also_notify).cloned());
+    texts.extend(attach.files.iter().map(|file| file.url.clone()));
     texts.extend(contact.iter().flat_map(ContactPlan::texts).map(|(_, text)| text.clone()));
     Some(CasePlan {
         account: account?,
@@ -455,9 +456,41 @@ fn read_plan(
 }
 
 fn read_attach(mut section: Section<'_>) -> AttachPlan {
-    let attach = AttachPlan { payload: section.with_default("payload", false) };
+    let payload = section.with_default("payload", false);
+    let sections = section.sections("files");
+    if sections.len() > AttachPlan::FILES {
+        let most = AttachPlan::FILES;
+        let message = format!("a rule has at most {most} files fetched");
+        let hint = "the vendor takes 10 for a case, and two may be Casewright's own";
+        section.error_at_key("files", message, hint);
+    }
+    let mut files: Vec<FilePlan> = Vec::new();
+    for mut one in sections {
+        let url: Option<TextSource> = one.required("url");
+        let name: Option<Located<String>> = one.required("name");
+        if let Some(Located { value: name, place }) = &name {
+            if !is_file_name(name) {
+                let hint =
+                    "letters, digits, `_`, `-` and an ending, such as `panel.png`; at most 60";
+                one.error_at(place.clone(), "this is not the name of a file", hint);
+            } else if files.iter().any(|file| file.name == *name) {
+                one.error_at(place.clone(), "two files have this name", "");
+            }
+        }
+        one.finish();
+        if let (Some(url), Some(name)) = (url, name) {
+            files.push(FilePlan { url, name: name.value });
+        }
+    }
     section.finish();
-    attach
+    AttachPlan { payload, files }
+}
+
+/// Whether a name is one that every vendor and file system takes.
+fn is_file_name(name: &str) -> bool {
+    let harmless = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-');
+    let part = |part: &str| !part.is_empty() && part.chars().all(harmless);
+    name.len() <= 60 && name.split_once('.').is_some_and(|(stem, end)| part(stem) && part(end))
 }
 
 fn read_contact(mut section: Section<'_>) -> Option<ContactPlan> {

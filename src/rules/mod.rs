@@ -23,7 +23,8 @@ use crate::domain::ids::{RuleName, VendorName};
 use index::Index;
 
 pub use rule::{
-    AttachPlan, CasePlan, CaseRule, ContactPlan, Mismatch, NamedLabel, Rule, TextSource, Then,
+    AttachPlan, CasePlan, CaseRule, ContactPlan, FilePlan, Mismatch, NamedLabel, Rule, TextSource,
+    Then,
 };
 
 /// All rules, in the order of the files and of the rules in them.

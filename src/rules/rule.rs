@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::config::source_file::Place;
+use crate::domain::action::File;
 use crate::domain::alert::{Alert, Labels};
 use crate::domain::catalog::Category;
 use crate::domain::draft::{ChoiceField, Fallback};
@@ -191,6 +192,8 @@ impl CasePlan {
         texts.extend(notified.map(|(index, text)| (format!("also_notify[{index}]"), text)));
         let contact = self.alternate_contact.iter().flat_map(ContactPlan::texts);
         texts.extend(contact.map(|(part, text)| (format!("alternate_contact.{part}"), text)));
+        let files = self.attach.files.iter().enumerate();
+        texts.extend(files.map(|(index, file)| (format!("attach.files[{index}].url"), &file.url)));
         texts
     }
 }
@@ -200,6 +203,23 @@ impl CasePlan {
 pub struct AttachPlan {
     /// The incident's alerts as JSON.
     pub payload: bool,
+    /// What is fetched, in order. *Invariant*: at most [`AttachPlan::FILES`], with different names.
+    pub files: Vec<FilePlan>,
+}
+
+impl AttachPlan {
+    /// How many files a rule may have fetched: what a case takes, but for the whole description and
+    /// the alerts.
+    pub const FILES: usize = File::PER_CASE - 2;
+}
+
+/// A file that is fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilePlan {
+    /// Where it is. What renders to nothing is no file.
+    pub url: TextSource,
+    /// What it is called: harmless characters and an ending.
+    pub name: String,
 }
 
 /// Whom else the vendor may contact.
