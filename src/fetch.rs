@@ -68,7 +68,7 @@ pub async fn fetch(config: &FetchConfig, url: &str) -> Result<Fetched, FetchErro
         .headers()
         .get(http::header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-        .filter(|value| !value.is_empty() && value.len() <= 100)
+        .filter(|value| (1..=100).contains(&value.len()) && !value.contains('\t'))
         .unwrap_or("application/octet-stream")
         .to_owned();
     let mut content = Vec::new();

@@ -2,6 +2,7 @@
 //! credentials. Every mistake in any of them is found in one go.
 
 mod desk;
+mod files;
 
 use std::path::{Path, PathBuf};
 
@@ -89,6 +90,9 @@ fn read(path: &Path, env: Lookup<'_>, needs: Needs) -> (Option<Setup>, Diagnosti
         if let VendorKind::Http(http) = &vendor.kind {
             desk::check(&rules, &vendor.name, &http.desk, &mut diagnostics);
         }
+    }
+    if let Some(config) = &checked.config {
+        files::check(&rules, config, &mut diagnostics);
     }
     for vendor in vendors().filter(|_| credentials) {
         if let (Err(why), Some(place)) =

@@ -89,7 +89,7 @@ pub(super) fn read(mut section: Section<'_>) -> FetchConfig {
 fn read_host(mut section: Section<'_>) -> Option<FetchHost> {
     let host: Option<Located<String>> = section.required("host");
     let scheme = section.one_of_or("scheme", &[("https", "https"), ("http", "http")], "https");
-    let port = section.with_default("port", if scheme == "https" { 443 } else { 80 });
+    let port: u32 = section.within("port", if scheme == "https" { 443 } else { 80 }, 1..=65_535);
     let private = section.with_default("private", false);
     let reach = if private { Reach::Private } else { Reach::Public };
     let has_bearer = section.has("bearer") || section.has("bearer_file");
@@ -118,5 +118,5 @@ fn read_host(mut section: Section<'_>) -> Option<FetchHost> {
         Some(host)
     });
     section.finish();
-    Some(FetchHost { host: host?, port, scheme, reach, bearer })
+    Some(FetchHost { host: host?, port: u16::try_from(port).ok()?, scheme, reach, bearer })
 }

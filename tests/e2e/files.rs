@@ -5,6 +5,12 @@ use base64::engine::general_purpose::STANDARD;
 use casewright::sandbox::{Attachment, Case, Fault, Kind, On};
 use casewright::store::ActionState;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
 use crate::support::alertmanager::Item;
 use crate::support::files::Files;
 use crate::support::house::{House, assert_ended_once, comments, eventually};
@@ -207,4 +213,127 @@ async fn a_file_that_is_refused_is_a_dead_letter_of_its_own() {
         house.actions().await.iter().map(|action| (action.kind.name(), action.state)).collect();
     assert!(states.contains(&("attach", ActionState::Dead)), "{states:?}");
     assert_eq!(house.requests("POST /cases"), 1);
+}
+
+/// A Grafana on this machine. It answers `503` so many times, and then gives a picture to whoever
+/// has the token.
+struct Grafana {
+    port: u16,
+    asked: Arc<AtomicUsize>,
+}
+
+/// More than the vendor's gateway hashes, and no text.
+fn picture() -> Vec<u8> {
+    [b"\x89PNG\r\n".as_slice(), &[0xff; 300_000]].concat()
+}
+
+impl Grafana {
+    async fn failing(times: usize) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = asked.clone();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut head = vec![0; 8192];
+                let read = stream.read(&mut head).await.unwrap_or(0);
+                let head = String::from_utf8_lossy(&head[..read]).to_lowercase();
+                let before = count.fetch_add(1, Ordering::SeqCst);
+                let (status, body) = match head.contains("authorization: bearer see-a-little") {
+                    false => ("401 Unauthorized", Vec::new()),
+                    true if before < times => ("503 Service Unavailable", Vec::new()),
+                    true => ("200 OK", picture()),
+                };
+                let length = body.len();
+                let head = format!(
+                    "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: image/png\r\nContent-Length: {length}\r\n\r\n"
+                );
+                let _ = stream.write_all(&[head.into_bytes(), body].concat()).await;
+            }
+        });
+        Self { port, asked }
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/render/panel", self.port)
+    }
+
+    /// A house that may ask it, and whose rule has its picture fetched.
+    async fn house(&self) -> House {
+        let file = "{ url: '{{default annotations.panel \"\"}}', name: panel.png }";
+        let port = self.port;
+        House::prepared("400ms", |files| {
+            let attach = format!("      attach: {{ files: [{file}] }}\n    update:");
+            add(files, &rule("").replace("    update:", &attach));
+            let allow = format!(
+                "limits: off\nfetch: {{ allow: [{{ host: 127.0.0.1, port: {port}, scheme: http, private: true, bearer: see-a-little }}] }}"
+            );
+            files.edit("casewright.yaml", "limits: off", &allow);
+        })
+        .await
+    }
+
+    fn was_asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+#[tokio::test]
+async fn a_picture_is_fetched_when_it_can_be_had_and_holds_up_nothing_until_then() {
+    let grafana = Grafana::failing(usize::MAX).await;
+    let house = grafana.house().await;
+    let alert = leaky().annotation("panel", &grafana.url());
+    house.hears(alert.clone()).await;
+    let waits = house.action_says("has answered 503").await;
+    assert_eq!(waits.attempts, 0, "the vendor was asked for nothing");
+    house.hears(alert.resolved()).await;
+    eventually("the end is told", || async {
+        let case = house.sandbox.cases().remove(0);
+        if case.closure_requests.is_empty() { Err(case) } else { Ok(()) }
+    })
+    .await;
+    assert!(house.sandbox.cases()[0].attachments.is_empty());
+    assert!(grafana.was_asked() > 0);
+}
+
+#[tokio::test]
+async fn a_picture_arrives_as_it_is_although_answers_are_lost() {
+    let grafana = Grafana::failing(2).await;
+    let house = grafana.house().await;
+    house.faults([Fault::on_next(Kind::DropBeforeCommit, On::Attach, 1)]);
+    house.hears(leaky().annotation("panel", &grafana.url())).await;
+    let case = house.only_case().await;
+    let [file] = case.attachments.as_slice() else { panic!("{:#?}", case.attachments) };
+    assert_eq!(STANDARD.decode(&file.content_base64).expect("base64"), picture());
+    assert_eq!(file.file_type, "image/png");
+    assert!(file.file_name.starts_with("panel-cw-"), "{}", file.file_name);
+    assert!(file.file_name.ends_with("-2.png"), "{}", file.file_name);
+    assert_eq!(grafana.was_asked(), 4, "twice in vain, once for each send");
+    assert_eq!(house.requests("POST /cases"), 1);
+}
+
+#[tokio::test]
+async fn what_is_no_address_or_may_not_be_asked_costs_no_case() {
+    let grafana = Grafana::failing(0).await;
+    let house = grafana.house().await;
+    house.hears(leaky()).await;
+    assert!(house.only_case().await.attachments.is_empty());
+    for (property, url) in [
+        ("a", format!("http://localhost:{}/render/panel", grafana.port)),
+        ("b", format!("http://127.0.0.1:{}@192.0.2.1/", grafana.port)),
+        ("c", "http://169.254.169.254/latest/meta-data".to_owned()),
+    ] {
+        house.hears(leaky().label("property", property).annotation("panel", &url)).await;
+    }
+    for case in house.cases(4).await {
+        assert!(case.attachments.is_empty(), "{:#?}", case.attachments);
+    }
+    assert_eq!(grafana.was_asked(), 0);
+    let mut records = String::new();
+    for incident in house.incidents().await {
+        for attempt in house.store().attempts(&incident.id).await.expect("attempts") {
+            records.push_str(&attempt.request.unwrap_or_default());
+        }
+    }
+    assert_eq!(records.matches("the file panel.png is left out").count(), 3, "{records}");
 }
