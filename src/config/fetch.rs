@@ -100,7 +100,11 @@ fn read_host(mut section: Section<'_>) -> Option<FetchHost> {
         section.error_at_key("scheme", message, "use `https`, or add `private: true`");
     }
     let host = host.and_then(|Located { value, place }| {
-        let parsed = Host::parse(&value).ok().filter(|host| host.to_string() == value);
+        // A `*` is a character like any other to a URL, and nobody means it so.
+        let of_a_host = |char: char| char.is_ascii_alphanumeric() || ".-_:[]".contains(char);
+        let parsed = Host::parse(&value)
+            .ok()
+            .filter(|host| host.to_string() == value && value.chars().all(of_a_host));
         let Some(host) = parsed else {
             let hint = "such as `grafana.example.com`: no scheme, no port, no `*`, small letters";
             section.error_at(place, "this is not the name of a host", hint);
