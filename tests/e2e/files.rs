@@ -106,6 +106,10 @@ async fn comments_closures_and_attachments_are_redacted_too() {
     house.hears(first.resolved()).await;
     let case = house.only_case().await;
     assert_eq!(comments(&case, "resolved as of"), 1);
+    // What fires again is named by its labels.
+    house.hears(named("Leaky").label("host", "cust-17").annotation("summary", "s")).await;
+    let case = house.only_case().await;
+    assert_eq!(comments(&case, "host=[redacted]"), 1, "{case:#?}");
     for text in [texts(&case), file] {
         assert!(!text.contains("cust-17") && !text.contains("jane@"), "{text}");
     }
