@@ -13,6 +13,7 @@ pub mod daemon;
 pub mod dispatch;
 pub mod domain;
 pub mod explain;
+pub mod fetch;
 pub mod http;
 pub mod intake;
 pub mod people;

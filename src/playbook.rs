@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::config::fetch::FetchConfig;
 use crate::domain::alert::Labels;
 use crate::domain::ids::RuleName;
 use crate::domain::incident::Incident;
 use crate::domain::mute::Mutes;
 use crate::domain::policy::{Limit, Policy};
+use crate::domain::redaction::Redaction;
 use crate::domain::schedule::Schedule;
 use crate::domain::storm::{Budgets, Restraint, Turn, Usage};
 use crate::rules::{CaseRule, RuleSet, TextSource, Then};
@@ -26,6 +28,10 @@ pub struct Playbook {
     pub limit: Option<Limit>,
     /// Times in which all rules are muted.
     pub mute: Option<Arc<Schedule>>,
+    /// What must not leave, whatever the rule.
+    pub redaction: Redaction,
+    /// Where files may be fetched from.
+    pub fetch: Arc<FetchConfig>,
 }
 
 impl Playbook {
@@ -74,6 +80,16 @@ impl Playbook {
         });
         let longest = own.chain(self.limit).map(|limit| limit.per).max();
         longest.map_or(now, |per| earlier(now, per))
+    }
+
+    /// What must not leave in the texts of a rule's cases: what must not whatever the rule, and what
+    /// the rule says besides. For a rule that is no longer in the files it is the former alone.
+    pub fn redaction(&self, rule: &RuleName) -> Redaction {
+        match self.case_rule(rule).and_then(|rule| rule.redaction.as_ref()) {
+            None => self.redaction.clone(),
+            Some(own) if own.is_empty() => Redaction::default(),
+            Some(own) => self.redaction.clone().join(own),
+        }
     }
 
     /// What a rule says about its cases; `None` if there is no such rule, or it ignores.

@@ -541,6 +541,7 @@ impl World {
                     let case = CaseId::new(format!("F-{:06}", self.cases));
                     opened = Some(OpenedCase {
                         whole_description: drafted.draft.whole_description.clone(),
+                        files: drafted.draft.files.clone(),
                         as_of: drafted.draft.as_of,
                         ..OpenedCase::only(case.clone())
                     });

@@ -2,6 +2,7 @@
 //! credentials. Every mistake in any of them is found in one go.
 
 mod desk;
+mod files;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -95,6 +96,9 @@ fn read(path: &Path, env: Lookup<'_>, needs: Needs) -> (Option<Setup>, Diagnosti
             desk::check(&rules, &vendor.name, &http.desk, &mut diagnostics);
         }
     }
+    if let Some(config) = &checked.config {
+        files::check(&rules, config, &mut diagnostics);
+    }
     for vendor in vendors().filter(|_| credentials) {
         if let (Err(why), Some(place)) =
             (akamai_access(vendor, env), checked.vendor_places.get(&vendor.name))
@@ -105,7 +109,14 @@ fn read(path: &Path, env: Lookup<'_>, needs: Needs) -> (Option<Setup>, Diagnosti
     }
     let config = checked.config.filter(|_| !diagnostics.has_errors());
     let setup = config.map(|config| Setup {
-        playbook: Playbook { rules, templates, limit: config.limits, mute: config.mute.clone() },
+        playbook: Playbook {
+            rules,
+            templates,
+            limit: config.limits,
+            mute: config.mute.clone(),
+            redaction: config.redaction.clone(),
+            fetch: config.fetch.clone(),
+        },
         config,
         path: path.to_owned(),
     });

@@ -101,6 +101,7 @@ fn open(marker: &Marker) -> Operation {
         category: Category::Technical,
         description: "5xx ratio above 5 %".to_owned(),
         whole_description: None,
+        files: Vec::new(),
         remarks: Vec::new(),
         as_of: None,
         severity: "2-Moderate Impact".to_owned(),
@@ -126,6 +127,7 @@ fn attach_as(case: &CaseId, marker: &Marker, file_name: &str, content: &[u8]) ->
         marker: marker.clone(),
         token: "[cw-9f3a1c7be2d0-3]".to_owned(),
         file_name: file_name.to_owned(),
+        media_type: "text/plain; charset=utf-8".to_owned(),
         content: content.to_vec(),
     }
 }

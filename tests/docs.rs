@@ -1298,7 +1298,7 @@ fn uses(module: &str) -> BTreeSet<String> {
 #[test]
 fn modules_know_only_what_is_below_them() {
     let below = "clock current rng time telemetry domain";
-    let parts = "store vendors sources templates rules config";
+    let parts = "store vendors fetch sources templates rules config";
     for (module, may) in [
         ("domain", "time".to_owned()),
         ("sandbox", "clock rng time".to_owned()),
@@ -1307,6 +1307,7 @@ fn modules_know_only_what_is_below_them() {
         ("sources", below.to_owned()),
         ("templates", below.to_owned()),
         ("config", below.to_owned()),
+        ("fetch", format!("{below} config")),
         ("rules", format!("{below} config")),
         ("setup", format!("{below} {parts} playbook")),
         ("playbook", format!("{below} {parts}")),

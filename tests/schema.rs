@@ -129,6 +129,10 @@ fn env(name: &str) -> Option<String> {
 fn config() -> Subject {
     let mut document = tree(&block(README, "yaml casewright", 0));
     let desks = desks();
+    document["fetch"] = json!({ "timeout": "5s", "max_mib": 1, "allow": [{
+        "host": "a", "scheme": "https", "port": 1, "private": false, "bearer": "b",
+    }] });
+    document["redact"] = json!(["email", "ip", { "pattern": "a", "with": "b" }]);
     document["mute"] = json!({ "days": "sat", "from": "00:00", "to": "24:00", "time_zone": "UTC" });
     for field in ChoiceField::ALL {
         document["vendors"][0]["fallback"][field.name()] = json!("x");
@@ -162,7 +166,7 @@ fn of_rules() -> Subject {
     let case = json!({
         "account": "A-1", "category": "TECHNICAL", "subject": "s", "description": "d",
         "severity": { "from": "severity", "map": { "critical": 1 }, "default": 2 },
-        "severity_policy": "exact",
+        "severity_policy": "exact", "attach": { "payload": true, "files": [{ "url": "u", "name": "a.png" }] },
         "also_notify": ["noc@example.com"],
         "alternate_contact": { "name": "n", "company": "c", "email": "a@example.com", "phone": "1" },
     });
@@ -176,6 +180,7 @@ fn of_rules() -> Subject {
         "resolve": { "after": "5m", "action": "close" },
         "mute": { "days": ["mon-fri"], "from": "08:00", "to": "10:00", "time_zone": "Europe/Berlin" },
         "stale_after": "1d", "stale_action": "none",
+        "redact": ["token", { "pattern": "a", "with": "b" }],
         "limits": { "cases": 3, "per": "1h", "overflow": "hold" },
     });
     for field in ChoiceField::ALL {

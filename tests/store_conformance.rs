@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use casewright::domain::action::{Content, File};
 use casewright::domain::case_view::{
     COMMENTS, CaseStatus, CaseView, KeptCase, NextAction, VendorComment,
 };
@@ -818,11 +819,16 @@ async fn what_is_held_is_given_to_nobody_and_nothing_overtakes_it(mut bench: Ben
     assert_eq!(bench.claim(501).await.len(), 0);
 }
 
-async fn a_recheck_stands_in_nobodys_way(bench: Bench) {
+async fn rechecks_and_files_stand_in_nobodys_way(bench: Bench) {
     bench.hear(bench.news("a", &["x"])).await;
     let claim = bench.claim_one(1).await;
     bench.send(&claim, 1).await;
-    let doubtful = OpenedCase { doubtful: true, ..OpenedCase::only("F-1".into()) };
+    let file = |name: &str| File { name: name.to_owned(), content: Content::Alerts {} };
+    let doubtful = OpenedCase {
+        doubtful: true,
+        files: vec![file("a"), file("b")],
+        ..OpenedCase::only("F-1".into())
+    };
     let settlement = Settlement {
         decide: Some(Arc::new(move |incident| {
             step(Some(incident), &Event::CaseOpened(&doubtful), &closing(), None, at(1))
@@ -830,10 +836,16 @@ async fn a_recheck_stands_in_nobodys_way(bench: Bench) {
         ..done("F-1", 1)
     };
     bench.store().settle(&claim.lease, settlement).await.expect("settled");
-    bench.hear(bench.over("a", &["x"], 2)).await;
-    let kinds: BTreeSet<_> =
-        bench.claim(3).await.iter().map(|claim| claim.action.kind.name()).collect();
-    assert_eq!(kinds, BTreeSet::from(["recheck", "comment"]));
+    let kinds = |claims: Vec<Claim>| {
+        let mut kinds: Vec<_> = claims.iter().map(|claim| claim.action.kind.name()).collect();
+        kinds.sort_unstable();
+        kinds
+    };
+    assert_eq!(kinds(bench.claim(2).await), ["attach", "attach", "recheck"]);
+    // While they are under way, the comment is due, and is given out.
+    bench.hear(bench.over("a", &["x"], 3)).await;
+    assert_eq!(bench.next_due().await.expect("read"), Some(at(3)));
+    assert_eq!(kinds(bench.claim(3).await), ["comment"]);
 }
 
 async fn revive(bench: &Bench, claim: &Claim, how: Revival) -> Result<Phase, NotRevived> {
@@ -1467,7 +1479,7 @@ macro_rules! every_promise {
             a_turn_by_age_gives_out_what_has_waited_longest,
             what_was_sent_before_is_left_out_where_repeats_are_not_wanted,
             what_is_held_is_given_to_nobody_and_nothing_overtakes_it,
-            a_recheck_stands_in_nobodys_way,
+            rechecks_and_files_stand_in_nobodys_way,
             a_held_action_is_revived_as_a_look_or_as_a_send,
             a_failed_incident_is_opening_again_when_its_action_is_revived,
             what_is_alive_gone_or_superseded_is_not_revived,

@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::domain::draft::Fallback;
 use crate::domain::ids::{SourceName, VendorName};
 use crate::domain::policy::Limit;
+use crate::domain::redaction::Redaction;
 use crate::domain::retention::Retention;
 use crate::domain::schedule::Schedule;
 use crate::domain::severity::SeverityPolicy;
@@ -19,9 +20,11 @@ use crate::domain::telling::Telling;
 use super::decode::{Field, Located, Section, quote};
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::document::Document;
+use super::fetch::{self, FetchConfig};
 use super::interpolate::Lookup;
 use super::limit;
 use super::name::Word;
+use super::redact;
 use super::source_config::{self, SourceConfig};
 use super::source_file::Holds;
 use super::source_file::Place;
@@ -51,6 +54,10 @@ pub struct Config {
     pub mute: Option<Arc<Schedule>>,
     /// The webhooks that are told what happens to cases. Names are unique.
     pub notify: Vec<NotifyConfig>,
+    /// What must not leave, whatever the rule.
+    pub redaction: Redaction,
+    /// Where files may be fetched from.
+    pub fetch: Arc<FetchConfig>,
 }
 
 /// Where the daemon listens, and the limits of its connections.
@@ -232,6 +239,9 @@ fn read_root(mut root: Section<'_>, checked: &mut Checked) -> Option<Config> {
     let mute = root.optional("mute").map(Arc::new);
     let notify = read_notify(&mut root);
     inputs.tell = Arc::new(tell_config::telling(&sources, &notify));
+    let redaction = redact::read(&mut root).unwrap_or_default();
+    let example = "fetch: { allow: [{ host: grafana.example.com }] }";
+    let fetch = Arc::new(root.section_like("fetch", example).map(fetch::read).unwrap_or_default());
     inputs.vendors = vendors
         .iter()
         .map(|vendor| KnownVendor {
@@ -255,6 +265,8 @@ fn read_root(mut root: Section<'_>, checked: &mut Checked) -> Option<Config> {
         limits,
         mute,
         notify,
+        redaction,
+        fetch,
     })
 }
 

@@ -456,7 +456,7 @@ fn unknown_keys_are_refused_and_their_values_masked() {
     4 | api_key: ******* * ** *******
       | ^^^^^^^ unknown key
       |
-      = help: known here: server, store, rules, templates, sources, vendors, limits, mute, notify
+      = help: known here: server, store, rules, templates, sources, vendors, limits, mute, notify, redact, fetch
     "#);
 }
 
@@ -928,5 +928,37 @@ fn a_fallback_is_a_whole_place_that_a_machine_may_open() {
         "allow_billable: true\n    fallback: { category: PROFESSIONAL_SERVICES, solution: s, package: p }",
     ] {
         assert_eq!(of_the_vendor(right), [""; 0], "{right}");
+    }
+}
+
+#[test]
+fn hosts_to_fetch_from_are_read_and_their_mistakes_are_told() {
+    let told = |fetch: &str| {
+        let text = format!("{GOOD}fetch: {fetch}\n");
+        let diagnostics = check(&text).diagnostics;
+        diagnostics.sorted().into_iter().map(|one| one.message.clone()).collect::<Vec<_>>()
+    };
+    let config = good(&format!(
+        "{GOOD}fetch: {{ max_mib: 20, allow: [{{ host: a.example.com }}, {{ host: '10.0.0.1', scheme: http, private: true, bearer: x }}] }}\n"
+    ));
+    let ports: Vec<u16> = config.fetch.hosts.iter().map(|host| host.port).collect();
+    assert_eq!((ports, config.fetch.max_bytes), (vec![443, 80], 20 << 20));
+    for (fetch, wrong) in [
+        ("{ allow: [{ host: 'https://a.example.com' }] }", "this is not the name of a host"),
+        ("{ allow: [{ host: '*.example.com' }] }", "this is not the name of a host"),
+        ("{ allow: [{ host: A.example.com }] }", "this is not the name of a host"),
+        ("{ allow: [{ host: 'a.example.com:443' }] }", "this is not the name of a host"),
+        ("{ allow: [{ host: 127.0.0.1 }] }", "nothing is fetched from this address"),
+        (
+            "{ allow: [{ host: 169.254.169.254, private: true }] }",
+            "nothing is fetched from this address",
+        ),
+        (
+            "{ allow: [{ host: a, scheme: http }] }",
+            "plain http is accepted only within a private network",
+        ),
+        ("{ max_mib: 21 }", "`fetch.max_mib` is out of range"),
+    ] {
+        assert_eq!(told(fetch), [wrong], "{fetch}");
     }
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::catalogs::{Catalogs, Consulted, Wanted};
 use super::lane::Lane;
 use super::progress::Trouble;
-use crate::domain::action::{ActionKind, Note};
+use crate::domain::action::{ActionKind, Content, File, Note};
 use crate::domain::catalog::whole::VendorCatalog;
 use crate::domain::catalog::{Catalog, Category, RankedSeverity};
 use crate::domain::draft::problems::choice_problems;
@@ -25,7 +25,7 @@ use crate::playbook::{Playbook, template_id};
 use crate::rules::{CasePlan, TextSource};
 use crate::store::Action;
 use crate::templates::notes::Members;
-use crate::templates::{RenderContext, RenderProblem, fallback, notes, rollup};
+use crate::templates::{RenderContext, RenderProblem, fallback, notes, payload, rollup};
 use crate::vendors::{CatalogError, Operation};
 
 /// Why nothing can be sent.
@@ -344,6 +344,7 @@ impl<'a> Sheet<'a> {
         if let Some(preface) = preface {
             description = format!("{preface}\n\n{description}");
         }
+        let (subject, description) = self.redact(&subject, &description, &mut notes);
         let fitted = fit_description(&description, fit::DESCRIPTION_LIMIT);
         if fitted.cut {
             notes.push(
@@ -351,6 +352,9 @@ impl<'a> Sheet<'a> {
                     .to_owned(),
             );
         }
+        let (files, left_out) = self.files();
+        notes.extend(left_out.iter().cloned());
+        let remarks = [remarks, left_out].concat();
         let mut draft = Draft {
             subject: fit_subject(&subject, &marker).text,
             marker,
@@ -358,6 +362,7 @@ impl<'a> Sheet<'a> {
             category,
             description: fitted.text,
             whole_description: fitted.cut.then_some(description),
+            files,
             severity,
             choices,
             also_notify: self.addresses(&mut notes),
@@ -399,6 +404,51 @@ impl<'a> Sheet<'a> {
             fallback::description(self.incident, &problem, self.now)
         });
         (subject, description)
+    }
+
+    /// Takes out what must not leave. What is meant to tell the vendor where the case goes and whom
+    /// to contact stays: names out of its catalog, and contacts.
+    fn redact(
+        &self,
+        subject: &str,
+        description: &str,
+        notes: &mut Vec<String>,
+    ) -> (String, String) {
+        let redaction = self.playbook.redaction(self.rule);
+        let (subject, description) = (redaction.apply(subject), redaction.apply(description));
+        let mut found = subject.found;
+        found.add(description.found);
+        if !found.is_empty() {
+            notes.push(format!("redacted: {found}"));
+        }
+        (subject.text, description.text)
+    }
+
+    /// What goes along, and what does not, and why. A roll-up has no alerts of its own.
+    fn files(&self) -> (Vec<File>, Vec<String>) {
+        let plan = &self.plan.attach;
+        let (mut files, mut left_out) = (Vec::new(), Vec::new());
+        if self.incident.is_rollup() {
+            return (files, left_out);
+        }
+        if plan.payload {
+            files.push(File { name: "alerts".to_owned(), content: Content::Alerts {} });
+        }
+        for (index, file) in plan.files.iter().enumerate() {
+            let rendered = self.render(&format!("attach.files[{index}].url"), &file.url);
+            let url = rendered.map(|url| url.trim().to_owned()).map_err(|wrong| wrong.to_string());
+            let allowed = url.and_then(|url| match url.as_str() {
+                "" => Ok(None),
+                _ => self.playbook.fetch.allowed(&url).map(|_| Some(url.clone())),
+            });
+            let name = file.name.clone();
+            match allowed {
+                Ok(None) => {}
+                Ok(Some(url)) => files.push(File { name, content: Content::Fetched { url } }),
+                Err(why) => left_out.push(format!("the file {name} is left out: {why}")),
+            }
+        }
+        (files, left_out)
     }
 
     fn addresses(&self, notes: &mut Vec<String>) -> Vec<String> {
@@ -482,6 +532,9 @@ pub fn operation_on_case(
         .ok_or_else(|| Unready::Never("the incident has no case".to_owned()))?;
     let marker = incident.id.marker();
     let token = marker.action_token(action.id.seq);
+    // Before tokens are appended: they must be found again.
+    let redaction = playbook.redaction(&incident.rule);
+    let clean = |text: &str| redaction.apply(text).text;
     match &action.kind {
         ActionKind::Open | ActionKind::Recheck => {
             Err(Unready::Never("this action needs a draft".to_owned()))
@@ -495,20 +548,33 @@ pub fn operation_on_case(
                 | Note::Silent { .. }
                 | Note::Remark { .. } => case,
             };
-            let text = fit_comment(&notes::comment(note, Members::of(incident)), &token).text;
+            let text = clean(&notes::comment(note, Members::of(incident)));
+            let text = fit_comment(&text, &token).text;
             Ok(Operation::Comment { case, marker, token, text })
         }
-        ActionKind::Attach { name, text } => {
-            let file_name = format!("{name}-{}.txt", token.trim_matches(['[', ']']));
-            let content = fit_attachment(text).text.into_bytes();
-            Ok(Operation::Attach { case, marker, token, file_name, content })
+        ActionKind::Attach(File { name, content }) => {
+            let core = token.trim_matches(['[', ']']);
+            let (name, ending) = name.rsplit_once('.').unwrap_or((name, "txt"));
+            let (ending, media_type, content) = match content {
+                Content::Text(text) => {
+                    (ending, "text/plain; charset=utf-8", fit_attachment(&clean(text)).text)
+                }
+                Content::Alerts {} => {
+                    ("json", "application/json", payload::alerts(incident, &redaction, now))
+                }
+                // It comes when it is sent; to look for the file, its name is enough.
+                Content::Fetched { .. } => (ending, "application/octet-stream", String::new()),
+            };
+            let file_name = format!("{name}-{core}.{ending}");
+            let (media_type, content) = (media_type.to_owned(), content.into_bytes());
+            Ok(Operation::Attach { case, marker, token, file_name, media_type, content })
         }
         ActionKind::Contacts => {
             let (also_notify, alternate_contact) = contacts(playbook, incident, now)?;
             Ok(Operation::Contacts { case, marker, also_notify, alternate_contact })
         }
         ActionKind::Close => {
-            let text = fit_comment(&notes::closure(incident), &token).text;
+            let text = fit_comment(&clean(&notes::closure(incident)), &token).text;
             Ok(Operation::Close { case, marker, token, text })
         }
         ActionKind::Tell { .. } => {

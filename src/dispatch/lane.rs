@@ -327,7 +327,14 @@ mod tests {
 
     fn playbook() -> Arc<Playbook> {
         let (templates, _) = TemplateSet::builder().build();
-        Arc::new(Playbook { rules: RuleSet::default(), templates, limit: None, mute: None })
+        Arc::new(Playbook {
+            rules: RuleSet::default(),
+            templates,
+            limit: None,
+            mute: None,
+            redaction: Default::default(),
+            fetch: Default::default(),
+        })
     }
 
     fn lane() -> Lane {

@@ -12,13 +12,14 @@ use super::parcel::Parcel;
 use super::progress::{Consequence, Judge, Judgement};
 use super::runner::Dispatcher;
 use super::telling::message;
-use crate::domain::action::ActionKind;
+use crate::domain::action::{ActionKind, Content, File};
 use crate::domain::draft::Draft;
 use crate::domain::gate::{Change, Sign};
 use crate::domain::incident::{Incident, State};
 use crate::domain::lifecycle::{Event, OpenedCase, step};
 use crate::domain::notice::Notice;
 use crate::domain::pace::WhenNotFound;
+use crate::fetch::{FetchError, fetch};
 use crate::store::{
     AttemptEnd, Claim, NewAttempt, Phase, Progress, Settlement, StepFn, StoreError,
 };
@@ -157,7 +158,8 @@ impl Dispatcher {
     /// What the action asks for, ready to send.
     async fn prepare(&self, lane: &Lane, claim: &Claim, wanted: Wanted) -> Result<Parcel, Unready> {
         if claim.action.kind != ActionKind::Open {
-            return self.without_draft(lane, claim).await;
+            let parcel = self.without_draft(lane, claim).await?;
+            return self.with_what_is_fetched(lane, claim, parcel).await;
         }
         let now = self.clock.now();
         let drafting = draft(lane, &self.catalogs, &claim.incident, now, wanted);
@@ -198,6 +200,35 @@ impl Dispatcher {
         let actions = self.store.actions(&incident.id).await.ok()?;
         let open = actions.into_iter().rfind(|action| action.kind == ActionKind::Open)?;
         open.message
+    }
+
+    /// The parcel with the file that it sends, if that is fetched. Trouble with it is ours, and
+    /// none of the vendor's.
+    async fn with_what_is_fetched(
+        &self,
+        lane: &Lane,
+        claim: &Claim,
+        mut parcel: Parcel,
+    ) -> Result<Parcel, Unready> {
+        let ActionKind::Attach(File { name, content: Content::Fetched { url } }) =
+            &claim.action.kind
+        else {
+            return Ok(parcel);
+        };
+        let fetched = match self.bounded(lane, fetch(&lane.playbook.fetch, url)).await {
+            Some(Ok(fetched)) => fetched,
+            Some(Err(FetchError::Never(why))) => {
+                return Err(Unready::Never(format!("the file {name} cannot be fetched: {why}")));
+            }
+            Some(Err(FetchError::Later(why))) => {
+                return Err(Unready::later(format!("the file {name} cannot be fetched: {why}")));
+            }
+            None => return Err(Unready::later(format!("the file {name} did not come in time"))),
+        };
+        if let Parcel::Case(Operation::Attach { media_type, content, .. }) = &mut parcel {
+            (*media_type, *content) = (fetched.media_type, fetched.content);
+        }
+        Ok(parcel)
     }
 
     /// What was sent, to look for.
@@ -281,6 +312,7 @@ impl Dispatcher {
         }
         if let Some(draft) = parcel.draft() {
             opened.whole_description.clone_from(&draft.whole_description);
+            opened.files.clone_from(&draft.files);
             opened.as_of = draft.as_of;
         }
         // Most cases are opened by the first request.

@@ -60,6 +60,38 @@ pub enum Note {
     },
 }
 
+/// A file that goes along with a case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// What it is, such as `description`; becomes part of the file's name. With an ending only where
+    /// the file is fetched.
+    pub name: String,
+    /// What is in it.
+    #[serde(flatten)]
+    pub content: Content,
+}
+
+/// What is in a [`File`]. What is not at hand when the action is decided on is had when it runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// This text. Versions that knew nothing else have written it in the same way.
+    Text(String),
+    /// The incident's alerts, as JSON.
+    Alerts {},
+    /// What is at an address.
+    Fetched {
+        /// The address.
+        url: String,
+    },
+}
+
+impl File {
+    /// How many files a case may have at the vendor. *Invariant*: an incident asks for no more: the
+    /// whole description, the alerts, and what a rule names.
+    pub const PER_CASE: usize = 10;
+}
+
 /// One thing to do at the vendor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -71,13 +103,8 @@ pub enum ActionKind {
         /// What the comment tells.
         note: Note,
     },
-    /// Attach a text to it.
-    Attach {
-        /// What it is, such as `description`; becomes part of the file's name.
-        name: String,
-        /// The whole text.
-        text: String,
-    },
+    /// Attach a file to it.
+    Attach(File),
     /// Bring the case's contacts up to what the rule says now.
     Contacts,
     /// The case was opened by a request that followed one whose outcome nobody knew. Look once
@@ -108,7 +135,7 @@ impl ActionKind {
         match self {
             Self::Open => "open",
             Self::Comment { .. } => "comment",
-            Self::Attach { .. } => "attach",
+            Self::Attach(_) => "attach",
             Self::Contacts => "contacts",
             Self::Recheck => "recheck",
             Self::Close => "close",
@@ -138,7 +165,7 @@ impl ActionKind {
     pub fn precedence(&self) -> u8 {
         match self {
             Self::Open => 0,
-            Self::Comment { .. } | Self::Attach { .. } | Self::Contacts | Self::Recheck => 1,
+            Self::Comment { .. } | Self::Attach(_) | Self::Contacts | Self::Recheck => 1,
             Self::Close => 2,
             // Alone in its lane.
             Self::Tell { .. } => 3,
@@ -157,4 +184,33 @@ pub struct NewAction {
     pub due: Timestamp,
     /// An earlier action of the same effect may have reached the vendor: look for it first.
     pub look_first: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(name: &str, text: &str) -> ActionKind {
+        let content = Content::Text(text.to_owned());
+        ActionKind::Attach(File { name: name.to_owned(), content })
+    }
+
+    #[test]
+    fn what_earlier_versions_have_stored_is_still_read_and_still_written() {
+        let stored = r#"{"kind":"attach","name":"description","text":"all of it"}"#;
+        let read: ActionKind = serde_json::from_str(stored).unwrap();
+        assert_eq!(read, text("description", "all of it"));
+        assert_eq!(serde_json::to_string(&read).unwrap(), stored);
+    }
+
+    #[test]
+    fn every_kind_of_file_comes_back_from_the_store() {
+        let alerts = File { name: "alerts".to_owned(), content: Content::Alerts {} };
+        let fetched = Content::Fetched { url: "https://grafana.example.com".to_owned() };
+        let fetched = File { name: "panel.png".to_owned(), content: fetched };
+        for kind in [text("a", ""), ActionKind::Attach(alerts), ActionKind::Attach(fetched)] {
+            let stored = serde_json::to_string(&kind).unwrap();
+            assert_eq!(serde_json::from_str::<ActionKind>(&stored).unwrap(), kind, "{stored}");
+        }
+    }
 }

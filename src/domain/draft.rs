@@ -16,6 +16,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::action::File;
 use super::catalog::{Catalog, Category};
 use super::ids::{AccountId, Marker};
 use super::incident::Incident;
@@ -110,6 +111,9 @@ pub struct Draft {
     /// case then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub whole_description: Option<String>,
+    /// What goes along besides, once the case is there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<File>,
     /// The vendor's own severity string for this product.
     pub severity: String,
     /// The category's own fields.

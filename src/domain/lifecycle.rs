@@ -46,7 +46,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::action::{ActionKind, NewAction, Note};
+use super::action::{ActionKind, Content, File, NewAction, Note};
 use super::alert::{Alert, AlertStatus, Labels};
 use super::draft::AsOf;
 use super::ids::{
@@ -70,6 +70,8 @@ pub struct OpenedCase {
     pub duplicates: Vec<CaseId>,
     /// The whole description, where the vendor got only its beginning.
     pub whole_description: Option<String>,
+    /// What goes along besides.
+    pub files: Vec<File>,
     /// An earlier request had vanished without a trace and may come true late: a second case is
     /// looked for.
     pub doubtful: bool,
@@ -80,7 +82,14 @@ pub struct OpenedCase {
 impl OpenedCase {
     /// A case that nothing more is to be said about.
     pub fn only(case: CaseId) -> Self {
-        Self { case, duplicates: Vec::new(), whole_description: None, doubtful: false, as_of: None }
+        Self {
+            case,
+            duplicates: Vec::new(),
+            whole_description: None,
+            files: Vec::new(),
+            doubtful: false,
+            as_of: None,
+        }
     }
 }
 
@@ -871,7 +880,12 @@ impl<'a> Work<'a> {
     fn follow_up(&mut self, opened: &OpenedCase) {
         self.tell_duplicates(opened);
         if let Some(text) = opened.whole_description.clone() {
-            self.act(ActionKind::Attach { name: "description".to_owned(), text }, false);
+            let content = Content::Text(text);
+            let file = File { name: "description".to_owned(), content };
+            self.act(ActionKind::Attach(file), false);
+        }
+        for file in opened.files.iter().take(File::PER_CASE - 1) {
+            self.act(ActionKind::Attach(file.clone()), false);
         }
         // Where several were found, the doubt is settled.
         if opened.doubtful && opened.duplicates.is_empty() {

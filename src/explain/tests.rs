@@ -128,7 +128,14 @@ fn a_rule_that_is_for_other_times_names_them() {
     let inputs = crate::config::RuleInputs { files: vec![path], ..Default::default() };
     let (rules, _) = crate::rules::file::load(&inputs, &|_| None);
     let (templates, _) = crate::templates::TemplateSet::builder().build();
-    let playbook = Playbook { rules: rules.expect("rules"), templates, limit: None, mute: None };
+    let playbook = Playbook {
+        rules: rules.expect("rules"),
+        templates,
+        limit: None,
+        mute: None,
+        redaction: Default::default(),
+        fetch: Default::default(),
+    };
     let alert = crate::domain::testing::alert("a").build();
     // A Saturday.
     let now = "2026-08-01T10:00:00Z".parse().expect("a time");

@@ -26,7 +26,14 @@ fn playbook(rules: &str) -> Arc<Playbook> {
     let (rules, diagnostics) = file::load(&inputs, &|_| None);
     let rules = rules.unwrap_or_else(|| panic!("{}", diagnostics.render(false)));
     let (templates, _) = TemplateSet::builder().build();
-    Arc::new(Playbook { rules, templates, limit: None, mute: None })
+    Arc::new(Playbook {
+        rules,
+        templates,
+        limit: None,
+        mute: None,
+        redaction: Default::default(),
+        fetch: Default::default(),
+    })
 }
 
 fn decide(playbook: &Arc<Playbook>, known: &Known, alert: Alert, now: &str) -> Decision {

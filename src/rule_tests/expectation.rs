@@ -14,9 +14,10 @@ use crate::domain::catalog::Category;
 use crate::domain::draft::ChoiceField;
 use crate::domain::ids::RuleName;
 use crate::domain::incident::State;
+use crate::domain::regex;
 use crate::domain::severity::Rank;
 use crate::playbook::Playbook;
-use crate::rules::{Then, regex};
+use crate::rules::Then;
 
 /// What must be true at a time.
 #[derive(Debug)]
@@ -165,16 +166,8 @@ impl Decode for Pattern {
     fn decode(field: &Field<'_>) -> Option<Self> {
         let written: String = field.decode()?;
         // The dialect of matchers, but for their anchors.
-        let translated =
-            regex::compile(&written).and_then(|_| regex::translate(&written)).map(|translated| {
-                ::regex::RegexBuilder::new(&translated).size_limit(regex::COMPILED_LIMIT).build()
-            });
-        match translated {
-            Ok(Ok(regex)) => Some(Self { written, regex }),
-            Ok(Err(error)) => {
-                field.error(format!("this is not a pattern: {error}"), "");
-                None
-            }
+        match regex::find(&written) {
+            Ok(regex) => Some(Self { written, regex }),
             Err(error) => {
                 let place = field.place().within(&written, error.span);
                 let diagnostic =

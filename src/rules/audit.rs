@@ -243,7 +243,7 @@ impl<'r> Offer<'r> {
         // It excludes only a few values: are they excluded by the rule as well?
         let excluded = match matcher.op() {
             Op::NotEqual => Some(BTreeSet::from([matcher.value().to_owned()])),
-            Op::NotRegex => super::regex::literals(matcher.value()),
+            Op::NotRegex => crate::domain::regex::literals(matcher.value()),
             Op::Equal | Op::Regex => None,
         };
         excluded.is_some_and(|excluded| {

@@ -15,22 +15,25 @@ use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::document::Document;
 use crate::config::interpolate::Lookup;
 use crate::config::limit;
+use crate::config::redact;
 use crate::config::source_file::{Holds, Place};
 use crate::config::vendor_config::{SEVERITY_POLICIES, WHEN_NOT_FOUND};
 use crate::config::yaml::Key;
 use crate::domain::draft::problems::is_address;
 use crate::domain::ids::{RuleName, Scope, VendorName};
 use crate::domain::policy::{OpenMode, Policy, ResolveAction};
+use crate::domain::regex;
 use crate::domain::severity::{Rank, SeverityRule};
 
 use super::RuleSet;
 use super::audit::{self, Written};
 use super::matcher::{Matcher, Op};
-use super::regex;
-use super::rule::{CasePlan, CaseRule, ContactPlan, NamedLabel, Rule, TextSource, Then};
+use super::rule::{
+    AttachPlan, CasePlan, CaseRule, ContactPlan, FilePlan, NamedLabel, Rule, TextSource, Then,
+};
 
 /// Keys that say nothing about a rule that ignores.
-const ONLY_FOR_CASES: [&str; 12] = [
+const ONLY_FOR_CASES: [&str; 13] = [
     "identity",
     "identity_scope",
     "vendor",
@@ -43,6 +46,7 @@ const ONLY_FOR_CASES: [&str; 12] = [
     "stale_after",
     "stale_action",
     "when_not_found",
+    "redact",
 ];
 
 const RESOLVE_ACTIONS: [(&str, ResolveAction); 3] = [
@@ -297,6 +301,7 @@ fn read_case_rule(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Optio
         .and_then(|case| read_plan(case, known, &mut named_labels, &mut reading.loose));
     let policy = read_policy(section);
     let when_not_found = section.optional_one_of("when_not_found", &WHEN_NOT_FOUND);
+    let redaction = redact::read(section);
     let plan = plan?;
     let names_contacts = !plan.also_notify.is_empty() || plan.alternate_contact.is_some();
     let policy = Policy { names_contacts, tell: inputs.tell.clone(), ..policy };
@@ -308,6 +313,7 @@ fn read_case_rule(section: &mut Section<'_>, reading: &mut Reading<'_>) -> Optio
         plan,
         policy,
         when_not_found,
+        redaction,
     })
 }
 
@@ -409,6 +415,10 @@ fn read_plan(
     let description: Option<TextSource> = section.required("description");
     let also_notify: Vec<TextSource> = section.one_or_many("also_notify");
     let contact = section.section("alternate_contact").and_then(read_contact);
+    let attach = section
+        .section_like("attach", "attach: { payload: true }")
+        .map(read_attach)
+        .unwrap_or_default();
     for text in also_notify.iter().chain(contact.as_ref().and_then(|who| who.email.as_ref())) {
         check_email(&section, text);
     }
@@ -426,6 +436,7 @@ fn read_plan(
     section.finish();
     texts.extend([&account, &subject, &description].into_iter().flatten().cloned());
     texts.extend(choices.values().chain(&also_notify).cloned());
+    texts.extend(attach.files.iter().map(|file| file.url.clone()));
     texts.extend(contact.iter().flat_map(ContactPlan::texts).map(|(_, text)| text.clone()));
     Some(CasePlan {
         account: account?,
@@ -440,7 +451,46 @@ fn read_plan(
         description: description?,
         also_notify,
         alternate_contact: contact,
+        attach,
     })
+}
+
+fn read_attach(mut section: Section<'_>) -> AttachPlan {
+    let payload = section.with_default("payload", false);
+    let sections = section.sections("files");
+    if sections.len() > AttachPlan::FILES {
+        let most = AttachPlan::FILES;
+        let message = format!("a rule has at most {most} files fetched");
+        let hint = "the vendor takes 10 for a case, and two may be Casewright's own";
+        section.error_at_key("files", message, hint);
+    }
+    let mut files: Vec<FilePlan> = Vec::new();
+    for mut one in sections {
+        let url: Option<TextSource> = one.required("url");
+        let name: Option<Located<String>> = one.required("name");
+        if let Some(Located { value: name, place }) = &name {
+            if !is_file_name(name) {
+                let hint =
+                    "letters, digits, `_`, `-` and an ending, such as `panel.png`; at most 60";
+                one.error_at(place.clone(), "this is not the name of a file", hint);
+            } else if files.iter().any(|file| file.name == *name) {
+                one.error_at(place.clone(), "two files have this name", "");
+            }
+        }
+        one.finish();
+        if let (Some(url), Some(name)) = (url, name) {
+            files.push(FilePlan { url, name: name.value });
+        }
+    }
+    section.finish();
+    AttachPlan { payload, files }
+}
+
+/// Whether a name is one that every vendor and file system takes.
+fn is_file_name(name: &str) -> bool {
+    let harmless = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-');
+    let part = |part: &str| !part.is_empty() && part.chars().all(harmless);
+    name.len() <= 60 && name.split_once('.').is_some_and(|(stem, end)| part(stem) && part(end))
 }
 
 fn read_contact(mut section: Section<'_>) -> Option<ContactPlan> {

@@ -10,8 +10,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::domain::alert::Labels;
-
-use super::regex;
+use crate::domain::regex;
 
 /// How a matcher compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -8,7 +8,7 @@ pub mod file;
 mod index;
 pub mod matcher;
 pub mod offered;
-pub mod regex;
+
 pub mod rule;
 #[cfg(test)]
 mod tests;
@@ -22,7 +22,10 @@ use crate::domain::ids::{RuleName, VendorName};
 
 use index::Index;
 
-pub use rule::{CasePlan, CaseRule, ContactPlan, Mismatch, NamedLabel, Rule, TextSource, Then};
+pub use rule::{
+    AttachPlan, CasePlan, CaseRule, ContactPlan, FilePlan, Mismatch, NamedLabel, Rule, TextSource,
+    Then,
+};
 
 /// All rules, in the order of the files and of the rules in them.
 #[derive(Debug, Clone, Default)]

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::config::source_file::Place;
+use crate::domain::action::File;
 use crate::domain::alert::{Alert, Labels};
 use crate::domain::catalog::Category;
 use crate::domain::draft::{ChoiceField, Fallback};
 use crate::domain::ids::{AccountId, RuleName, Scope, VendorName};
 use crate::domain::lifecycle::Policy;
 use crate::domain::pace::WhenNotFound;
+use crate::domain::redaction::Redaction;
 use crate::domain::schedule::Schedule;
 use crate::domain::severity::{SeverityPolicy, SeverityRule};
 
@@ -101,6 +103,9 @@ pub struct CaseRule {
     pub policy: Policy,
     /// What follows when what may have been sent is not found; `None`: what the vendor says.
     pub when_not_found: Option<WhenNotFound>,
+    /// What must not leave, besides what must not whatever the rule. Nothing lets everything pass;
+    /// `None`: the rule does not say.
+    pub redaction: Option<Redaction>,
 }
 
 impl CaseRule {
@@ -165,6 +170,8 @@ pub struct CasePlan {
     pub also_notify: Vec<TextSource>,
     /// Whom else to contact.
     pub alternate_contact: Option<ContactPlan>,
+    /// What goes along as files.
+    pub attach: AttachPlan,
 }
 
 impl CasePlan {
@@ -185,8 +192,34 @@ impl CasePlan {
         texts.extend(notified.map(|(index, text)| (format!("also_notify[{index}]"), text)));
         let contact = self.alternate_contact.iter().flat_map(ContactPlan::texts);
         texts.extend(contact.map(|(part, text)| (format!("alternate_contact.{part}"), text)));
+        let files = self.attach.files.iter().enumerate();
+        texts.extend(files.map(|(index, file)| (format!("attach.files[{index}].url"), &file.url)));
         texts
     }
+}
+
+/// What goes along with a case as files.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AttachPlan {
+    /// The incident's alerts as JSON.
+    pub payload: bool,
+    /// What is fetched, in order. *Invariant*: at most [`AttachPlan::FILES`], with different names.
+    pub files: Vec<FilePlan>,
+}
+
+impl AttachPlan {
+    /// How many files a rule may have fetched: what a case takes, but for the whole description and
+    /// the alerts.
+    pub const FILES: usize = File::PER_CASE - 2;
+}
+
+/// A file that is fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilePlan {
+    /// Where it is. What renders to nothing is no file.
+    pub url: TextSource,
+    /// What it is called: harmless characters and an ending.
+    pub name: String,
 }
 
 /// Whom else the vendor may contact.

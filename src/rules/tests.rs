@@ -277,7 +277,7 @@ rules:
     7 |       severty: 1
       |       ^^^^^^^ unknown key
       |
-      = help: did you mean `severity`? known here: account, category, product, problem, policy_domain, area, service, parent_account, solution, package, severity, severity_policy, subject, description, also_notify, alternate_contact
+      = help: did you mean `severity`? known here: account, category, product, problem, policy_domain, area, service, parent_account, solution, package, severity, severity_policy, subject, description, also_notify, alternate_contact, attach
 
     error: `rules[0].case.subject` must be a text, not a number
      --> 0.yaml:8:16
@@ -371,7 +371,7 @@ rules:
     5 |     colour: red
       |     ^^^^^^ unknown key
       |
-      = help: known here: name, match, during, outside, continue, ignore, case, identity, identity_scope, vendor, open, resolve, reopen_within, update, limits, mute, stale_after, stale_action, when_not_found
+      = help: known here: name, match, during, outside, continue, ignore, case, identity, identity_scope, vendor, open, resolve, reopen_within, update, limits, mute, stale_after, stale_action, when_not_found, redact
 
     error: `identity` names no label: all alerts would be one incident
      --> 1.yaml:8:5
@@ -729,4 +729,44 @@ fn mistakes_in_weekly_times_are_underlined_where_they_are() {
       |
       = help: remove it
     "#);
+}
+
+#[test]
+fn what_must_not_leave_is_read_and_its_mistakes_are_located() {
+    let text = |redact: &str| format!("rules: [{{ name: a, match: [], redact: {redact},{CASE} }}]");
+    let redaction = |redact: &str| {
+        let rules = good(&text(redact));
+        let Then::Case(rule) = &rules.rules()[0].then else { panic!("a case") };
+        rule.redaction.clone().unwrap()
+    };
+    assert!(redaction("off").is_empty());
+    let one = redaction("[{ pattern: 'cust-[0-9]+' }]").apply("cust-1 a@example.com");
+    assert_eq!(one.text, "[redacted] a@example.com");
+    let both = redaction("[email, { pattern: 'cust-[0-9]+', with: it }]");
+    assert_eq!(both.apply("cust-1 a@example.com").text, "it [redacted: email]");
+    insta::assert_snapshot!(mistakes(&text(
+        "[emial, { pattern: 'cust-(' }, { pattern: '\\b' }, { pattern: 'x*' }, { with: y, patern: z }, { pattern: a, with: '' }]"
+    )));
+    insta::assert_snapshot!(mistakes(&text("[]")));
+}
+
+#[test]
+fn files_have_names_that_are_harmless_and_different_and_are_few() {
+    let case = |files: &str| {
+        let case = CASE.replace("subject: s", &format!("subject: s, attach: {{ files: {files} }}"));
+        format!("rules: [{{ name: a, match: [],{case} }}]")
+    };
+    let told = |files: &str| mistakes(&case(files)).lines().next().unwrap_or_default().to_owned();
+    let of = |count: usize| {
+        let file = |at| format!("{{ url: 'https://a', name: f{at}.png }}");
+        format!("[{}]", (0..count).map(file).collect::<Vec<_>>().join(", "))
+    };
+    good(&case(&of(8)));
+    assert_eq!(told(&of(9)), "error: a rule has at most 8 files fetched");
+    for name in ["panel", "a b.png", "../a.png", "é.png", ".png", "a.", "a.tar.gz"] {
+        let files = format!("[{{ url: 'https://a', name: '{name}' }}]");
+        assert_eq!(told(&files), "error: this is not the name of a file", "{name}");
+    }
+    let twice = "[{ url: u, name: a.png }, { url: v, name: a.png }]";
+    assert_eq!(told(twice), "error: two files have this name");
 }

@@ -13,6 +13,7 @@ mod helpers;
 pub mod limits;
 mod lint;
 pub mod notes;
+pub mod payload;
 pub mod rollup;
 #[cfg(test)]
 mod testing;

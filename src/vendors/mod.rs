@@ -52,7 +52,7 @@ pub enum Operation {
         /// The text, already ending in `token`.
         text: String,
     },
-    /// Attach a text file to a case.
+    /// Attach a file to a case.
     Attach {
         /// The case.
         case: CaseId,
@@ -63,6 +63,8 @@ pub enum Operation {
         /// The file's name, such as `description-cw-9f3a1c7be2d0-3.txt`. No other file of the case
         /// has it, so the file is found again by it.
         file_name: String,
+        /// What it is, such as `text/plain; charset=utf-8`.
+        media_type: String,
         /// The file.
         content: Vec<u8>,
     },

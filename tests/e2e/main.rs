@@ -8,6 +8,7 @@ mod catalogs;
 mod contacts;
 mod doctor;
 mod drafts;
+mod files;
 mod firing;
 mod held;
 mod hindsight;

@@ -233,6 +233,7 @@ pub(crate) fn drafts() -> Vec<Draft> {
             category,
             description: "5xx ratio\n\tabove 5 %".to_owned(),
             whole_description: None,
+            files: Vec::new(),
             as_of: None,
             remarks: Vec::new(),
             severity: match category {
@@ -277,6 +278,7 @@ fn attach(case: &CaseId) -> Operation {
         marker: marker(0),
         token,
         file_name,
+        media_type: "text/plain; charset=utf-8".to_owned(),
         content: "--casewright-0000000000\r\n漢🔥".into(),
     }
 }

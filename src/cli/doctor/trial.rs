@@ -192,6 +192,7 @@ fn draft(
         subject: fit_subject(SUBJECT, &marker).text,
         description: fit_description(DESCRIPTION, fit::DESCRIPTION_LIMIT).text,
         whole_description: None,
+        files: Vec::new(),
         severity: lowest.ok_or("the vendor offers no severities here")?,
         choices,
         also_notify: Vec::new(),

@@ -168,6 +168,7 @@ mod tests {
             subject: "s [cw-9f3a1c7be2d0]".to_owned(),
             description: "d".to_owned(),
             whole_description: None,
+            files: Vec::new(),
             severity: "high".to_owned(),
             choices,
             also_notify: vec!["a@example.com".to_owned(), "b@example.com".to_owned()],

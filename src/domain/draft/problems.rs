@@ -490,6 +490,7 @@ mod tests {
             category,
             description: "What happened".to_owned(),
             whole_description: None,
+            files: Vec::new(),
             remarks: Vec::new(),
             as_of: None,
             severity: "1-Major Impact".to_owned(),

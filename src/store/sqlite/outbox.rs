@@ -58,7 +58,8 @@ pub(super) async fn claim(
 }
 
 /// The claim's statement, in one order or another. The index of each order holds unfinished actions
-/// only, so that walking it costs what there is to do and not what was ever done.
+/// only, so that walking it costs what there is to do and not what was ever done. Neither a recheck
+/// nor a file holds up what comes after it.
 macro_rules! claimable {
     ($index:literal, $order:literal) => {
         concat!(
@@ -70,7 +71,7 @@ macro_rules! claimable {
                AND NOT EXISTS (SELECT 1 FROM actions earlier
                    WHERE earlier.incident = a.incident AND earlier.seq < a.seq
                      AND earlier.state IN ('ready', 'leased', 'held')
-                     AND earlier.kind <> 'recheck' AND earlier.vendor = a.vendor)
+                     AND earlier.kind NOT IN ('recheck', 'attach') AND earlier.vendor = a.vendor)
              ORDER BY ",
             $order,
             " LIMIT ?4"

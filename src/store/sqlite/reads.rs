@@ -88,7 +88,7 @@ pub(super) async fn next_due(
                    AND NOT EXISTS (SELECT 1 FROM actions earlier
                        WHERE earlier.incident = a.incident AND earlier.seq < a.seq
                          AND earlier.state IN ('ready', 'leased', 'held')
-                         AND earlier.kind <> 'recheck' AND earlier.vendor = a.vendor)
+                         AND earlier.kind NOT IN ('recheck', 'attach') AND earlier.vendor = a.vendor)
                  ORDER BY a.due_at LIMIT 1) AS due
              FROM json_each(?1) asked
              UNION ALL

@@ -18,6 +18,7 @@ use url::{Position, Url};
 use super::classify::{Class, Judged, Phase, classify};
 use super::contacts::Contacts;
 use super::edgegrid::{self, MAX_BODY, Parts};
+use super::files::File;
 use super::multipart::Form;
 use super::settings::Settings;
 use super::skew::Skew;
@@ -530,8 +531,9 @@ impl Vendor for Client {
             Operation::Close { case, marker, text, .. } => {
                 self.annotate(case, marker, Kind::Closure, text).await
             }
-            Operation::Attach { case, marker, token, file_name, content } => {
-                self.attach(case, marker, token, file_name, content).await
+            Operation::Attach { case, marker, token, file_name, media_type, content } => {
+                let file = File { file_name, media_type, content };
+                self.attach(case, marker, token, file).await
             }
             Operation::Contacts { case, marker, also_notify, alternate_contact } => {
                 let wanted = Contacts::of(also_notify, alternate_contact.as_ref());

@@ -22,23 +22,31 @@ const PER_CASE: usize = 10;
 /// More than a case can have; the default of the list of cases.
 const FILES_PER_PAGE: &str = "50";
 
+/// A file to send.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct File<'a> {
+    pub(super) file_name: &'a str,
+    pub(super) media_type: &'a str,
+    pub(super) content: &'a [u8],
+}
+
 impl Client {
-    /// Sends a text file, and waits a little for it.
+    /// Sends a file, and waits a little for it.
     pub(super) async fn attach(
         &self,
         case: &CaseId,
         marker: &Marker,
         token: &str,
-        file_name: &str,
-        content: &[u8],
+        file: File<'_>,
     ) -> Outcome {
+        let file_name = file.file_name;
         // Without the token the file could be another one of the same name, and would be found
         // although it was never sent.
         let core = token.trim_matches(['[', ']']);
         if core.is_empty() || !file_name.contains(core) {
             return refused(format!("the name of the file {file_name:?} lacks {core:?}"));
         }
-        let form = match form(file_name, content) {
+        let form = match form(file) {
             Ok(form) => form,
             Err(why) => return refused(why),
         };

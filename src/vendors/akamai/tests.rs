@@ -206,6 +206,7 @@ fn draft() -> Draft {
         category: Category::Technical,
         description: "Ärger".to_owned(),
         whole_description: None,
+        files: Vec::new(),
         remarks: Vec::new(),
         as_of: None,
         severity: "1-Major Impact".to_owned(),
@@ -523,6 +524,7 @@ fn attach() -> Operation {
         marker: marker(),
         token: marker().action_token(4),
         file_name: "description-cw-9f3a1c7be2d0-4.txt".to_owned(),
+        media_type: "text/plain; charset=utf-8".to_owned(),
         content: b"text".to_vec(),
     }
 }

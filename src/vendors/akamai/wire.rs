@@ -543,6 +543,7 @@ mod tests {
             subject: "S".to_owned(),
             description: "D\n\"ü\"".to_owned(),
             whole_description: Some("more than the vendor takes".to_owned()),
+            files: Vec::new(),
             remarks: Vec::new(),
             as_of: None,
             severity: "1-Critical".to_owned(),

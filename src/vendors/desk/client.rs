@@ -392,9 +392,9 @@ pub(super) fn says(value: &Value, token: &str) -> bool {
 }
 
 /// A file as a comment: a generic desk has no way to take files.
-fn as_comment(file_name: &str, content: &[u8], token: &str) -> String {
-    let content = String::from_utf8_lossy(content);
-    format!("{file_name}:\n\n{}\n\n{token}", content.trim_end())
+fn as_comment(file_name: &str, content: &[u8], token: &str) -> Option<String> {
+    let content = std::str::from_utf8(content).ok()?;
+    Some(format!("{file_name}:\n\n{}\n\n{token}", content.trim_end()))
 }
 
 #[async_trait]
@@ -409,8 +409,13 @@ impl Vendor for Client {
             Operation::Close { case, marker, token, text } => {
                 self.note(&desk.close, &Note { case, marker, token, text }, true).await
             }
-            Operation::Attach { case, marker, token, file_name, content } => {
-                let text = &as_comment(file_name, content, token);
+            Operation::Attach { case, marker, token, file_name, content, .. } => {
+                let Some(text) = &as_comment(file_name, content, token) else {
+                    let message = format!(
+                        "the file {file_name} is no text, and this vendor gets files as comments"
+                    );
+                    return Outcome::Refused(Evidence { message, ..Evidence::default() });
+                };
                 self.note(&desk.comment, &Note { case, marker, token, text }, false).await
             }
             Operation::Contacts { case, marker, also_notify, alternate_contact } => {

@@ -170,6 +170,7 @@ fn open() -> Operation {
         subject: format!("s {}", marker().token()),
         description: "d".to_owned(),
         whole_description: None,
+        files: Vec::new(),
         severity: "high".to_owned(),
         choices: Choices::default(),
         also_notify: Vec::new(),

@@ -66,6 +66,20 @@ pub fn compile(pattern: &str) -> Result<Regex, PatternError> {
         .map_err(|error| engine_error(pattern, &error))
 }
 
+/// Compiles a pattern that may match anywhere in a text. `.` stops at a newline unless `(?s)` says
+/// otherwise.
+///
+/// # Errors
+///
+/// As of [`compile`].
+pub fn find(pattern: &str) -> Result<Regex, PatternError> {
+    let translated = translate(pattern)?;
+    RegexBuilder::new(&translated)
+        .size_limit(COMPILED_LIMIT)
+        .build()
+        .map_err(|error| engine_error(pattern, &error))
+}
+
 /// Writes a pattern of Go's dialect in Rust's.
 ///
 /// # Errors
