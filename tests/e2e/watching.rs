@@ -30,7 +30,7 @@ async fn pass(house: &House, time: Duration) {
     eventually("a round", || {
         looks += 1;
         // It may just have been about to go to sleep.
-        if looks % 100 == 0 {
+        if looks % 150 == 0 {
             house.clock.advance(MINUTE);
         }
         async move {
@@ -48,7 +48,7 @@ async fn pass_until_asked(house: &House, endpoint: &str) {
     let mut looks = 0;
     eventually(endpoint, || {
         looks += 1;
-        if looks % 100 == 0 {
+        if looks % 150 == 0 {
             house.clock.advance(MINUTE);
         }
         let asked = house.requests(endpoint);
@@ -324,8 +324,13 @@ async fn one_list_tells_of_many_cases_and_only_what_has_changed_is_read() {
         let open = house.store().open_cases(&vendor, house.clock.now(), 100).await.expect("read");
         open.iter().filter(|case| case.known.is_some()).count()
     };
-    while known().await < CASES {
-        pass(&house, ROUND).await;
+    for so_many in [20, CASES] {
+        pass_until_asked(&house, "GET /cases").await;
+        eventually("so many are known", || async {
+            let known = known().await;
+            if known >= so_many { Ok(()) } else { Err(known) }
+        })
+        .await;
     }
     // What was opened a moment before it was read is read once more.
     pass(&house, ROUND).await;
@@ -389,5 +394,7 @@ async fn a_vendor_that_is_left_alone_is_not_asked() {
     }
     assert_eq!(house.requests("GET /cases"), lists, "only probes go out");
     house.no_faults();
+    pass_until_asked(&house, "GET /accounts-with-categories").await;
+    house.gate("open", |gate| gate.name(house.clock.now()) == "open").await;
     pass(&house, ROUND).await;
 }
