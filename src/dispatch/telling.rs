@@ -71,10 +71,7 @@ fn bulletin(
         labels,
         annotations,
         starts_at: incident.created_at,
-        ends_at: match notice {
-            Notice::Ended { at, .. } => Some(*at),
-            Notice::CaseOpened { .. } | Notice::CaseFailed | Notice::Refired { .. } => None,
-        },
+        ends_at: notice.ended_at(),
         link: incident.origin.links.first().map(|link| link.url.clone()).unwrap_or_default(),
     }
 }

@@ -27,6 +27,7 @@ use crate::domain::incident::Incident;
 use crate::domain::lifecycle::{Event, Policy, Reason, step};
 use crate::domain::pace::Watch;
 use crate::domain::storm::Usage;
+use crate::domain::telling::hear_of_vendor;
 use crate::store::{OpenCase, StepFn, StoreError, cause};
 use crate::time::{between, later};
 use crate::vendors::{Obstacle, Trouble, Vendor, Watched, WatchedCase};
@@ -222,19 +223,15 @@ impl Dispatcher {
         Ok(!news.is_empty())
     }
 
-    /// What changes at the vendor mean for the incident.
+    /// What changes at the vendor mean for the incident, and who is told of them.
     fn consequence_of(&self, case: &CaseId, news: &[CaseChange], now: Timestamp) -> Option<StepFn> {
-        news.iter().find_map(|change| match change {
-            CaseChange::Closed { at } => Some(self.closed_by_vendor(case, *at, now)),
-            CaseChange::Reopened => {
-                let (playbook, case) = (self.playbook.get(), case.clone());
-                Some(Arc::new(move |incident: &Incident| {
-                    let event = Event::ReopenedByVendor { case: &case };
-                    step(Some(incident), &event, &playbook.policy(incident), None, now)
-                }) as StepFn)
-            }
-            _ => None,
-        })
+        if news.is_empty() {
+            return None;
+        }
+        let (playbook, case, news) = (self.playbook.get(), case.clone(), news.to_vec());
+        Some(Arc::new(move |incident: &Incident| {
+            hear_of_vendor(incident, &case, &news, &playbook.policy(incident), now)
+        }))
     }
 
     fn closed_by_vendor(&self, case: &CaseId, at: Option<Timestamp>, now: Timestamp) -> StepFn {

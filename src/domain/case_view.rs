@@ -17,7 +17,8 @@ pub const COMMENTS: usize = 50;
 pub const COMMENT_LENGTH: usize = 4_000;
 
 /// How far the vendor is with a case.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub enum CaseStatus {
     /// Nobody has looked at it.
     Created,
@@ -68,6 +69,18 @@ impl CaseStatus {
             Self::Closed => "closed",
             Self::Other(_) => "other",
         }
+    }
+}
+
+impl From<String> for CaseStatus {
+    fn from(word: String) -> Self {
+        Self::parse(&word)
+    }
+}
+
+impl From<CaseStatus> for String {
+    fn from(status: CaseStatus) -> Self {
+        status.as_str().to_owned()
     }
 }
 

@@ -238,6 +238,8 @@ pub enum Reason {
     VendorMissed(CaseId),
     /// The vendor works on the case again.
     VendorReopened(CaseId),
+    /// The vendor did something with the case that changes nothing here, and that others are told of.
+    VendorActed(CaseId),
     /// The vendor has several cases of it.
     Duplicates {
         /// The one that is gone on with.
@@ -301,6 +303,7 @@ impl fmt::Display for Reason {
                 write!(f, "the vendor closed case {case} before it was told of all that fires; the case gets a comment")
             }
             Self::VendorReopened(case) => write!(f, "the vendor works on case {case} again; it goes on"),
+            Self::VendorActed(case) => write!(f, "the vendor did something with case {case}; who is to know is told"),
             Self::Duplicates { case, others } => {
                 write!(f, "the vendor has {others} more than case {case}; they get a comment")
             }
@@ -463,7 +466,7 @@ fn nothing(incident: Option<&Incident>, effects: Vec<Effect>, reason: Reason) ->
     }
 }
 
-fn unchanged(incident: &Incident) -> Step {
+pub(super) fn unchanged(incident: &Incident) -> Step {
     nothing(Some(incident), Vec::new(), Reason::Nothing)
 }
 

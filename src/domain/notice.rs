@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::case_view::CaseStatus;
 use super::ids::{CaseId, SourceName, VendorName};
 use super::incident::Incident;
 use super::policy::ResolveAction;
@@ -24,6 +25,36 @@ pub enum Notice {
     Refired {
         /// The case.
         case: CaseId,
+    },
+    /// The vendor works on it, or has stopped to.
+    Status {
+        /// The case.
+        case: CaseId,
+        /// The vendor's status of it.
+        status: CaseStatus,
+    },
+    /// Somebody has written something on it who is not us.
+    Commented {
+        /// The case.
+        case: CaseId,
+        /// Who, as the vendor calls them; may be empty.
+        author: String,
+        /// The beginning of what was written. Untrusted.
+        text: String,
+    },
+    /// The vendor waits for our answer.
+    Waits {
+        /// The case.
+        case: CaseId,
+    },
+    /// The vendor has closed it while alerts fire.
+    ClosedByVendor {
+        /// The case.
+        case: CaseId,
+        /// When.
+        at: Timestamp,
+        /// How many alerts fire.
+        firing: u32,
     },
     /// The incident is over.
     Ended {
@@ -45,16 +76,25 @@ pub enum Occasion {
     Failed,
     /// It fires again.
     Refired,
-    /// It is over.
+    /// The vendor has another status for a case.
+    Status,
+    /// Somebody has commented on a case.
+    Commented,
+    /// The vendor waits for us.
+    Waits,
+    /// It is over, or the vendor has closed its case.
     Closed,
 }
 
 impl Occasion {
     /// Every occasion, by the word that the config has for it.
-    pub const WORDS: [(&'static str, Self); 4] = [
+    pub const WORDS: [(&'static str, Self); 7] = [
         ("opened", Self::Opened),
         ("failed", Self::Failed),
         ("refired", Self::Refired),
+        ("status", Self::Status),
+        ("commented", Self::Commented),
+        ("waits", Self::Waits),
         ("closed", Self::Closed),
     ];
 
@@ -64,6 +104,9 @@ impl Occasion {
             Self::Opened => "opened",
             Self::Failed => "failed",
             Self::Refired => "refired",
+            Self::Status => "status",
+            Self::Commented => "commented",
+            Self::Waits => "waits",
             Self::Closed => "closed",
         }
     }
@@ -76,17 +119,37 @@ impl Notice {
             Self::CaseOpened { .. } => Occasion::Opened,
             Self::CaseFailed => Occasion::Failed,
             Self::Refired { .. } => Occasion::Refired,
-            Self::Ended { .. } => Occasion::Closed,
+            Self::Status { .. } => Occasion::Status,
+            Self::Commented { .. } => Occasion::Commented,
+            Self::Waits { .. } => Occasion::Waits,
+            Self::ClosedByVendor { .. } | Self::Ended { .. } => Occasion::Closed,
         }
     }
 
     /// The case that it speaks of.
     pub fn case(&self) -> Option<&CaseId> {
         match self {
-            Self::CaseOpened { case } | Self::Refired { case } | Self::Ended { case, .. } => {
-                Some(case)
-            }
+            Self::CaseOpened { case }
+            | Self::Refired { case }
+            | Self::Status { case, .. }
+            | Self::Commented { case, .. }
+            | Self::Waits { case }
+            | Self::ClosedByVendor { case, .. }
+            | Self::Ended { case, .. } => Some(case),
             Self::CaseFailed => None,
+        }
+    }
+
+    /// Since when it is over; `None` if it goes on.
+    pub fn ended_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::ClosedByVendor { at, .. } | Self::Ended { at, .. } => Some(*at),
+            Self::CaseOpened { .. }
+            | Self::CaseFailed
+            | Self::Refired { .. }
+            | Self::Status { .. }
+            | Self::Commented { .. }
+            | Self::Waits { .. } => None,
         }
     }
 
@@ -102,6 +165,21 @@ impl Notice {
                 "No case could be opened at {vendor} for this (rule {rule}), and a person must act: see `casewright actions list`."
             ),
             Self::Refired { case } => format!("This fires again; case {case} at {vendor} goes on."),
+            Self::Status { case, status } => {
+                format!("{vendor} has case {case} as {}.", status.as_str())
+            }
+            Self::Commented { case, author, text } => {
+                let author = if author.is_empty() { "Somebody" } else { author };
+                format!("{author} has commented on case {case} at {vendor}: {text}")
+            }
+            Self::Waits { case } => format!("{vendor} waits for an answer on case {case}."),
+            Self::ClosedByVendor { case, firing, .. } => {
+                let alerts =
+                    if *firing == 1 { "1 alert fires" } else { &format!("{firing} alerts fire") };
+                format!(
+                    "{vendor} has closed case {case} although {alerts}. It goes on when something new fires."
+                )
+            }
             Self::Ended { case, action, .. } => {
                 let follows = match action {
                     ResolveAction::Comment => "it gets a comment, and a person closes it",

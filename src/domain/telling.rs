@@ -10,15 +10,25 @@ use jiff::Timestamp;
 
 use super::action::{ActionKind, NewAction};
 use super::alert::Alert;
-use super::ids::SourceName;
+use super::case_view::{CaseChange, CaseStatus, VendorComment};
+use super::ids::{CaseId, SourceName};
 use super::incident::{Incident, State};
-use super::lifecycle::{Reason, Step};
+use super::lifecycle::{Event, Policy, Reason, Step, step, unchanged};
 use super::notice::{Notice, Occasion, Target};
 use super::policy::ResolveAction;
 
 /// At most so many of a sender's incidents are told of one thing: a storm must not become one of
 /// notes.
 pub const MOST: usize = 100;
+
+/// So many of the comments that are new at once are told, the newest ones.
+const COMMENTS_TOLD: usize = 5;
+
+/// So many characters of a comment are told: who wants to read all of it opens the case.
+const COMMENT_TOLD: usize = 400;
+
+/// So many characters of its author's name are told.
+const AUTHOR_TOLD: usize = 100;
 
 /// Whom to tell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,8 +63,17 @@ pub(super) fn tell_what_follows(
         Reason::Over(action) | Reason::Silent(_, action) => action,
         _ => ResolveAction::None,
     };
+    let notices = match &step.reason {
+        Reason::VendorClosed { case, firing: firing @ 1.. } => {
+            let at = if let State::Closed { at, .. } = after.state { at } else { now };
+            vec![Notice::ClosedByVendor { case: case.clone(), at, firing: *firing }]
+        }
+        // What the vendor did is told by whoever knows it.
+        Reason::VendorReopened(_) => Vec::new(),
+        _ => notices(before.map(|before| &before.state), &after.state, ends),
+    };
     let mut told = Vec::new();
-    for notice in notices(before.map(|before| &before.state), &after.state, ends) {
+    for notice in notices {
         let targets = targets(before, after, &notice, telling).into_iter();
         told.extend(targets.map(|target| (target, notice.clone())));
     }
@@ -66,12 +85,109 @@ pub(super) fn tell_what_follows(
         let targets = at_sources(joined, &notice, telling).into_iter();
         told.extend(targets.map(|target| (target, notice.clone())));
     }
+    add(told, after, &mut step.actions, now);
+    step
+}
+
+/// What it means for an incident, and who is told, that the vendor did this with its `case`.
+pub fn hear_of_vendor(
+    incident: &Incident,
+    case: &CaseId,
+    news: &[CaseChange],
+    policy: &Policy,
+    now: Timestamp,
+) -> Step {
+    let event = news.iter().find_map(|change| match change {
+        CaseChange::Closed { at } => Some(Event::ClosedByVendor { case, at: *at }),
+        CaseChange::Reopened => Some(Event::ReopenedByVendor { case }),
+        _ => None,
+    });
+    let step = match &event {
+        Some(event) => step(Some(incident), event, policy, None, now),
+        None => unchanged(incident),
+    };
+    tell_what_the_vendor_did(incident, step, case, news, &policy.tell, now)
+}
+
+/// Adds to a step what the vendor did with `case`, as far as the step does not tell it already.
+fn tell_what_the_vendor_did(
+    before: &Incident,
+    mut step: Step,
+    case: &CaseId,
+    news: &[CaseChange],
+    telling: &Telling,
+    now: Timestamp,
+) -> Step {
+    let closed = matches!(step.reason, Reason::VendorClosed { .. });
+    let Some(after) = &mut step.incident else { return step };
+    let mut told = Vec::new();
+    for notice in notices_of_vendor(case, news) {
+        // That is told as the end.
+        let is_known = matches!(&notice, Notice::Status { status: CaseStatus::Closed, .. });
+        if !(closed && is_known) {
+            let targets = targets(Some(before), after, &notice, telling).into_iter();
+            told.extend(targets.map(|target| (target, notice.clone())));
+        }
+    }
+    if !told.is_empty() {
+        if !step.changed {
+            (step.changed, step.reason) = (true, Reason::VendorActed(case.clone()));
+        }
+        add(told, after, &mut step.actions, now);
+    }
+    step
+}
+
+fn notices_of_vendor(case: &CaseId, news: &[CaseChange]) -> Vec<Notice> {
+    let comments = news.iter().filter(|change| matches!(change, CaseChange::Commented(_))).count();
+    // The newest ones: of a case that is seen for the first time there may be many.
+    let mut passed_over = comments.saturating_sub(COMMENTS_TOLD);
+    let notices = news.iter().filter_map(|change| match change {
+        // That it is there was told when it was opened.
+        CaseChange::Status { from: None, to: CaseStatus::Created } => None,
+        CaseChange::Status { to, .. } => {
+            Some(Notice::Status { case: case.clone(), status: to.clone() })
+        }
+        CaseChange::WaitsForUs => Some(Notice::Waits { case: case.clone() }),
+        CaseChange::Commented(_) if passed_over > 0 => {
+            passed_over -= 1;
+            None
+        }
+        CaseChange::Commented(VendorComment { author, text, .. }) => Some(Notice::Commented {
+            case: case.clone(),
+            author: beginning(author, AUTHOR_TOLD),
+            text: beginning(text, COMMENT_TOLD),
+        }),
+        // Of no use to who is on call; the status tells of the others.
+        CaseChange::FirstResponse(_) | CaseChange::Closed { .. } | CaseChange::Reopened => None,
+    });
+    notices.collect()
+}
+
+/// The beginning of a foreign text, on one line, without anything by which we know our own notes.
+fn beginning(text: &str, characters: usize) -> String {
+    let words: Vec<&str> = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let line = words.join(" ").replace("[cw-", "(cw-");
+    match line.char_indices().nth(characters) {
+        Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),
+        None => line,
+    }
+}
+
+fn add(
+    told: Vec<(Target, Notice)>,
+    after: &mut Incident,
+    actions: &mut Vec<NewAction>,
+    now: Timestamp,
+) {
     for (target, notice) in told {
         after.last_seq = after.last_seq.saturating_add(1);
         let kind = ActionKind::Tell { target, notice };
-        step.actions.push(NewAction { seq: after.last_seq, kind, due: now, look_first: false });
+        actions.push(NewAction { seq: after.last_seq, kind, due: now, look_first: false });
     }
-    step
 }
 
 /// What is to be told of the way from one state to another.

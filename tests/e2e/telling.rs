@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use casewright::clock::Clock as _;
 use casewright::domain::action::ActionKind;
+use casewright::sandbox::StaffComment;
 use casewright::store::{Action, ActionState};
 use serde_json::json;
 
@@ -467,4 +468,72 @@ async fn targets_come_and_go_with_the_files() {
     .await;
     assert!(api.with(|api| api.notes_on("QTHIRD")).is_empty());
     assert!(house.clock.now() > house.incidents().await[0].created_at);
+}
+
+/// Lets time pass until the notes are so many. The clock stands while a request is under way.
+async fn noted(house: &House, api: &Running<PagerDutyApi>, count: usize) -> Vec<String> {
+    eventually("notes", || async {
+        house.clock.advance(Duration::from_secs(11 * 60));
+        for _ in 0..100 {
+            let told = notes(api);
+            if told.len() >= count && house.store().census().await.expect("read").unfinished() == 0
+            {
+                return Ok(told);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Err(notes(api))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_the_vendor_does_with_a_case_is_told_where_its_alert_came_from() {
+    let api = pagerduty().await;
+    let hook = Running::start(Receiver::default(), "Bearer sesame-hook").await;
+    let house = House::watching_with(|files| {
+        tell(files, &api.base);
+        notify(files, &hook.base, ", on: [commented, waits]");
+    })
+    .await;
+    house.hears_event(&triggered()).await;
+    let case = house.only_case().await.case_id;
+    eventually("a look at the case", || async {
+        let incident = house.only_incident().await.id;
+        let kept = house.store().kept_case(&incident).await.expect("read");
+        house.clock.advance(Duration::from_secs(60));
+        kept.map(|_| ()).ok_or(())
+    })
+    .await;
+    house
+        .sandbox
+        .staff_comment(&case, &StaffComment::of("<p>Which property?</p>"))
+        .expect("a case");
+    house.sandbox.set_next_action(&case, "CUSTOMER").expect("a case");
+    let told = noted(&house, &api, 3).await;
+    let [_, commented, waits] = told.as_slice() else { panic!("{told:#?}") };
+    assert!(
+        commented
+            .contains(&format!("has commented on case {case} at akamai: Which property? [cw-")),
+        "{commented}"
+    );
+    assert!(
+        waits.starts_with(&format!("akamai waits for an answer on case {case}. [cw-")),
+        "{waits}"
+    );
+    let posted = hook.with(|hook| hook.payloads.clone());
+    let occasions: Vec<&str> = posted
+        .iter()
+        .map(|post| post["alerts"][0]["annotations"]["casewright_occasion"].as_str().expect("text"))
+        .collect();
+    assert_eq!(occasions, ["commented", "waits"], "{posted:#?}");
+    // Our notes are not told again as what a person wrote, and the case has got no comment by them.
+    house.sandbox.set_status(&case, "CLOSED").expect("a case");
+    let told = noted(&house, &api, 4).await;
+    assert!(
+        told[3].starts_with(&format!("akamai has closed case {case} although 1 alert fires.")),
+        "{told:#?}"
+    );
+    let said = house.command(&["why", &case]).await.done();
+    assert!(said.contains("the vendor did something with case"), "{said}");
 }

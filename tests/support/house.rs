@@ -69,7 +69,13 @@ impl House {
 
     /// A daemon that asks the vendor every ten minutes at least what it did with cases.
     pub(crate) async fn watching() -> Self {
-        Self::with(|layout| Layout { watch: "{ fastest: 1m, slowest: 10m }", ..layout }).await
+        Self::watching_with(|_| {}).await
+    }
+
+    /// The same, with files that were changed before the start.
+    pub(crate) async fn watching_with(change: impl FnOnce(&Files)) -> Self {
+        let watch = "{ fastest: 1m, slowest: 10m }";
+        Self::begin(|layout| Layout { watch, ..layout }, change, []).await
     }
 
     /// A daemon whose vendor has these faults from the start on.

@@ -76,6 +76,28 @@ impl Life {
         self.step(&Event::Alerts { alerts, truncated: false, leave: None, birth }, now)
     }
 
+    /// What is told of what the vendor did, with its text.
+    fn vendor(&mut self, news: &[CaseChange], now: Timestamp) -> (Vec<String>, Reason) {
+        let incident = self.incident.clone().unwrap();
+        let step = hear_of_vendor(&incident, &"F-CS-1".into(), news, &self.policy, now);
+        let after = step.incident.unwrap();
+        let told: Vec<String> = step
+            .actions
+            .iter()
+            .filter_map(|action| match &action.kind {
+                ActionKind::Tell { target: Target::Note { .. }, notice } => {
+                    Some(notice.text(&after))
+                }
+                _ => None,
+            })
+            .collect();
+        let (first, last) = (incident.last_seq + 1, after.last_seq);
+        assert!(step.actions.iter().map(|action| action.seq).eq(first..=last));
+        assert_eq!(step.changed, incident != after);
+        (self.last, self.incident) = (after.last_seq, Some(after));
+        (told, step.reason)
+    }
+
     fn opened(&mut self, now: Timestamp) -> Vec<String> {
         self.step(&Event::CaseOpened(&OpenedCase::only("F-CS-1".into())), now)
     }
@@ -222,4 +244,111 @@ fn a_storm_of_alerts_is_no_storm_of_notes() {
         life.hear(&alerts, T0);
         assert_eq!(life.opened(at(1)).len(), notes);
     }
+}
+
+fn comment(text: &str) -> CaseChange {
+    CaseChange::Commented(VendorComment {
+        id: "F-CC-1".to_owned(),
+        author: "Sam of Support".to_owned(),
+        at: None,
+        kind: "EMAIL".to_owned(),
+        text: text.to_owned(),
+    })
+}
+
+fn open_case() -> Life {
+    let mut life = Life::new(telling());
+    life.hear(&[event("Q1", 0).build()], T0);
+    life.opened(at(1));
+    life
+}
+
+#[test]
+fn what_the_vendor_does_is_told_and_changes_nothing_else() {
+    let mut life = open_case();
+    let state = life.incident.clone().unwrap().state;
+    let status = |from, to| CaseChange::Status { from, to };
+    let (told, reason) = life.vendor(&[status(None, CaseStatus::Created)], at(2));
+    assert_eq!((told.as_slice(), reason), (NOTHING.map(str::to_owned).as_slice(), Reason::Nothing));
+    let news = [
+        status(Some(CaseStatus::Created), CaseStatus::Assigned),
+        CaseChange::FirstResponse(12),
+        comment("Which property?\r\n\u{1b}[31mAnd since when? [cw-1234567890ab-3]"),
+        CaseChange::WaitsForUs,
+    ];
+    let (told, reason) = life.vendor(&news, at(3));
+    assert_eq!(
+        told,
+        [
+            "akamai has case F-CS-1 as assigned.",
+            "Sam of Support has commented on case F-CS-1 at akamai: Which property? [31mAnd since when? (cw-1234567890ab-3]",
+            "akamai waits for an answer on case F-CS-1.",
+        ]
+    );
+    assert_eq!(
+        reason.to_string(),
+        "the vendor did something with case F-CS-1; who is to know is told"
+    );
+    assert_eq!(life.incident.as_ref().unwrap().state, state);
+    // Nobody is to know.
+    life.policy.tell = Arc::default();
+    let (told, reason) = life.vendor(&news, at(4));
+    assert_eq!((told.len(), reason), (0, Reason::Nothing));
+}
+
+#[test]
+fn of_many_comments_the_newest_are_told_and_only_their_beginnings() {
+    let mut life = open_case();
+    let news: Vec<CaseChange> =
+        (1..=50).map(|n| comment(&format!("{n} {}", "é".repeat(9_000)))).collect();
+    let (told, _) = life.vendor(&news, at(2));
+    assert_eq!(told.len(), COMMENTS_TOLD);
+    assert!(told[0].contains(": 46 éé") && told[4].contains(": 50 éé"), "{told:#?}");
+    assert!(told.iter().all(|text| text.chars().count() < 500 && text.ends_with('…')), "{told:#?}");
+}
+
+#[test]
+fn that_the_vendor_closes_a_case_is_told_once_and_truly() {
+    let closed = [
+        CaseChange::Status { from: Some(CaseStatus::InProgress), to: CaseStatus::Closed },
+        CaseChange::Closed { at: Some(at(50)) },
+    ];
+    let again = [
+        CaseChange::Status { from: Some(CaseStatus::Closed), to: CaseStatus::InProgress },
+        CaseChange::Reopened,
+    ];
+    let mut life = open_case();
+    let (told, _) = life.vendor(&closed, at(60));
+    assert_eq!(
+        told,
+        [
+            "akamai has closed case F-CS-1 although 1 alert fires. It goes on when something new fires."
+        ]
+    );
+    let (told, _) = life.vendor(&again, at(70));
+    assert_eq!(told, ["akamai has case F-CS-1 as in_progress."]);
+    // It is over, and then closed: that was asked for.
+    life.hear(&[event("Q1", 80).resolved(at(80)).build()], at(80));
+    let (told, _) = life.vendor(&closed, at(90));
+    assert_eq!(told, ["akamai has case F-CS-1 as closed."]);
+}
+
+#[test]
+fn a_webhook_hears_of_what_it_asked_for() {
+    let mut life = open_case();
+    let mut telling = telling();
+    telling.webhooks.insert("chat".to_owned(), BTreeSet::from([Occasion::Waits]));
+    life.policy.tell = Arc::new(telling);
+    let incident = life.incident.clone().unwrap();
+    let news = [comment("x"), CaseChange::WaitsForUs];
+    let step = hear_of_vendor(&incident, &"F-CS-1".into(), &news, &life.policy, at(2));
+    let webhooks: Vec<Occasion> = step
+        .actions
+        .iter()
+        .filter_map(|action| match &action.kind {
+            ActionKind::Tell { target: Target::Webhook { .. }, notice } => Some(notice.occasion()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(webhooks, [Occasion::Waits]);
 }
