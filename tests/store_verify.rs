@@ -177,6 +177,11 @@ async fn each_kind_of_damage_is_told_with_its_row() {
         ("json", "alert is not JSON", "UPDATE members SET alert = 'x'"),
         ("json", "payload is not JSON", "UPDATE actions SET payload = ''"),
         ("json", "request is not JSON", "UPDATE attempts SET request = '}'"),
+        (
+            "json",
+            "content or before is not JSON",
+            "INSERT INTO catalogs (vendor, read_at, content) VALUES ('akamai', 1, '{')",
+        ),
         ("meta", "has 0 ids", "DELETE FROM meta"),
         (
             "integrity_check",

@@ -2,6 +2,7 @@
 -- ours, so that people see them here and each is news once.
 CREATE TABLE watched_cases (
     incident       TEXT PRIMARY KEY REFERENCES incidents (id),
+    vendor         TEXT NOT NULL,       -- the incident's
     case_id        TEXT NOT NULL,
     status         TEXT,                -- the vendor's word where it is not known here
     next_action    TEXT,
@@ -13,6 +14,9 @@ CREATE TABLE watched_cases (
     version        TEXT,                -- what the vendor's list called this state
     checked_at     INTEGER NOT NULL     -- ours: when it was last known to be so
 ) STRICT, WITHOUT ROWID;
+
+-- How many cases stand how: counted at every scrape.
+CREATE INDEX watched_cases_by_status ON watched_cases (vendor, status, next_action);
 
 CREATE TABLE case_comments (
     incident TEXT NOT NULL REFERENCES watched_cases (incident),

@@ -14,7 +14,8 @@ use crate::domain::ids::{CaseId, IncidentId, VendorName};
 use crate::domain::lifecycle::Step;
 use crate::store::{Census, OpenCase, StepFn, StoreError, cause};
 
-/// The cases of a vendor that are worth watching.
+/// The cases of a vendor that are worth watching. Of a store full of what is over, only what ended lately
+/// is looked at.
 pub(super) async fn open_cases(
     readers: &SqlitePool,
     vendor: &VendorName,
@@ -25,10 +26,14 @@ pub(super) async fn open_cases(
         "SELECT i.id, i.case_id AS case_now, i.created_at, i.state, w.*,
              (SELECT c.id FROM case_comments c WHERE c.incident = i.id
                  ORDER BY c.number DESC LIMIT 1) AS last_comment
-         FROM incidents i LEFT JOIN watched_cases w ON w.incident = i.id AND w.case_id = i.case_id
+         FROM (SELECT * FROM incidents INDEXED BY incidents_by_state
+                   WHERE state IN ('open', 'resolving')
+               UNION ALL
+               SELECT * FROM incidents INDEXED BY incidents_prunable
+                   WHERE ended_at > ?2 AND state = 'closed' AND stripped = 0) i
+         LEFT JOIN watched_cases w ON w.incident = i.id AND w.case_id = i.case_id
          WHERE i.vendor = ?1 AND i.superseded = 0 AND i.stripped = 0
-             AND (i.state IN ('open', 'resolving') OR i.state = 'closed' AND i.ended_at > ?2
-                 AND (w.status IS NOT 'closed' OR i.firing > 0))
+             AND (i.state <> 'closed' OR w.status IS NOT 'closed' OR i.firing > 0)
          ORDER BY w.checked_at, i.created_at, i.id LIMIT ?3",
     )
     .bind(vendor.as_str())
@@ -153,10 +158,11 @@ async fn write(
     .await
     .map_err(unavailable)?;
     sqlx::query(
-        "INSERT INTO watched_cases (incident, case_id, status, next_action, first_response,
+        "INSERT INTO watched_cases (incident, vendor, case_id, status, next_action, first_response,
              opened_at, updated_at, resolved_at, closed_at, version, checked_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-         ON CONFLICT (incident) DO UPDATE SET case_id = excluded.case_id,
+         VALUES (?1, (SELECT vendor FROM incidents WHERE id = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
+             ?10, ?11)
+         ON CONFLICT (incident) DO UPDATE SET vendor = excluded.vendor, case_id = excluded.case_id,
              status = excluded.status, next_action = excluded.next_action,
              first_response = excluded.first_response, opened_at = excluded.opened_at,
              updated_at = excluded.updated_at, resolved_at = excluded.resolved_at,
@@ -235,9 +241,8 @@ pub(super) async fn confirm(
 /// How cases stand.
 pub(super) async fn count(readers: &SqlitePool, census: &mut Census) -> Result<(), StoreError> {
     let rows = sqlx::query(
-        "SELECT i.vendor, w.status, w.next_action, count(*) AS n
-         FROM watched_cases w JOIN incidents i ON i.id = w.incident
-         GROUP BY i.vendor, w.status, w.next_action",
+        "SELECT vendor, status, next_action, count(*) AS n
+         FROM watched_cases GROUP BY vendor, status, next_action",
     )
     .fetch_all(readers)
     .await
