@@ -586,9 +586,8 @@ async fn what_was_read_before_the_trouble_counts() {
     let told = bench.client.watch(&cases, 20).await;
     assert_eq!(told.read.len(), 1, "{told:#?}");
     let trouble = told.trouble.expect("trouble");
-    assert_eq!(trouble.obstacle, Obstacle::Vendor);
     assert!(trouble.retry_after.is_some(), "{trouble:?}");
     bench.fault(Kind::NoGrant, On::Read);
     let told = bench.client.watch(&cases, 20).await;
-    assert_eq!(told.trouble.map(|trouble| trouble.obstacle), Some(Obstacle::Denied));
+    assert_eq!(told.trouble.and_then(|trouble| trouble.evidence.status), Some(403));
 }

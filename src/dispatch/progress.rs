@@ -168,7 +168,10 @@ impl Judge<'_> {
             Trouble::Ours | Trouble::Denied => None,
         };
         let judgement = self.again(due);
-        Judgement { alarm: judgement.alarm.or(Some("unprepared")), sign, ..judgement }
+        // A file that is not there yet keeps no case from being opened.
+        let is_file = matches!(self.action.kind, ActionKind::Attach(_));
+        let alarm = if is_file { None } else { Some("unprepared") };
+        Judgement { alarm: judgement.alarm.or(alarm), sign, ..judgement }
     }
 
     /// Judges an action that can never be sent.

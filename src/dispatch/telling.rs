@@ -2,7 +2,7 @@
 
 use crate::domain::alert::Labels;
 use crate::domain::ids::ActionId;
-use crate::domain::incident::Incident;
+use crate::domain::incident::{Incident, State};
 use crate::domain::notice::{Notice, Target};
 use crate::vendors::answer::excerpt;
 use crate::vendors::targets::{Bulletin, Message};
@@ -71,7 +71,18 @@ fn bulletin(
         labels,
         annotations,
         starts_at: incident.created_at,
-        ends_at: notice.ended_at(),
+        ends_at: match notice {
+            Notice::CaseOpened { .. } | Notice::CaseFailed | Notice::Refired { .. } => None,
+            Notice::Ended { at, .. } => Some(*at),
+            // These may come while it fires, and when it is over.
+            Notice::Status { .. }
+            | Notice::Commented { .. }
+            | Notice::Waits { .. }
+            | Notice::ClosedByVendor { .. } => match incident.state {
+                State::Closed { at, .. } if !incident.is_firing() => Some(at),
+                _ => None,
+            },
+        },
         link: incident.origin.links.first().map(|link| link.url.clone()).unwrap_or_default(),
     }
 }

@@ -9,7 +9,7 @@
 //! [`changes`](crate::domain::case_view::changes) says what is new, and what is kept and what follows for
 //! the incident are one transaction.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ use crate::domain::storm::Usage;
 use crate::domain::telling::hear_of_vendor;
 use crate::store::{OpenCase, StepFn, StoreError, cause};
 use crate::time::{between, later};
-use crate::vendors::{Obstacle, Trouble, Vendor, Watched, WatchedCase};
+use crate::vendors::{Trouble, Vendor, Watched, WatchedCase};
 
 /// So many cases are read in one round, each with its comments.
 const READS: usize = 20;
@@ -44,17 +44,38 @@ const WATCHED: u32 = 2_000;
 /// How often it is looked whether a vendor is to be watched that is not.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// A case that cannot be read is asked about at least so often.
+const SET_ASIDE_AT_MOST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// When to ask next.
 struct Schedule {
     waited: Duration,
     due: Timestamp,
     /// Cases that were asked about and could not be read yet: they are no reason to hurry.
     asked: HashSet<IncidentId>,
+    /// Cases that could not be read although the vendor is well: how often in a row, and until when
+    /// others have their turn.
+    set_aside: HashMap<IncidentId, (u32, Timestamp)>,
 }
 
 impl Schedule {
     fn begin(now: Timestamp) -> Self {
-        Self { waited: Duration::ZERO, due: now, asked: HashSet::new() }
+        Self { waited: Duration::ZERO, due: now, asked: HashSet::new(), set_aside: HashMap::new() }
+    }
+
+    /// The cases whose turn it is.
+    fn without_set_aside(&self, cases: Vec<OpenCase>, now: Timestamp) -> Vec<OpenCase> {
+        let waits = |case: &OpenCase| {
+            self.set_aside.get(&case.incident).is_some_and(|(_, until)| now < *until)
+        };
+        cases.into_iter().filter(|case| !waits(case)).collect()
+    }
+
+    /// Who could not be read is asked about ever less often, at last once a day.
+    fn set_aside(&mut self, incident: &IncidentId, pace: &Watch, now: Timestamp) {
+        let (times, until) = self.set_aside.entry(incident.clone()).or_insert((0, now));
+        let wait = pace.slowest.saturating_mul(1 << (*times).min(16)).min(SET_ASIDE_AT_MOST);
+        (*times, *until) = (times.saturating_add(1), later(now, wait));
     }
 
     /// Whether there is a case that nobody has asked about.
@@ -127,29 +148,39 @@ impl Dispatcher {
         for case in &cases {
             self.give_up_on(case, now).await?;
         }
+        let cases = schedule.without_set_aside(cases, now);
         let is_time = schedule.is_new(&cases) || schedule.is_due(now);
         if cases.is_empty() || !is_time || lane.admits(now) != Admission::Free {
             return Ok(());
         }
-        let happened = self.ask_about(lane, vendor, &cases).await?;
+        let (happened, unreadable) = self.ask_about(lane, vendor, &cases).await?;
+        for case in &cases {
+            if unreadable.contains(&case.incident) {
+                schedule.set_aside(&case.incident, pace, now);
+            } else {
+                schedule.set_aside.remove(&case.incident);
+            }
+        }
         schedule.asked(&cases, pace, happened, self.clock.now());
         Ok(())
     }
 
-    /// One round. Whether something has happened, or there is more to read.
+    /// One round: whether something has happened, and which cases could not be read. Never a reason to
+    /// send the vendor nothing, but for a pause that it asks for itself: what cannot be listed says
+    /// nothing of whether cases can be opened.
     async fn ask_about(
         &self,
         lane: &Lane,
         vendor: &dyn Vendor,
         cases: &[OpenCase],
-    ) -> Result<bool, StoreError> {
+    ) -> Result<(bool, HashSet<IncidentId>), StoreError> {
         let known: Vec<WatchedCase> = cases.iter().map(asked_about).collect();
         let reads = if lane.is_busy() { READS_WHILE_BUSY } else { READS };
         let told = vendor.watch(&known, reads).await;
         let now = self.clock.now();
         let of = |case: &CaseId| cases.iter().find(|open| open.case == *case);
         let Watched { read, unchanged, unreadable, trouble, more } = told;
-        let mut happened = more;
+        let (mut happened, mut not_read) = (false, HashSet::new());
         for (case, view) in read {
             if let Some(open) = of(&case) {
                 happened |= self.learn(lane, open, view, now).await?;
@@ -162,33 +193,31 @@ impl Dispatcher {
         }
         for (case, why) in &unreadable {
             warn!(vendor = %lane.name, %case, "case {case} could not be read: {why}");
+            not_read.extend(of(case).map(|open| open.incident.clone()));
         }
         let (sign, message) = match &trouble {
-            None => (Sign::Good, "it answers"),
-            Some(Trouble { retry_after, obstacle, evidence }) => {
+            None => (Some(Sign::Good), "it answers"),
+            Some(Trouble { retry_after, evidence }) => {
+                self.metrics.alarm("watch");
                 warn!(
                     vendor = %lane.name,
                     "what vendor {} did with its cases could not be read: {}", lane.name, evidence.message
                 );
-                let pause = |wait| {
+                let pause = retry_after.map(|wait| {
                     let wait = lane.settings.retry.delay(1, Some(wait), self.rng.unit());
                     Sign::Pause(later(now, wait))
-                };
-                let sign = match (obstacle, retry_after) {
-                    (Obstacle::Denied, _) => Sign::Denied,
-                    (Obstacle::Vendor | Obstacle::Record, Some(wait)) => pause(*wait),
-                    (Obstacle::Vendor, None) => Sign::Bad,
-                    (Obstacle::Record, None) => Sign::Good,
-                };
-                (sign, evidence.message.as_str())
+                });
+                (pause, evidence.message.as_str())
             }
         };
-        let change = lane.hear(sign, now, self.rng.unit());
-        self.tell(lane, sign, change, message).await;
+        if let Some(sign) = sign {
+            let change = lane.hear(sign, now, self.rng.unit());
+            self.tell(lane, sign, change, message).await;
+        }
         if trouble.is_none() && !more {
             self.metrics.watched(&lane.name, now);
         }
-        Ok(happened)
+        Ok((happened, not_read))
     }
 
     /// Keeps what was read of a case, and tells what of it is new. Whether anything is.
@@ -247,7 +276,9 @@ impl Dispatcher {
     /// an end: what begins later gets a case of its own.
     async fn give_up_on(&self, open: &OpenCase, now: Timestamp) -> Result<(), StoreError> {
         let closed = open.known.as_ref().filter(|view| view.is_closed());
-        let Some(at) = closed.and_then(|view| view.closed_at).filter(|_| open.goes_on) else {
+        let Some(at) =
+            closed.and_then(|view| view.closed_at.or(view.updated_at)).filter(|_| open.goes_on)
+        else {
             return Ok(());
         };
         if now < later(at, Policy::MAX_REOPEN_WITHIN) {
@@ -342,6 +373,31 @@ mod tests {
         assert_eq!((schedule.is_due(at(159)), schedule.is_due(at(160))), (false, true));
         schedule.asked(&cases, &pace, false, at(160));
         assert!(!schedule.is_due(at(279)));
+    }
+
+    #[test]
+    fn who_cannot_be_read_lets_others_go_first_for_ever_longer() {
+        let (pace, mut schedule) = (Watch::default(), Schedule::begin(at(0)));
+        let (bad, good) = (open("a", false), open("b", true));
+        let turn = |schedule: &Schedule, now| -> Vec<String> {
+            let cases = schedule.without_set_aside(vec![bad.clone(), good.clone()], at(now));
+            cases.iter().map(|case| case.incident.to_string()).collect()
+        };
+        assert_eq!(turn(&schedule, 0), ["a", "b"]);
+        schedule.set_aside(&bad.incident, &pace, at(0));
+        assert_eq!(
+            (turn(&schedule, 899), turn(&schedule, 900)),
+            (vec!["b".into()], vec!["a".into(), "b".into()])
+        );
+        schedule.set_aside(&bad.incident, &pace, at(900));
+        assert_eq!((turn(&schedule, 2_699).len(), turn(&schedule, 2_700).len()), (1, 2));
+        for _ in 0..40 {
+            schedule.set_aside(&bad.incident, &pace, at(3_000));
+        }
+        assert_eq!(
+            (turn(&schedule, 3_000 + 86_399).len(), turn(&schedule, 3_000 + 86_400).len()),
+            (1, 2)
+        );
     }
 
     #[test]

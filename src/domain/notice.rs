@@ -51,8 +51,6 @@ pub enum Notice {
     ClosedByVendor {
         /// The case.
         case: CaseId,
-        /// When.
-        at: Timestamp,
         /// How many alerts fire.
         firing: u32,
     },
@@ -137,19 +135,6 @@ impl Notice {
             | Self::ClosedByVendor { case, .. }
             | Self::Ended { case, .. } => Some(case),
             Self::CaseFailed => None,
-        }
-    }
-
-    /// Since when it is over; `None` if it goes on.
-    pub fn ended_at(&self) -> Option<Timestamp> {
-        match self {
-            Self::ClosedByVendor { at, .. } | Self::Ended { at, .. } => Some(*at),
-            Self::CaseOpened { .. }
-            | Self::CaseFailed
-            | Self::Refired { .. }
-            | Self::Status { .. }
-            | Self::Commented { .. }
-            | Self::Waits { .. } => None,
         }
     }
 

@@ -65,8 +65,16 @@ pub(super) fn tell_what_follows(
     };
     let notices = match &step.reason {
         Reason::VendorClosed { case, firing: firing @ 1.. } => {
-            let at = if let State::Closed { at, .. } = after.state { at } else { now };
-            vec![Notice::ClosedByVendor { case: case.clone(), at, firing: *firing }]
+            vec![Notice::ClosedByVendor { case: case.clone(), firing: *firing }]
+        }
+        // What fired on after the vendor had closed its case has ended.
+        _ if before.is_some_and(fires_on)
+            && matches!(after.state, State::Closed { .. })
+            && !after.is_firing() =>
+        {
+            let case = after.state.case().cloned();
+            let action = ResolveAction::None;
+            case.map(|case| Notice::Ended { case, at: now, action }).into_iter().collect()
         }
         // What the vendor did is told by whoever knows it.
         Reason::VendorReopened(_) => Vec::new(),
@@ -188,6 +196,11 @@ fn add(
         let kind = ActionKind::Tell { target, notice };
         actions.push(NewAction { seq: after.last_seq, kind, due: now, look_first: false });
     }
+}
+
+/// Whether it fires although its case is closed.
+fn fires_on(incident: &Incident) -> bool {
+    matches!(incident.state, State::Closed { .. }) && incident.is_firing()
 }
 
 /// What is to be told of the way from one state to another.

@@ -28,8 +28,19 @@ pub const BODY_LIMIT: usize = 512 * 1024;
 /// The longest `X-Webhook-Id` or event id that is kept. Real ones have 26 or 36 characters.
 const ID_LIMIT: usize = 256;
 
-/// How a token of ours begins. What carries one was written by us, and must not come back to the case.
+/// How a token of ours begins. What ends in one was written by us, and must not come back to the case.
 const OURS: &str = "[cw-";
+
+/// Whether a note ends in the token of one of our actions, such as `[cw-9f3a1c7be2d0-3]`. One that
+/// quotes such a token and goes on is a person's.
+fn is_ours(note: &str) -> bool {
+    let Some((_, behind)) = note.trim_end().rsplit_once(OURS) else { return false };
+    let token = behind.strip_suffix(']').and_then(|token| token.split_once('-'));
+    token.is_some_and(|(marker, number)| {
+        let hex = |char: char| char.is_ascii_hexdigit();
+        !marker.is_empty() && marker.chars().all(hex) && number.parse::<u32>().is_ok()
+    })
+}
 
 /// A configured PagerDuty subscription.
 #[derive(Debug)]
@@ -222,7 +233,7 @@ fn meaning<'a>(kind: &str, event: &'a Value) -> Result<Meaning<'a>, Unusable> {
         },
         "pagey.ping" => Meaning::Nothing("a ping: the subscription works".to_owned()),
         "incident.annotated" => match remark(data) {
-            Some((_, text)) if text.contains(OURS) => {
+            Some((_, text)) if is_ours(text) => {
                 Meaning::Nothing("a note that Casewright has written itself".to_owned())
             }
             Some((about, text)) => Meaning::Remark { about, text },
@@ -448,7 +459,13 @@ mod tests {
             json!({ "event": { "event_type": "incident.annotated", "data": {
                 "type": "incident_note", "content": text, "incident": { "id": "Q1" } } } })
         };
-        for (text, count) in [("look", 1), ("case F-1 [cw-9f3a1c7be2d0]", 0), ("  ", 0)] {
+        for (text, count) in [
+            ("look", 1),
+            ("case F-1 [cw-9f3a1c7be2d0-3]\n", 0),
+            ("They ask in [cw-9f3a1c7be2d0-3] which origin: eu-1 is down", 1),
+            ("see [cw-9f3a1c7be2d0]", 1),
+            ("  ", 0),
+        ] {
             assert_eq!(parse_json(&note(text)).unwrap().remarks.len(), count, "{text:?}");
         }
     }

@@ -2,7 +2,7 @@
 //! means is told in the README.
 
 /// Every reason there is.
-pub const REASONS: [&str; 19] = [
+pub const REASONS: [&str; 20] = [
     "refused",
     "too_old",
     "several_cases",
@@ -17,6 +17,7 @@ pub const REASONS: [&str; 19] = [
     "target_failing",
     "catalog",
     "not_offered",
+    "watch",
     "waits_for_us",
     "closed_while_firing",
     "lease_lost",

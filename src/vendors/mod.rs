@@ -312,8 +312,6 @@ pub struct Watched {
 pub struct Trouble {
     /// How long the vendor wants to be left alone, if it said so.
     pub retry_after: Option<Duration>,
-    /// What was in the way.
-    pub obstacle: Obstacle,
     /// What the exchange looked like.
     pub evidence: Evidence,
 }

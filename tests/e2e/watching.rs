@@ -386,7 +386,8 @@ async fn a_vendor_that_is_left_alone_is_not_asked() {
     house.only_case().await;
     pass(&house, ROUND).await;
     house.faults([Fault::new(Kind::Revoked, On::Any)]);
-    pass_until_asked(&house, "GET /cases").await;
+    // What closes the gate is that something cannot be sent.
+    house.hears(edge("other")).await;
     house.gate("denied", |gate| gate.name(house.clock.now()) == "denied").await;
     let lists = house.requests("GET /cases");
     for _ in 0..3 {
@@ -397,4 +398,26 @@ async fn a_vendor_that_is_left_alone_is_not_asked() {
     pass_until_asked(&house, "GET /accounts-with-categories").await;
     house.gate("open", |gate| gate.name(house.clock.now()) == "open").await;
     pass(&house, ROUND).await;
+}
+
+/// What cannot be listed says nothing of whether cases can be opened.
+#[tokio::test]
+async fn a_watch_that_is_refused_or_fails_keeps_no_case_from_being_opened() {
+    let house = House::watching().await;
+    house.hears(edge("shop")).await;
+    house.only_case().await;
+    seen_to_be(&house, "CREATED").await;
+    let mut expected = 1;
+    for kind in [Kind::NoGrant, Kind::ErrorAfterCommit, Kind::Down] {
+        house.faults([Fault::new(kind, On::Read)]);
+        for _ in 0..7 {
+            pass_until_asked(&house, "GET /cases").await;
+        }
+        let open = house.metric("casewright_vendor_state{vendor=\"akamai\",state=\"open\"}").await;
+        assert_eq!(open.as_deref(), Some("1"), "{kind:?}");
+        house.hears(edge(&format!("shop-{expected}"))).await;
+        expected += 1;
+        house.cases(expected).await;
+    }
+    assert!(house.alarms("watch").await > 0);
 }

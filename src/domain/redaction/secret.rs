@@ -81,17 +81,22 @@ fn is_random(run: &str) -> bool {
     let digits = share(char::is_ascii_digit);
     let (upper, lower) = (share(char::is_ascii_uppercase), share(char::is_ascii_lowercase));
     let letters = upper + lower;
-    if digits == 0.0 || letters == 0.0 || bits_per_character(run) < 3.0 {
+    if digits == 0.0 || letters == 0.0 {
         return false;
     }
+    let bits = bits_per_character(run);
     if run.chars().all(|char| char.is_ascii_hexdigit()) {
-        return true;
+        // Of 32 digits by chance, one in 30,000 has less than 3 bits.
+        return bits >= 2.0;
+    }
+    if bits < 3.0 {
+        return false;
     }
     let one_case = (upper == 0.0 || lower == 0.0) && digits + letters > 0.999;
     if one_case {
         return digits >= 0.15 && changes(run) >= 0.25;
     }
-    upper >= 0.15 && lower >= 0.15 && bits_per_character(run) >= 4.0 && changes(run) >= 0.45
+    upper >= 0.15 && lower >= 0.15 && bits >= 4.0 && changes(run) >= 0.45
 }
 
 /// How often the next character is of another class, of all places where it could be.

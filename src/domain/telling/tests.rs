@@ -325,6 +325,14 @@ fn that_the_vendor_closes_a_case_is_told_once_and_truly() {
             "akamai has closed case F-CS-1 although 1 alert fires. It goes on when something new fires."
         ]
     );
+    // It ends although nobody is at it any more.
+    let mut quiet = open_case();
+    quiet.vendor(&closed, at(60));
+    assert_eq!(
+        quiet.hear(&[event("Q1", 65).resolved(at(65)).build()], at(65)),
+        ["Closed: a note on Q1 of source pagerduty", "Closed: webhook chat"]
+    );
+    assert_eq!(quiet.hear(&[event("Q1", 65).resolved(at(65)).build()], at(66)), NOTHING);
     let (told, _) = life.vendor(&again, at(70));
     assert_eq!(told, ["akamai has case F-CS-1 as in_progress."]);
     // It is over, and then closed: that was asked for.

@@ -125,7 +125,7 @@ pub(super) async fn keep(
     decide: Option<&StepFn>,
 ) -> Result<Option<Option<Step>>, StoreError> {
     let case: Option<Option<String>> =
-        sqlx::query_scalar("SELECT case_id FROM incidents WHERE id = ?1")
+        sqlx::query_scalar("SELECT case_id FROM incidents WHERE id = ?1 AND superseded = 0")
             .bind(incident.as_str())
             .fetch_optional(&mut *db)
             .await

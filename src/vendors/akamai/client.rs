@@ -40,7 +40,9 @@ use crate::vendors::{
 
 /// How much of an answer is read: 1 MiB.
 const READ_AT_MOST: usize = 1024 * 1024;
-/// A category with all products and their problems may be larger: 8 MiB.
+/// A page may have 50 comments of 131,072 characters: 16 MiB.
+const READ_OF_A_PAGE: usize = 16 * READ_AT_MOST;
+/// A category with all products and their problems may be larger than one: 8 MiB.
 const READ_OF_CATALOG: usize = 8 * READ_AT_MOST;
 
 /// A client of Akamai Case Management.
@@ -178,7 +180,7 @@ impl Client {
 
     /// Reads a page of a list.
     pub(super) async fn read_page<T: DeserializeOwned>(&self, url: Url) -> Result<T, Box<Judged>> {
-        self.read(url, READ_AT_MOST).await
+        self.read(url, READ_OF_A_PAGE).await
     }
 
     /// One exchange; a second one only after the gateway has refused the first one's time.

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::classify::{Class, Judged};
 use super::client::{Client, Reads, unreadable};
-use super::reconcile::{CASES_PER_PAGE, COMMENTS_PER_PAGE, Page, days_back, obstacle};
+use super::reconcile::{CASES_PER_PAGE, COMMENTS_PER_PAGE, Page, days_back};
 use super::settings::list_types;
 use super::wire::{CasePage, CommentPage, ListedComment, Progress, case_id};
 use crate::domain::case_view::{COMMENT_LENGTH, COMMENTS, CaseStatus, CaseView, VendorComment};
@@ -24,6 +24,9 @@ use crate::vendors::{Trouble, Watched, WatchedCase};
 /// The vendor's dates are whole seconds, and clocks differ: a change that is younger than this may be
 /// followed by another one of the same date, so the case is read once more.
 const UNSETTLED: SignedDuration = SignedDuration::from_secs(5);
+
+/// So many bytes of a comment are read, tags and all.
+const READ_OF_A_TEXT: usize = 4 * COMMENT_LENGTH;
 
 /// What comments that Akamai makes of mails are called.
 const MAIL: &str = "EMAIL";
@@ -66,7 +69,7 @@ impl Client {
             match self.read_watched(watched, version).await {
                 Ok(view) => told.read.push((watched.case.clone(), view)),
                 // The list could be read: this is about the one case.
-                Err(judged) if concerns_one_case(judged.class) => {
+                Err(judged) if concerns_one_case(&judged) => {
                     told.unreadable.push((watched.case.clone(), judged.evidence.message));
                 }
                 Err(judged) => {
@@ -191,11 +194,18 @@ fn taken(comment: &ListedComment, token: &str) -> Option<VendorComment> {
     }
     Some(VendorComment {
         id: excerpt(id, 64),
-        author: excerpt(&plain(comment.created_by.as_deref().unwrap_or_default()), 100),
+        author: excerpt(&plain(head(comment.created_by.as_deref().unwrap_or_default())), 100),
         at: comment.created_date.as_deref().and_then(|date| date.parse().ok()),
         kind: excerpt(kind, 40),
-        text: shortened(&plain(text), COMMENT_LENGTH),
+        text: shortened(&plain(head(text)), COMMENT_LENGTH),
     })
+}
+
+/// As much of a text as can matter. Tags are searched for their ends, which takes its time where there
+/// are many and no ends.
+fn head(text: &str) -> &str {
+    let at = (0..=READ_OF_A_TEXT.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    text.get(..at.unwrap_or(0)).unwrap_or_default()
 }
 
 /// Whether a file's name has a token of ours: our files are called by it.
@@ -204,16 +214,14 @@ fn mentions_file_of(text: &str, token: &str) -> bool {
     mentions(text, token) || text.to_ascii_lowercase().contains(&core)
 }
 
-fn concerns_one_case(class: Class) -> bool {
-    matches!(class, Class::Refused | Class::Implausible | Class::Forbidden)
+fn concerns_one_case(judged: &Judged) -> bool {
+    // It has answered, and what it said cannot be read.
+    let nonsense = judged.class == Class::NotSent && judged.evidence.status == Some(200);
+    matches!(judged.class, Class::Refused | Class::Implausible | Class::Forbidden) || nonsense
 }
 
 fn trouble(judged: Judged) -> Trouble {
-    Trouble {
-        retry_after: judged.retry_after,
-        obstacle: obstacle(judged.class),
-        evidence: judged.evidence,
-    }
+    Trouble { retry_after: judged.retry_after, evidence: judged.evidence }
 }
 
 #[cfg(test)]

@@ -150,12 +150,12 @@ impl Courier for Webhook {
         };
         let Judged { class, retry_after, evidence } = self.exchange.ask(ask).await.judged;
         match class {
-            // Few receivers know the method; that they say so is an answer.
-            Class::Done | Class::Refused | Class::Missing => Probe::Up,
-            Class::Denied | Class::Forbidden => Probe::Denied(evidence),
             Class::Throttled => Probe::Throttled { retry_after, evidence },
             _ if retry_after.is_some() => Probe::Throttled { retry_after, evidence },
-            Class::NotSent | Class::Unknown | Class::Implausible => Probe::Down(evidence),
+            // Few receivers know the method, and some forbid it: whatever they say, they are there.
+            // Not so where a proxy says that nobody is.
+            _ if evidence.status.is_some_and(|status| !matches!(status, 502..=504)) => Probe::Up,
+            _ => Probe::Down(evidence),
         }
     }
 }
