@@ -16,7 +16,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::settings::Settings;
-use super::verdict::{Class, Judged, implausible, is_taken, judge, not_done, refused};
+use super::verdict::{Class, Judged, implausible, is_taken, judge, not_done, probed, refused};
 use super::{address, body};
 use crate::clock::Clock;
 use crate::domain::catalog::{Catalog, Category};
@@ -486,18 +486,6 @@ impl Vendor for Client {
             Err(judged) => return Probe::Down(judged.evidence),
         };
         let exchanged = self.exchange(http::Method::GET, url, headers, Vec::new()).await;
-        let Judged { class, retry_after, evidence } = exchanged.judged;
-        match class {
-            Class::Done => Probe::Up,
-            Class::Denied | Class::Forbidden => Probe::Denied(evidence),
-            Class::Throttled => Probe::Throttled { retry_after, evidence },
-            // A 503 may name a pause, too.
-            _ if retry_after.is_some() => Probe::Throttled { retry_after, evidence },
-            Class::Refused
-            | Class::Missing
-            | Class::NotSent
-            | Class::Unknown
-            | Class::Implausible => Probe::Down(evidence),
-        }
+        probed(exchanged.judged)
     }
 }

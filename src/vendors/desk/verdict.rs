@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::domain::desk::Taken;
 use crate::vendors::answer::{excerpt, header, http_date, retry_after};
 use crate::vendors::transport::Response;
-use crate::vendors::{Evidence, Look, Obstacle, Outcome};
+use crate::vendors::{Evidence, Look, Obstacle, Outcome, Probe};
 
 /// How much of what the desk says goes into a message, in characters.
 const EXCERPT: usize = 400;
@@ -159,6 +159,21 @@ pub(in crate::vendors) fn not_done(judged: Judged) -> Outcome {
         Class::Throttled => Outcome::Throttled { retry_after, evidence },
         // A confirmed answer never gets here; if one did, nobody would know.
         Class::Unknown | Class::Done | Class::Implausible => Outcome::Unknown(evidence),
+    }
+}
+
+/// What the answer to a probe says of who was asked.
+pub(in crate::vendors) fn probed(judged: Judged) -> Probe {
+    let Judged { class, retry_after, evidence } = judged;
+    match class {
+        Class::Done => Probe::Up,
+        Class::Denied | Class::Forbidden => Probe::Denied(evidence),
+        Class::Throttled => Probe::Throttled { retry_after, evidence },
+        // A 503 may name a pause, too.
+        _ if retry_after.is_some() => Probe::Throttled { retry_after, evidence },
+        Class::Refused | Class::Missing | Class::NotSent | Class::Unknown | Class::Implausible => {
+            Probe::Down(evidence)
+        }
     }
 }
 

@@ -29,7 +29,7 @@ use crate::domain::desk::Auth;
 use crate::domain::ids::CaseId;
 use crate::domain::pace::Rate;
 use crate::vendors::desk::settings::Identity;
-use crate::vendors::desk::verdict::{Class, Judged, failed, not_done, refused};
+use crate::vendors::desk::verdict::{Class, Judged, failed, not_done, probed, refused};
 use crate::vendors::token::mentions;
 use crate::vendors::transport::{Response, SetUpError, Transport, is_bare, may_see_secrets};
 use crate::vendors::{Evidence, Look, Obstacle, Outcome, Probe};
@@ -254,14 +254,6 @@ impl Courier for PagerDuty {
     }
 
     async fn probe(&self) -> Probe {
-        let exchanged = self.ask(Method::GET, &["abilities"], None, true).await;
-        let Judged { class, retry_after, evidence } = exchanged.judged;
-        match class {
-            Class::Done => Probe::Up,
-            Class::Denied | Class::Forbidden => Probe::Denied(evidence),
-            Class::Throttled => Probe::Throttled { retry_after, evidence },
-            _ if retry_after.is_some() => Probe::Throttled { retry_after, evidence },
-            _ => Probe::Down(evidence),
-        }
+        probed(self.ask(Method::GET, &["abilities"], None, true).await.judged)
     }
 }
