@@ -8,6 +8,7 @@ use crate::config::fetch::FetchConfig;
 use crate::domain::alert::Labels;
 use crate::domain::ids::RuleName;
 use crate::domain::incident::Incident;
+use crate::domain::links::Links;
 use crate::domain::mute::Mutes;
 use crate::domain::policy::{Limit, Policy};
 use crate::domain::redaction::Redaction;
@@ -32,6 +33,8 @@ pub struct Playbook {
     pub redaction: Redaction,
     /// Where files may be fetched from.
     pub fetch: Arc<FetchConfig>,
+    /// Where people find things in a browser.
+    pub links: Links,
 }
 
 impl Playbook {

@@ -116,6 +116,7 @@ fn read(path: &Path, env: Lookup<'_>, needs: Needs) -> (Option<Setup>, Diagnosti
             mute: config.mute.clone(),
             redaction: config.redaction.clone(),
             fetch: config.fetch.clone(),
+            links: config.links(),
         },
         config,
         path: path.to_owned(),

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
 
 use crate::domain::draft::Fallback;
 use crate::domain::ids::{SourceName, VendorName};
+use crate::domain::links::Links;
 use crate::domain::policy::Limit;
 use crate::domain::redaction::Redaction;
 use crate::domain::retention::Retention;
@@ -36,6 +38,8 @@ use super::vendor_config::{self, VendorConfig};
 pub struct Config {
     /// Where it listens, and its limits.
     pub server: ServerConfig,
+    /// Where people reach the console: scheme, host and port, without a slash at the end.
+    pub external_url: Option<String>,
     /// Who may act through the admin listener, beside whoever may read the database.
     pub admin_tokens: Vec<AdminToken>,
     /// Where it remembers.
@@ -198,6 +202,15 @@ impl Config {
         self.vendors.iter().find(|vendor| vendor.name == *name)
     }
 
+    /// Where people find things in a browser.
+    pub fn links(&self) -> Links {
+        let page = |vendor: &VendorConfig| Some((vendor.name.clone(), vendor.case_url.clone()?));
+        Links {
+            console: self.external_url.clone(),
+            cases: self.vendors.iter().filter_map(page).collect(),
+        }
+    }
+
     pub(super) fn read(document: Document<'_>) -> Checked {
         let mut checked = Checked::default();
         let config = document.root().and_then(|root| read_root(root, &mut checked));
@@ -211,6 +224,7 @@ fn read_root(mut root: Section<'_>, checked: &mut Checked) -> Option<Config> {
     let inputs = &mut checked.rules;
     let (server, admin_tokens) = root.section("server").map(read_server).unwrap_or_default();
     checked.server = server;
+    let external_url = read_external_url(&mut root);
     checked.admin_tokens.clone_from(&admin_tokens);
     let store = match root.section_like("store", "store: { sqlite: casewright.db }") {
         Some(section) => read_store(section),
@@ -256,6 +270,7 @@ fn read_root(mut root: Section<'_>, checked: &mut Checked) -> Option<Config> {
     root.finish();
     Some(Config {
         server,
+        external_url,
         admin_tokens,
         store: store?,
         rules,
@@ -268,6 +283,22 @@ fn read_root(mut root: Section<'_>, checked: &mut Checked) -> Option<Config> {
         redaction,
         fetch,
     })
+}
+
+/// Where people reach the console.
+fn read_external_url(root: &mut Section<'_>) -> Option<String> {
+    let Located { value: url, place } = root.optional::<Located<Url>>("external_url")?;
+    let hint = "such as `external_url: https://casewright.example.com`";
+    // The console's pages link to each other from the root of their host.
+    let is_plain =
+        matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
+    if !matches!(url.scheme(), "http" | "https") || !is_plain {
+        let message =
+            "`external_url` must be `https://` or `http://` and a host, perhaps with a port";
+        root.error_at(place, message, hint);
+        return None;
+    }
+    Some(url.as_str().trim_end_matches('/').to_owned())
 }
 
 fn read_notify(root: &mut Section<'_>) -> Vec<NotifyConfig> {

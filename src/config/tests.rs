@@ -962,3 +962,18 @@ fn hosts_to_fetch_from_are_read_and_their_mistakes_are_told() {
         assert_eq!(told(fetch), [wrong], "{fetch}");
     }
 }
+
+#[test]
+fn where_people_find_things_is_read_and_what_no_browser_opens_is_refused() {
+    let text =
+        GOOD.replacen("kind: sandbox", "kind: sandbox\n    case_url: https://d.example/{case}", 1);
+    let links = good(&format!("external_url: https://cw.example:8443/\n{text}")).links();
+    assert_eq!(links.console.as_deref(), Some("https://cw.example:8443"));
+    assert_eq!(links.cases.len(), 1);
+    let wrong = |url: &str| mistakes(&format!("external_url: {url}\n{GOOD}"));
+    let of_the_console = wrong("https://cw.example/casewright") + "\n" + &wrong("ftp://cw.example");
+    let wrong =
+        |url: &str| changed("kind: sandbox", &format!("kind: sandbox\n    case_url: {url}"));
+    let of_a_case = wrong("https://d.example/") + "\n" + &wrong("'javascript:{case}'");
+    insta::assert_snapshot!(of_the_console + "\n" + &of_a_case);
+}

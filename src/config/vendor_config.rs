@@ -15,6 +15,7 @@ use crate::domain::catalog::Category;
 use crate::domain::draft::{Choices, Fallback};
 use crate::domain::gate::Breaker;
 use crate::domain::ids::VendorName;
+use crate::domain::links::CasePage;
 use crate::domain::pace::{ListScope, Rate, Reconcile, Watch, WhenNotFound};
 use crate::domain::severity::SeverityPolicy;
 
@@ -52,6 +53,8 @@ pub struct VendorConfig {
     pub severity_policy: SeverityPolicy,
     /// What a case is filed as where the vendor does not offer what the rule says.
     pub fallback: Option<Arc<Fallback>>,
+    /// The page of a case, for people.
+    pub case_url: Option<CasePage>,
 }
 
 /// What a vendor is.
@@ -124,6 +127,7 @@ pub(super) fn read(mut section: Section<'_>) -> Option<Located<VendorConfig>> {
         .section_like("fallback", "fallback: { product: Ion Premier, problem: Alerts }")
         .and_then(|fallback| read_fallback(fallback, allow_billable))
         .map(Arc::new);
+    let case_url = read_case_url(&mut section);
     // The kind decides which other keys are known: without it, nothing can be said about them.
     let read_kind = section.one_of("kind", KINDS)?;
     let kind = read_kind(&mut section);
@@ -151,6 +155,7 @@ pub(super) fn read(mut section: Section<'_>) -> Option<Located<VendorConfig>> {
         watch,
         severity_policy,
         fallback,
+        case_url,
     };
     Some(Located { value: vendor, place })
 }
@@ -242,6 +247,18 @@ fn read_watch(vendor: &mut Section<'_>) -> Option<Watch> {
     }
     section.finish();
     Some(watch)
+}
+
+/// The page of a case.
+fn read_case_url(vendor: &mut Section<'_>) -> Option<CasePage> {
+    let Located { value, place } = vendor.optional::<Located<String>>("case_url")?;
+    CasePage::parse(&value)
+        .map_err(|why| {
+            let message = format!("`case_url` is not the address of a case's page: {why}");
+            let hint = "such as `case_url: https://desk.example.com/cases/{case}`";
+            vendor.error_at(place, message, hint);
+        })
+        .ok()
 }
 
 /// Constants only: a template that fails must not stand behind another one.

@@ -345,7 +345,10 @@ impl<'a> Sheet<'a> {
             description = format!("{preface}\n\n{description}");
         }
         let (subject, description) = self.redact(&subject, &description, &mut notes);
-        let fitted = fit_description(&description, fit::DESCRIPTION_LIMIT);
+        // After the redaction: it is ours, and nothing of it may go.
+        let link = self.playbook.links.incident(&self.incident.id);
+        let link = link.map(|link| format!("Casewright: {link}"));
+        let fitted = fit_description(&description, link.as_deref(), fit::DESCRIPTION_LIMIT);
         if fitted.cut {
             notes.push(
                 "the description was too long for the vendor and was cut; all of it is attached"

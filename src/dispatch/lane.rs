@@ -334,6 +334,7 @@ mod tests {
             mute: None,
             redaction: Default::default(),
             fetch: Default::default(),
+            links: Default::default(),
         })
     }
 

@@ -17,6 +17,7 @@ pub mod ids;
 pub mod incident;
 pub mod judgement;
 pub mod lifecycle;
+pub mod links;
 pub mod member;
 pub mod mute;
 pub mod news;

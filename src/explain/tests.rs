@@ -135,6 +135,7 @@ fn a_rule_that_is_for_other_times_names_them() {
         mute: None,
         redaction: Default::default(),
         fetch: Default::default(),
+        links: Default::default(),
     };
     let alert = crate::domain::testing::alert("a").build();
     // A Saturday.

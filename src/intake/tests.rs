@@ -33,6 +33,7 @@ fn playbook(rules: &str) -> Arc<Playbook> {
         mute: None,
         redaction: Default::default(),
         fetch: Default::default(),
+        links: Default::default(),
     })
 }
 

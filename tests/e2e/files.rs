@@ -341,3 +341,29 @@ async fn what_is_no_address_or_may_not_be_asked_costs_no_case() {
     }
     assert_eq!(records.matches("the file panel.png is left out").count(), 3, "{records}");
 }
+
+#[tokio::test]
+async fn every_case_ends_in_a_link_to_its_incident_that_nothing_takes_away() {
+    // Its host looks like something that must not leave.
+    let top = "external_url: https://192.0.2.7:8443\nredact: [ip]";
+    let house = house(top, "").await;
+    let long = leaky().annotation("story", &"it goes on and on. ".repeat(3000));
+    house.hears(long).await;
+    let case = house.only_case().await;
+    let incident = house.only_incident().await;
+    let link = format!("\n\nCasewright: https://192.0.2.7:8443/incidents/{}", incident.id);
+    assert!(
+        case.filed.description.ends_with(&link),
+        "{}",
+        &case.filed.description[case.filed.description.len() - 200..]
+    );
+    assert!(
+        case.filed.description.contains("cut by Casewright"),
+        "too long a text is cut before the link"
+    );
+    assert!(
+        !case.filed.subject.contains("192.0.2.7"),
+        "the rest is redacted: {}",
+        case.filed.subject
+    );
+}

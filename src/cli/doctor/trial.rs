@@ -190,7 +190,7 @@ fn draft(
         account,
         category,
         subject: fit_subject(SUBJECT, &marker).text,
-        description: fit_description(DESCRIPTION, fit::DESCRIPTION_LIMIT).text,
+        description: fit_description(DESCRIPTION, None, fit::DESCRIPTION_LIMIT).text,
         whole_description: None,
         files: Vec::new(),
         severity: lowest.ok_or("the vendor offers no severities here")?,

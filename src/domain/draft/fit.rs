@@ -47,23 +47,32 @@ pub fn fit_subject(text: &str, marker: &Marker) -> Fitted {
 }
 
 /// A text of at most `limit` UTF-16 units (never more than [`DESCRIPTION_LIMIT`]) and
-/// [`TEXT_BYTES`] bytes.
+/// [`TEXT_BYTES`] bytes that ends in `ending`, in a paragraph of its own; `None` adds nothing.
 ///
 /// Keeps line breaks and tabs, drops other control characters. Too long a text is cut at a
-/// character and ends in a line that says so.
-pub fn fit_description(text: &str, limit: usize) -> Fitted {
+/// character and ends in a line that says so, before the ending.
+pub fn fit_description(text: &str, ending: Option<&str>, limit: usize) -> Fitted {
     let text = clean(text);
+    let ending = ending.map(|ending| format!("\n\n{ending}")).unwrap_or_default();
+    let text = if ending.is_empty() { &text } else { text.trim_end() };
+    // Where it stands already it is not said twice.
+    let text = text.strip_suffix(ending.as_str()).unwrap_or(text);
     let limit = limit.min(DESCRIPTION_LIMIT);
-    if units(&text) <= limit && json_len(&text) <= TEXT_BYTES {
-        return Fitted { text, cut: false };
+    let (room, bytes) = match limit.checked_sub(units(&ending)) {
+        Some(room) => (room, TEXT_BYTES.saturating_sub(json_len(&ending))),
+        // So small a limit leaves no room for it.
+        None => return Fitted { text: head(text, limit, TEXT_BYTES).to_owned(), cut: true },
+    };
+    if units(text) <= room && json_len(text) <= bytes {
+        return Fitted { text: format!("{text}{ending}"), cut: false };
     }
-    match limit.checked_sub(units(CUT_MARK)) {
+    match room.checked_sub(units(CUT_MARK)) {
         Some(room) => {
-            let head = head(&text, room, TEXT_BYTES - json_len(CUT_MARK)).trim_end();
-            Fitted { text: format!("{head}{CUT_MARK}"), cut: true }
+            let head = head(text, room, bytes.saturating_sub(json_len(CUT_MARK))).trim_end();
+            Fitted { text: format!("{head}{CUT_MARK}{ending}"), cut: true }
         }
         // So small a limit leaves no room to explain.
-        None => Fitted { text: head(&text, limit, TEXT_BYTES).to_owned(), cut: true },
+        None => Fitted { text: format!("{}{ending}", head(text, room, bytes)), cut: true },
     }
 }
 
@@ -210,12 +219,30 @@ mod tests {
 
     #[test]
     fn a_description_keeps_lines_and_tabs_and_says_where_it_was_cut() {
-        assert_eq!(fit_description("a\r\n\tb\rc\u{7}\0", 32_000).text, "a\n\tb\nc");
-        assert!(!fit_description(&"y".repeat(32_000), 32_000).cut);
-        let cut = fit_description(&"y".repeat(32_001), 40_000);
+        assert_eq!(fit_description("a\r\n\tb\rc\u{7}\0", None, 32_000).text, "a\n\tb\nc");
+        assert!(!fit_description(&"y".repeat(32_000), None, 32_000).cut);
+        let cut = fit_description(&"y".repeat(32_001), None, 40_000);
         assert_eq!((units(&cut.text), cut.cut), (32_000, true));
         assert!(cut.text.ends_with(CUT_MARK));
-        assert_eq!(fit_description("abcdef", 3), Fitted { text: "abc".to_owned(), cut: true });
+        assert_eq!(
+            fit_description("abcdef", None, 3),
+            Fitted { text: "abc".to_owned(), cut: true }
+        );
+    }
+
+    #[test]
+    fn what_a_description_must_end_in_is_never_cut_and_never_said_twice() {
+        let end = Some("https://cw.example/incidents/1");
+        let once = fit_description("it burns\n", end, 32_000);
+        assert_eq!(once.text, "it burns\n\nhttps://cw.example/incidents/1");
+        assert_eq!(fit_description(&once.text, end, 32_000), once);
+        let room = 32_000 - once.text.len() + "it burns".len();
+        assert!(!fit_description(&"y".repeat(room), end, 32_000).cut);
+        for text in ["y".repeat(room + 1), "\"".repeat(60 * 1024)] {
+            let cut = fit_description(&text, end, 32_000);
+            assert!(cut.cut && units(&cut.text) <= 32_000 && json_len(&cut.text) <= TEXT_BYTES);
+            assert!(cut.text.ends_with(&format!("{CUT_MARK}\n\nhttps://cw.example/incidents/1")));
+        }
     }
 
     #[test]
@@ -243,12 +270,12 @@ mod tests {
 
         #[test]
         fn descriptions_always_fit_and_are_stable(text in "(?s).{0,300}", limit in 0usize..300) {
-            let once = fit_description(&text, limit);
+            let once = fit_description(&text, None, limit);
             prop_assert!(units(&once.text) <= limit);
             let kept = once.text.strip_suffix(CUT_MARK).unwrap_or(&once.text);
             prop_assert!(clean(&text).starts_with(kept));
             prop_assert_eq!(
-                fit_description(&once.text, limit),
+                fit_description(&once.text, None, limit),
                 Fitted { text: once.text.clone(), cut: false }
             );
         }

@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use crate::domain::desk::{Facts, Request};
+use crate::domain::links::encoded;
 
 /// The address of a request, below `base`.
 ///
@@ -45,18 +46,4 @@ pub(super) fn headers(
         into.insert(key, HeaderValue::from_str(&value).map_err(|_| wrong())?);
     }
     Ok(())
-}
-
-/// A value as one segment of a path: everything but unreserved characters is escaped.
-fn encoded(value: &str) -> String {
-    let mut segment = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                segment.push(char::from(byte));
-            }
-            _ => segment.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    segment
 }
