@@ -3,9 +3,10 @@
 //! Starts the real binary with the embedded sandbox on loopback. Nothing is asserted about time;
 //! figures of different machines, or of a busy one, cannot be compared. `--binary PATH` measures
 //! another build instead of this one, and several of them turn and turn about; `--only PART` runs
-//! one part (`start`, `restart`, `memory`, `closed`, `open`, `members`, `overload`, `slow`). The last
-//! two take minutes and run only if they are named: `--seconds N` is the length of the overload, or
+//! one part (`start`, `restart`, `memory`, `closed`, `open`, `members`, `pages`, `overload`, `slow`). The last
+//! three take minutes and run only if they are named: `--seconds N` is the length of the overload, or
 //! of the siege by slow senders; `--rated N` declares the rated load instead of looking for it.
+//! `--incidents N` is the length of the past that `pages` looks at.
 
 #![allow(
     missing_docs,
@@ -17,6 +18,7 @@
 )]
 
 mod daemon_process;
+mod history;
 mod load;
 mod overload;
 
@@ -32,6 +34,8 @@ const CONNECTIONS: [usize; 3] = [1, 16, 64];
 /// The goal is 2 s with 10,000.
 const UNFINISHED: [usize; 2] = [10_000, 100_000];
 const OPEN_RATE: f64 = 2_000.0;
+/// What senders offer while people look at pages, per second.
+const PAGES_RATE: f64 = 200.0;
 const MEMBERS: [usize; 2] = [1, 5_000];
 /// So that a payload of new members stays far below the body limit.
 const MEMBERS_PER_PAYLOAD: usize = 500;
@@ -63,6 +67,7 @@ fn main() {
     bench.part("closed", Bench::closed);
     bench.part("open", Bench::open);
     bench.part("members", Bench::members);
+    bench.part_if_named("pages", Bench::pages);
     bench.part_if_named("overload", Bench::overload);
     bench.part_if_named("slow", Bench::slow);
 }
@@ -77,6 +82,10 @@ struct Options {
     runs: usize,
     time: Duration,
     overload: Trial,
+    /// How many incidents the past has.
+    incidents: usize,
+    /// How often each page is asked for.
+    asks: usize,
 }
 
 impl Options {
@@ -88,6 +97,8 @@ impl Options {
             runs: 5,
             time: Duration::from_secs(3),
             overload: Trial { time: Duration::from_secs(60), rated: None, factor: 3.0 },
+            incidents: 100_000,
+            asks: 50,
         };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
@@ -95,17 +106,21 @@ impl Options {
                 "--quick" => {
                     options.starts = 3;
                     options.runs = 1;
+                    options.asks = 10;
                     options.time = Duration::from_secs(1);
                 }
                 "--binary" => options.binaries.push(words.next().expect("--binary PATH").into()),
                 "--only" => options.only.push(words.next().expect("--only PART")),
                 "--seconds" => options.overload.time = Duration::from_secs_f64(number(&mut words)),
                 "--rated" => options.overload.rated = Some(number(&mut words)),
+                "--incidents" => {
+                    options.incidents = number(&mut words) as usize;
+                }
                 "--bench" => {} // What `cargo bench` says to every benchmark.
                 other => {
                     panic!(
                         "unknown option {other}; there are --quick, --only PART, --binary PATH, \
-                         --seconds N, --rated N"
+                         --seconds N, --rated N, --incidents N"
                     )
                 }
             }
@@ -288,6 +303,78 @@ impl Bench {
                 })
             });
             print_runs(&format!("{members} members, 16"), runs);
+        }
+    }
+
+    /// What a person asks for, over a store with a past; then what senders feel of it.
+    fn pages(&self) {
+        let incidents = self.options.incidents;
+        for binary in &self.options.binaries {
+            let home = Home::new();
+            drop(home.start(binary));
+            self.runtime.block_on(history::fill(&home.store(), incidents));
+            let process = home.start(binary);
+            let token = home.token();
+            let idle = process.memory();
+            println!(
+                "\npages over {incidents} incidents and {} attempts; ready after {:.0} ms, then {:.0} MiB\n{:<44} status   bytes  p50 ms  p99 ms",
+                incidents * 10,
+                millis(process.ready),
+                idle.0,
+                "path",
+            );
+            let paths = history::paths(incidents);
+            for path in &paths {
+                let asked = history::ask(process.admin, &token, path, self.options.asks);
+                println!(
+                    "{path:<44} {:>6}{:>8}{:>8.1}{:>8.1}",
+                    asked.status,
+                    asked.bytes,
+                    asked.percentile(50),
+                    asked.percentile(99),
+                );
+            }
+            println!(
+                "resident memory afterwards: {:.1} MiB, {:.1} at most",
+                process.memory().0,
+                process.memory().1
+            );
+            println!(
+                "\nsenders, 95 % repeats, {PAGES_RATE}/s offered   2xx %  p50 ms  p99 ms  max ms"
+            );
+            for (what, readers) in [("nobody looks", 0), ("two look at page after page", 2)] {
+                let over = std::sync::atomic::AtomicBool::new(false);
+                let outcome = std::thread::scope(|scope| {
+                    for _ in 0..readers {
+                        scope.spawn(|| {
+                            let mut paths = paths.iter().cycle();
+                            while !over.load(std::sync::atomic::Ordering::Relaxed)
+                                && let Some(path) = paths.next()
+                            {
+                                history::ask(process.admin, &token, path, 1);
+                            }
+                        });
+                    }
+                    let time = self.options.time;
+                    let outcome = self.runtime.block_on(load::open(
+                        process.webhooks,
+                        &self.one,
+                        Traffic::Mixed,
+                        16,
+                        PAGES_RATE,
+                        time,
+                    ));
+                    over.store(true, std::sync::atomic::Ordering::Relaxed);
+                    outcome
+                });
+                println!(
+                    "{what:<40}{:>8.2}{:>8.2}{:>8.2}{:>8.2}",
+                    outcome.share_accepted() * 100.0,
+                    outcome.percentile(0.5),
+                    outcome.percentile(0.99),
+                    outcome.percentile(1.0),
+                );
+            }
         }
     }
 

@@ -89,10 +89,21 @@ impl Home {
         std::fs::metadata(self.folder.path().join("store.db-wal")).map_or(0, |found| found.len())
     }
 
+    /// The database.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.folder.path().join("store.db")
+    }
+
+    /// The token that the running daemon has left beside its database.
+    pub(crate) fn token(&self) -> String {
+        let file = self.folder.path().join("store.db.token");
+        std::fs::read_to_string(file).expect("a token").trim().to_owned()
+    }
+
     /// Puts incidents into the store whose open action waits for a time far off, as while a vendor
     /// is down.
     pub(crate) async fn fill_outbox(&self, actions: usize) {
-        let address = format!("sqlite://{}", self.folder.path().join("store.db").display());
+        let address = format!("sqlite://{}", self.store().display());
         let mut db = SqliteConnection::connect(&address).await.expect("the store opens");
         let count = i64::try_from(actions).expect("not so many");
         for statement in FILL {
@@ -103,7 +114,7 @@ impl Home {
 
     /// What the store holds, read after the daemon has ended.
     pub(crate) async fn contents(&self) -> Contents {
-        let path = self.folder.path().join("store.db");
+        let path = self.store();
         let size = |suffix: &str| {
             let mut name = path.clone().into_os_string();
             name.push(suffix);
@@ -160,7 +171,7 @@ pub(crate) struct Contents {
 pub(crate) struct Process {
     child: Child,
     pub(crate) webhooks: SocketAddr,
-    admin: SocketAddr,
+    pub(crate) admin: SocketAddr,
     /// From the start of the process to the first 200 of `/-/ready`.
     pub(crate) ready: Duration,
 }
