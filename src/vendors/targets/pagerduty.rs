@@ -5,17 +5,18 @@
 //! as it does everybody's; the source knows them by the token and forwards none
 //! ([`crate::sources::pagerduty`]). A field is set: twice is as once.
 //!
-//! Written from PagerDuty's published API schema (notes, `From`, the values of custom fields, `429`).
-//! Not confirmed there, and never tried against PagerDuty itself: that every key may read `abilities`,
-//! what is answered where `from` is nobody's address, that notes come in one page, and the letters by
-//! which a field's id is told from a name.
+//! Written from PagerDuty's published API schema (github.com/PagerDuty/api-schema, August 2026): notes,
+//! which have no paging and are at most 2000, `From`, the values of custom fields, whose names are of
+//! small letters, digits and underscores, `429`. Not confirmed there, and never tried against PagerDuty
+//! itself: that every key may read `abilities`, what is answered where `from` is nobody's address, and
+//! that the id of a field has a capital letter in it.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::header::{ACCEPT, FROM};
+use http::header::{ACCEPT, CONTENT_TYPE, FROM};
 use http::{HeaderMap, HeaderValue, Method};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -140,6 +141,8 @@ impl PagerDuty {
         };
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, FORM);
+        // The schema demands it of every request, also of those that have no content.
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(FROM, self.settings.from.clone());
         let identity = Some(&self.settings.identity);
         let ask = Ask { method, url, identity, headers, body, repeatable };
@@ -214,10 +217,10 @@ fn is_id(text: &str) -> bool {
         && text.chars().all(|char| char.is_ascii_alphanumeric())
 }
 
-/// A custom field as PagerDuty is told of it. Its ids are of capitals and digits, names of small
-/// letters.
+/// A custom field as PagerDuty is told of it. Names are of small letters, digits and underscores, so
+/// that what has a capital letter is an id.
 fn field(known_by: &str, value: &str) -> Value {
-    let is_id = known_by.chars().all(|char| char.is_ascii_uppercase() || char.is_ascii_digit());
+    let is_id = known_by.chars().any(|char| char.is_ascii_uppercase());
     let key = if is_id { "id" } else { "name" };
     json!({ key: known_by, "value": value })
 }

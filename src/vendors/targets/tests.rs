@@ -121,7 +121,7 @@ async fn a_note_goes_to_the_incident_as_pagerduty_wants_it() {
 
 #[tokio::test]
 async fn a_field_is_set_by_its_id_or_its_name() {
-    for (known_by, key) in [("vendor_case", "name"), ("PT4KHEE", "id")] {
+    for (known_by, key) in [("vendor_case", "name"), ("2026", "name"), ("PT4KHEE", "id")] {
         let wire = wire([answer(201, &json!({}))]);
         assert_eq!(pagerduty(&wire, known_by).send(&field()).await.name(), "done");
         let asked = wire.asked.lock().unwrap();
