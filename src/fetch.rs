@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use secrecy::ExposeSecret as _;
-use tokio::sync::Semaphore;
 
 use crate::config::fetch::FetchConfig;
 use crate::domain::reach::Reach;
@@ -35,11 +34,8 @@ pub enum FetchError {
     Later(String),
 }
 
-/// So many files are fetched at a time. A fetch that hangs holds a slot of a vendor's lane: this leaves
-/// slots for cases.
-static TURNS: Semaphore = Semaphore::const_new(2);
-
-/// Fetches what is at an address. One request, no redirect, no retry.
+/// Fetches what is at an address. One request, no redirect, no retry. How many are fetched at a time is
+/// the caller's concern.
 ///
 /// # Errors
 ///
@@ -47,9 +43,6 @@ static TURNS: Semaphore = Semaphore::const_new(2);
 /// large; [`FetchError::Later`] where the server cannot be reached or does not give it.
 pub async fn fetch(config: &FetchConfig, url: &str) -> Result<Fetched, FetchError> {
     let (url, host) = config.allowed(url).map_err(FetchError::Never)?;
-    let Ok(_turn) = TURNS.try_acquire() else {
-        return Err(FetchError::Later("other files are being fetched".to_owned()));
-    };
     let place = url.origin().ascii_serialization();
     let later = |why: &str| FetchError::Later(format!("{place} {why}"));
     let client = reqwest::Client::builder()

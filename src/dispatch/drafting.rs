@@ -16,8 +16,8 @@ use crate::domain::catalog::whole::VendorCatalog;
 use crate::domain::catalog::{Catalog, Category, RankedSeverity};
 use crate::domain::draft::problems::choice_problems;
 use crate::domain::draft::{
-    AsOf, Choices, Contact, Draft, DraftProblem, Fallback, drop_wrong_people, fit, fit_attachment,
-    fit_comment, fit_description, fit_subject,
+    AsOf, Choices, Contact, Draft, DraftProblem, Fallback, comment_parts, drop_wrong_people, fit,
+    fit_attachment, fit_comment, fit_description, fit_subject,
 };
 use crate::domain::ids::{AccountId, RuleName};
 use crate::domain::incident::Incident;
@@ -99,17 +99,11 @@ pub async fn draft(
         Ok(choices) => desk.file(&sheet, sheet.plan.category, choices).await,
         Err(unready) => Err(Snag::Wrong(unready)),
     };
-    let filed = match (own, sheet.plan.fallback.as_deref()) {
-        (Ok(filed), _) => filed,
-        (Err(Snag::Unknown(unready)), _) | (Err(Snag::Wrong(unready)), None) => {
-            return Err(unready);
-        }
-        (Err(Snag::Wrong(why)), Some(to)) => {
-            match desk.file(&sheet, to.category, to.choices.clone()).await {
-                Ok(filed) => filed.in_place_of_the_rules(to, &why),
-                Err(Snag::Unknown(unready)) => return Err(unready),
-                Err(Snag::Wrong(also)) => return Err(neither(&why, &also)),
-            }
+    let filed = match sheet.course(own)? {
+        Course::Own(filed) => filed,
+        Course::Fallback { to, why } => {
+            let filed = desk.file(&sheet, to.category, to.choices.clone()).await;
+            in_place_of_the_rules(to, &why, filed)?
         }
     };
     sheet.finish(desk.account, filed)
@@ -134,12 +128,12 @@ pub fn preview(
         sheet.file(category, choices, page.map(|page| &page.catalog))
     };
     let own = sheet.choices().and_then(|choices| file(sheet.plan.category, choices));
-    let filed = match (own, sheet.plan.fallback.as_deref()) {
-        (Err(why), Some(to)) => match file(to.category, to.choices.clone()) {
-            Ok(filed) => filed.in_place_of_the_rules(to, &why),
-            Err(also) => return Err(neither(&why, &also)),
-        },
-        (own, _) => own?,
+    let filed = match sheet.course(own.map_err(Snag::Wrong))? {
+        Course::Own(filed) => filed,
+        Course::Fallback { to, why } => {
+            let filed = file(to.category, to.choices.clone());
+            in_place_of_the_rules(to, &why, filed.map_err(Snag::Wrong))?
+        }
     };
     sheet.finish(account, filed)
 }
@@ -212,20 +206,35 @@ struct Filed {
     preface: Option<String>,
 }
 
-impl Filed {
-    fn in_place_of_the_rules(mut self, fallback: &Fallback, why: &Unready) -> Self {
-        self.remarks
-            .push(format!("filed as {fallback}, because its rule cannot be followed: {why}"));
-        self.preface = Some(format!(
-            "This case is filed as {fallback}, which may be the wrong place: what the rule for it \
-             asks for cannot be used ({why})."
-        ));
-        self
-    }
+/// Where a case goes, once it is known whether it can go where its rule says.
+enum Course<'a> {
+    /// There.
+    Own(Filed),
+    /// To the vendor's fallback, for this reason.
+    Fallback { to: &'a Fallback, why: Unready },
 }
 
-fn neither(why: &Unready, also: &Unready) -> Unready {
-    Unready::later(format!("{why}; nor can the vendor's fallback be used: {also}"))
+/// What becomes of a case that cannot be filed as its rule says, given whether the vendor would take it
+/// as `fallback` says.
+fn in_place_of_the_rules(
+    fallback: &Fallback,
+    why: &Unready,
+    filed: Result<Filed, Snag>,
+) -> Result<Filed, Unready> {
+    let mut filed = match filed {
+        Ok(filed) => filed,
+        Err(Snag::Unknown(unready)) => return Err(unready),
+        Err(Snag::Wrong(also)) => {
+            let why = format!("{why}; nor can the vendor's fallback be used: {also}");
+            return Err(Unready::later(why));
+        }
+    };
+    filed.remarks.push(format!("filed as {fallback}, because its rule cannot be followed: {why}"));
+    filed.preface = Some(format!(
+        "This case is filed as {fallback}, which may be the wrong place: what the rule for it \
+         asks for cannot be used ({why})."
+    ));
+    Ok(filed)
 }
 
 /// One draft in the making.
@@ -246,17 +255,40 @@ impl<'a> Sheet<'a> {
         Ok(Self { playbook, rule, plan, context, incident, now })
     }
 
+    /// Whether the case can go where its rule says, and where it goes else.
+    fn course(&self, own: Result<Filed, Snag>) -> Result<Course<'a>, Unready> {
+        match (own, self.plan.fallback.as_deref()) {
+            (Ok(filed), _) => Ok(Course::Own(filed)),
+            (Err(Snag::Wrong(why)), Some(to)) => Ok(Course::Fallback { to, why }),
+            (Err(Snag::Unknown(unready) | Snag::Wrong(unready)), _) => Err(unready),
+        }
+    }
+
     fn render(&self, key: &str, text: &TextSource) -> Result<String, RenderProblem> {
+        self.render_in(&self.context, key, text)
+    }
+
+    fn render_in(
+        &self,
+        context: &RenderContext,
+        key: &str,
+        text: &TextSource,
+    ) -> Result<String, RenderProblem> {
         if let Some(constant) = text.constant() {
             return Ok(constant.to_owned());
         }
         let id = template_id(self.rule, key, text);
-        self.playbook.templates.render(&id, &self.context, RENDER_LIMIT)
+        self.playbook.templates.render(&id, context, RENDER_LIMIT)
     }
 
-    /// As [`Self::render`], but a text that is not there is a problem as well.
-    fn render_text(&self, key: &str, text: &TextSource) -> Result<String, RenderProblem> {
-        let rendered = self.render(key, text)?;
+    /// As [`Self::render_in`], but a text that is not there is a problem as well.
+    fn render_text(
+        &self,
+        context: &RenderContext,
+        key: &str,
+        text: &TextSource,
+    ) -> Result<String, RenderProblem> {
+        let rendered = self.render_in(context, key, text)?;
         if rendered.trim().is_empty() {
             return Err(RenderProblem {
                 template: template_id(self.rule, key, text),
@@ -389,22 +421,27 @@ impl<'a> Sheet<'a> {
         Err(refused(&problems))
     }
 
+    /// Values of names for secrets are taken out before anything is made of them: where they end is known
+    /// here, and in a text it may not be.
     fn texts(&self, notes: &mut Vec<String>, failed: &mut usize) -> (String, String) {
-        if self.incident.is_rollup() {
-            return (rollup::subject(self.incident), rollup::description(self.incident, self.now));
+        let incident = &*self.playbook.redaction(self.rule).incident(self.incident);
+        if incident.is_rollup() {
+            return (rollup::subject(incident), rollup::description(incident, self.now));
         }
+        let context = &RenderContext::new(incident, self.now);
         let mut stands_in = |what: &str, problem: &RenderProblem| {
             *failed += 1;
             notes.push(format!("the built-in {what} stands in: {problem}"));
         };
-        let subject = self.render_text("subject", &self.plan.subject).unwrap_or_else(|problem| {
+        let subject = self.render_text(context, "subject", &self.plan.subject);
+        let subject = subject.unwrap_or_else(|problem| {
             stands_in("subject", &problem);
-            fallback::subject(self.incident)
+            fallback::subject(incident)
         });
-        let description = self.render_text("description", &self.plan.description);
+        let description = self.render_text(context, "description", &self.plan.description);
         let description = description.unwrap_or_else(|problem| {
             stands_in("description", &problem);
-            fallback::description(self.incident, &problem, self.now)
+            fallback::description(incident, &problem, self.now)
         });
         (subject, description)
     }
@@ -515,6 +552,19 @@ fn refused(problems: &[DraftProblem]) -> Unready {
     Unready::later(format!("the vendor would not take this case: {}", why.join("; ")))
 }
 
+/// The parts of a comment that is longer than the vendor takes, if this is one of which nothing was sent
+/// yet.
+pub fn parts_of(playbook: &Playbook, incident: &Incident, action: &Action) -> Option<Vec<String>> {
+    let ActionKind::Comment { note } = &action.kind else { return None };
+    // What it says went to another case. And a part is none of a part.
+    if matches!(note, Note::Duplicate { .. } | Note::Part { .. }) || action.attempts > 0 {
+        return None;
+    }
+    let text = notes::comment(note, Members::of(incident));
+    let parts = comment_parts(&playbook.redaction(&incident.rule).apply(&text).text);
+    Some(parts).filter(|parts| parts.len() > 1)
+}
+
 /// The operation of an action on a case that exists: all but opening and rechecking, which are
 /// about the draft.
 ///
@@ -549,6 +599,7 @@ pub fn operation_on_case(
                 | Note::Refired { .. }
                 | Note::Update { .. }
                 | Note::Silent { .. }
+                | Note::Part { .. }
                 | Note::Remark { .. } => case,
             };
             let text = clean(&notes::comment(note, Members::of(incident)));

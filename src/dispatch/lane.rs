@@ -57,6 +57,9 @@ pub struct Lane {
     pub playbook: Arc<Playbook>,
     edition: u64,
     pub(super) slots: Arc<Semaphore>,
+    /// Files are fetched and sent beside the slots, so that a file server that hangs takes none from
+    /// cases.
+    pub(super) fetches: Arc<Semaphore>,
     condition: Arc<Mutex<Condition>>,
 }
 
@@ -104,6 +107,9 @@ pub(super) struct Allowance {
 /// are: under a storm of openings, comments and closures come through as well.
 const AGE_EVERY: u32 = 4;
 
+/// So many files of a lane are fetched and sent at once.
+const FETCHES: usize = 2;
+
 impl Lane {
     /// A lane to `party`.
     pub fn new(
@@ -114,6 +120,7 @@ impl Lane {
         now: Timestamp,
     ) -> Self {
         let slots = Arc::new(Semaphore::new(settings.concurrency.max(1)));
+        let fetches = Arc::new(Semaphore::new(FETCHES));
         let budget = RetryBudget::full(settings.retries_per_second, now);
         let condition = Arc::new(Mutex::new(Condition {
             gate: Gate::default(),
@@ -124,7 +131,7 @@ impl Lane {
             why: None,
             edition: 0,
         }));
-        Self { name, party, settings, playbook, edition: 0, slots, condition }
+        Self { name, party, settings, playbook, edition: 0, slots, fetches, condition }
     }
 
     /// The vendor, if there is one at its end.
@@ -154,6 +161,7 @@ impl Lane {
             playbook,
             edition: self.edition.wrapping_add(1),
             slots: self.slots.clone(),
+            fetches: self.fetches.clone(),
             condition: self.condition.clone(),
         }
     }
@@ -407,6 +415,9 @@ mod tests {
     fn slots_that_are_taken_are_taken_from_a_successor_as_well() {
         let old = lane();
         let _slot = old.slots.clone().try_acquire_owned().unwrap();
-        assert_eq!(successor(&old).slots.available_permits(), 1);
+        let _fetch = old.fetches.clone().try_acquire_owned().unwrap();
+        let new = successor(&old);
+        assert_eq!(new.slots.available_permits(), 1);
+        assert_eq!(new.fetches.available_permits(), FETCHES - 1);
     }
 }

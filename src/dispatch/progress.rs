@@ -52,6 +52,8 @@ pub enum Consequence {
     Opened(OpenedCase),
     /// Its case could not be opened.
     OpenFailed,
+    /// The comment is told in these parts, each by an action of its own.
+    InParts(Vec<String>),
 }
 
 /// What an outcome means.
@@ -195,6 +197,11 @@ impl Judge<'_> {
     /// Does without it: it is not wanted any more, and was never sent.
     pub fn moot(&self) -> Judgement {
         self.finished(Progress::Done, Consequence::None)
+    }
+
+    /// Does without it: it is told by others, part by part.
+    pub fn in_parts(&self, parts: Vec<String>) -> Judgement {
+        self.finished(Progress::Done, Consequence::InParts(parts))
     }
 
     /// Sends at once: nothing is known to be in the way any more.

@@ -11,6 +11,7 @@ use tracing::{error, info, warn};
 use super::catalogs::Catalogs;
 use super::lane::Lane;
 use super::rollup;
+use super::work::fetches_first;
 use crate::clock::{Clock, StepWatch};
 use crate::current::Current;
 use crate::domain::gate::Admission;
@@ -242,8 +243,14 @@ impl Dispatcher {
             };
             let lane = &self.in_force(lane);
             for claim in claims {
-                // There are as many permits as were free, and only this loop takes them.
-                let Ok(slot) = lane.slots.clone().try_acquire_owned() else { break };
+                let slot = match fetches_first(&claim.action) {
+                    true => None,
+                    // There are as many permits as were free, and only this loop takes them.
+                    false => match lane.slots.clone().try_acquire_owned() {
+                        Ok(slot) => Some(slot),
+                        Err(_) => break,
+                    },
+                };
                 claimed += 1;
                 let (dispatcher, lane) = (self.clone(), lane.clone());
                 working.spawn(async move {

@@ -1,10 +1,15 @@
 //! From an incident to what others than its vendor are told of it. Pure.
+//!
+//! What must not leave is taken out here, of whatever others have written: texts, and the values of
+//! labels. *Invariant:* what is ours, and what a receiver knows a thing by, stays as it is: the names of
+//! labels, the numbers of cases, tokens, the ids of incidents, theirs and ours.
 
 use crate::domain::alert::Labels;
 use crate::domain::ids::ActionId;
 use crate::domain::incident::{Incident, State};
 use crate::domain::notice::{Notice, Target};
-use crate::vendors::answer::excerpt;
+use crate::domain::redaction::Redaction;
+use crate::domain::text::excerpt;
 use crate::vendors::targets::{Bulletin, Message};
 
 /// How much of why a case could not be opened is told, in characters: senders cut long notes, and the
@@ -19,11 +24,12 @@ pub fn message(
     target: &Target,
     notice: &Notice,
     why: Option<&str>,
+    redaction: &Redaction,
 ) -> Message {
-    let said = match why {
-        Some(why) => format!("{} {}", notice.text(incident), excerpt(why, WHY)),
-        None => notice.text(incident),
-    };
+    let mut said = notice.text(incident, redaction);
+    if let Some(why) = why {
+        said = format!("{said} {}", excerpt(&redaction.apply(why).text, WHY));
+    }
     let token = incident.id.marker().action_token(action.seq);
     match target {
         Target::Note { about, .. } => {
@@ -35,7 +41,7 @@ pub fn message(
             Message::Field { about: about.clone(), value }
         }
         Target::Webhook { name } => {
-            Message::Post(Box::new(bulletin(incident, name, notice, (&token, said))))
+            Message::Post(Box::new(bulletin(incident, name, notice, (&token, said), redaction)))
         }
     }
 }
@@ -45,8 +51,14 @@ fn bulletin(
     receiver: &str,
     notice: &Notice,
     (token, said): (&str, String),
+    redaction: &Redaction,
 ) -> Bulletin {
-    let mut labels = common_labels(incident);
+    // The same each time, so receivers that group by labels find their groups again.
+    let clean = |(name, value): (String, String)| {
+        let value = redaction.apply_to(&name, &value).text;
+        (name, value)
+    };
+    let mut labels: Labels = common_labels(incident).into_iter().map(clean).collect();
     // Receivers expect a name.
     labels.entry("alertname".to_owned()).or_insert_with(|| incident.rule.to_string());
     let case = notice.case().map(ToString::to_string);
@@ -76,6 +88,7 @@ fn bulletin(
             Notice::Ended { at, .. } => Some(*at),
             // These may come while it fires, and when it is over.
             Notice::Status { .. }
+            | Notice::Responded { .. }
             | Notice::Commented { .. }
             | Notice::Waits { .. }
             | Notice::ClosedByVendor { .. } => match incident.state {
@@ -83,8 +96,16 @@ fn bulletin(
                 _ => None,
             },
         },
-        link: incident.origin.links.first().map(|link| link.url.clone()).unwrap_or_default(),
+        link: link(incident, redaction),
     }
+}
+
+/// A way back to the alert. One that holds what must not leave is left out: what remains of an address
+/// leads nowhere.
+fn link(incident: &Incident, redaction: &Redaction) -> String {
+    let links = incident.origin.links.iter();
+    let mut safe = links.filter(|link| redaction.apply_to(&link.name, &link.url).found.is_empty());
+    safe.next().map(|link| link.url.clone()).unwrap_or_default()
 }
 
 /// The labels that all alerts of an incident have in common.

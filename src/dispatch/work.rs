@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use tracing::{Instrument, error, info, info_span, warn};
 
 use super::catalogs::Wanted;
-use super::drafting::{Drafted, Unready, draft, operation_on_case};
+use super::drafting::{Drafted, Unready, draft, operation_on_case, parts_of};
 use super::lane::Lane;
 use super::parcel::Parcel;
 use super::progress::{Consequence, Judge, Judgement};
 use super::runner::Dispatcher;
 use super::telling::message;
 use crate::domain::action::{ActionKind, Content, File};
+use crate::domain::comment_parts;
 use crate::domain::draft::Draft;
 use crate::domain::gate::{Change, Sign};
 use crate::domain::incident::{Incident, State};
@@ -21,7 +22,7 @@ use crate::domain::notice::Notice;
 use crate::domain::pace::WhenNotFound;
 use crate::fetch::{FetchError, fetch};
 use crate::store::{
-    AttemptEnd, Claim, NewAttempt, Phase, Progress, Settlement, StepFn, StoreError,
+    Action, AttemptEnd, Claim, NewAttempt, Phase, Progress, Settlement, StepFn, StoreError,
 };
 use crate::time::later;
 use crate::vendors::{Evidence, Look, Obstacle, Operation, Outcome, Probe};
@@ -81,6 +82,22 @@ impl Dispatcher {
             // The vendor was down when it ended, say.
             let message = "its incident fires again, so closure is not requested";
             return self.apply(lane, claim, None, message, self.judge(lane, claim).moot()).await;
+        }
+        if let Some(parts) = parts_of(&lane.playbook, &claim.incident, &claim.action) {
+            let message = format!("longer than one comment: it goes as {} comments", parts.len());
+            let judgement = self.judge(lane, claim).in_parts(parts);
+            return self.apply(lane, claim, None, &message, judgement).await;
+        }
+        // Kept until it is sent.
+        let mut _turn = None;
+        if fetches_first(&claim.action) {
+            match lane.fetches.clone().try_acquire_owned() {
+                Ok(turn) => _turn = Some(turn),
+                Err(_) => {
+                    let unready = Unready::later("other files are being fetched");
+                    return self.put_off(lane, claim, unready).await;
+                }
+            }
         }
         let parcel = match self.prepare(lane, claim, Wanted::Kept).await {
             Ok(parcel) => parcel,
@@ -187,7 +204,9 @@ impl Dispatcher {
                 Notice::CaseFailed => self.why_it_failed(incident).await,
                 _ => None,
             };
-            let message = message(incident, &action.id, target, notice, why.as_deref());
+            let redaction = lane.playbook.redaction(&incident.rule);
+            let why = why.as_deref();
+            let message = message(incident, &action.id, target, notice, why, &redaction);
             return Ok(Parcel::Word(message));
         }
         let now = self.clock.now();
@@ -388,6 +407,11 @@ impl Dispatcher {
         let (playbook, now) = (lane.playbook.clone(), self.clock.now());
         let opened: Option<OpenedCase> = match consequence {
             Consequence::None => return None,
+            Consequence::InParts(parts) => {
+                return Some(Arc::new(move |incident: &Incident| {
+                    comment_parts::ask_for(incident, &parts, now)
+                }));
+            }
             Consequence::Opened(opened) => Some(opened),
             Consequence::OpenFailed => None,
         };
@@ -491,6 +515,12 @@ impl Dispatcher {
             () = self.clock.sleep(deadline) => None,
         }
     }
+}
+
+/// Whether a file is fetched before anything is sent: that takes none of the lane's slots.
+pub(super) fn fetches_first(action: &Action) -> bool {
+    matches!(&action.kind, ActionKind::Attach(File { content: Content::Fetched { .. }, .. }))
+        && action.phase == Phase::Send
 }
 
 fn given_up() -> Evidence {

@@ -51,6 +51,15 @@ pub enum Note {
         /// What.
         remark: Remark,
     },
+    /// A part of a comment that is longer than the vendor takes. What must not leave is out of it.
+    Part {
+        /// Which, counted from 1.
+        part: u32,
+        /// Of how many.
+        of: u32,
+        /// What it says.
+        text: String,
+    },
     /// There are two cases of one incident; this is said on the one that is not gone on with.
     Duplicate {
         /// The case that the comment is for.

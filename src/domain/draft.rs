@@ -8,7 +8,7 @@ pub mod fit;
 pub mod problems;
 
 pub use fields::{ChoiceField, forbidden_fields, required_fields};
-pub use fit::{Fitted, fit_attachment, fit_comment, fit_description, fit_subject};
+pub use fit::{Fitted, comment_parts, fit_attachment, fit_comment, fit_description, fit_subject};
 pub use problems::{DraftProblem, drop_wrong_people};
 
 use std::fmt;

@@ -240,6 +240,8 @@ pub enum Reason {
     VendorReopened(CaseId),
     /// The vendor did something with the case that changes nothing here, and that others are told of.
     VendorActed(CaseId),
+    /// A comment is longer than the vendor takes; it is told in so many parts.
+    InParts(u32),
     /// The vendor has several cases of it.
     Duplicates {
         /// The one that is gone on with.
@@ -303,6 +305,10 @@ impl fmt::Display for Reason {
                 write!(f, "the vendor closed case {case} before it was told of all that fires; the case gets a comment")
             }
             Self::VendorReopened(case) => write!(f, "the vendor works on case {case} again; it goes on"),
+            Self::InParts(parts) => write!(
+                f,
+                "a comment is longer than the vendor takes; it is told in {parts} parts"
+            ),
             Self::VendorActed(case) => write!(f, "the vendor did something with case {case}; who is to know is told"),
             Self::Duplicates { case, others } => {
                 write!(f, "the vendor has {others} more than case {case}; they get a comment")

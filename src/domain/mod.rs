@@ -10,6 +10,7 @@ pub mod backoff;
 pub mod budget;
 pub mod case_view;
 pub mod catalog;
+pub mod comment_parts;
 pub mod desk;
 pub mod draft;
 pub mod gate;
@@ -35,3 +36,4 @@ pub mod storm;
 pub mod telling;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod text;

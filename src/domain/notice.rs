@@ -9,6 +9,17 @@ use super::case_view::CaseStatus;
 use super::ids::{CaseId, SourceName, VendorName};
 use super::incident::Incident;
 use super::policy::ResolveAction;
+use super::redaction::Redaction;
+use super::text::excerpt;
+
+/// So many characters of a comment are told: who wants to read all of it opens the case.
+pub const COMMENT_TOLD: usize = 400;
+
+/// So many characters of its author's name are told.
+const AUTHOR_TOLD: usize = 100;
+
+/// So many characters of a status that is not known here are told.
+const WORD_TOLD: usize = 100;
 
 /// What happened to a case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +43,13 @@ pub enum Notice {
         case: CaseId,
         /// The vendor's status of it.
         status: CaseStatus,
+    },
+    /// The vendor has answered for the first time.
+    Responded {
+        /// The case.
+        case: CaseId,
+        /// After so many minutes, as the vendor counts them.
+        minutes: u32,
     },
     /// Somebody has written something on it who is not us.
     Commented {
@@ -76,6 +94,8 @@ pub enum Occasion {
     Refired,
     /// The vendor has another status for a case.
     Status,
+    /// The vendor has answered for the first time.
+    Responded,
     /// Somebody has commented on a case.
     Commented,
     /// The vendor waits for us.
@@ -86,11 +106,12 @@ pub enum Occasion {
 
 impl Occasion {
     /// Every occasion, by the word that the config has for it.
-    pub const WORDS: [(&'static str, Self); 7] = [
+    pub const WORDS: [(&'static str, Self); 8] = [
         ("opened", Self::Opened),
         ("failed", Self::Failed),
         ("refired", Self::Refired),
         ("status", Self::Status),
+        ("responded", Self::Responded),
         ("commented", Self::Commented),
         ("waits", Self::Waits),
         ("closed", Self::Closed),
@@ -98,15 +119,8 @@ impl Occasion {
 
     /// Its word.
     pub fn word(self) -> &'static str {
-        match self {
-            Self::Opened => "opened",
-            Self::Failed => "failed",
-            Self::Refired => "refired",
-            Self::Status => "status",
-            Self::Commented => "commented",
-            Self::Waits => "waits",
-            Self::Closed => "closed",
-        }
+        // *Invariant*: the list has every occasion; a test looks.
+        Self::WORDS.iter().find(|(_, known)| *known == self).map_or("", |(word, _)| word)
     }
 }
 
@@ -118,6 +132,7 @@ impl Notice {
             Self::CaseFailed => Occasion::Failed,
             Self::Refired { .. } => Occasion::Refired,
             Self::Status { .. } => Occasion::Status,
+            Self::Responded { .. } => Occasion::Responded,
             Self::Commented { .. } => Occasion::Commented,
             Self::Waits { .. } => Occasion::Waits,
             Self::ClosedByVendor { .. } | Self::Ended { .. } => Occasion::Closed,
@@ -130,6 +145,7 @@ impl Notice {
             Self::CaseOpened { case }
             | Self::Refired { case }
             | Self::Status { case, .. }
+            | Self::Responded { case, .. }
             | Self::Commented { case, .. }
             | Self::Waits { case }
             | Self::ClosedByVendor { case, .. }
@@ -139,10 +155,16 @@ impl Notice {
     }
 
     /// What a person reads who looks at the alert: short, because senders cut long notes, and the
-    /// case's number early in it.
-    pub fn text(&self, incident: &Incident) -> String {
+    /// case's number early in it. What must not leave is taken out of what others have written; our own
+    /// words, names and numbers stay, whatever a pattern finds in them.
+    pub fn text(&self, incident: &Incident, redaction: &Redaction) -> String {
         let Incident { rule, vendor, .. } = incident;
+        // Before it is cut: half of what must not leave is not known to be it.
+        let told = |text: &str, characters| excerpt(&redaction.apply(text).text, characters);
         match self {
+            Self::CaseOpened { case } if incident.is_rollup() => format!(
+                "Case {case} is open at {vendor} for this and other problems (roll-up of rule {rule})."
+            ),
             Self::CaseOpened { case } => {
                 format!("Case {case} is open at {vendor} for this (rule {rule}).")
             }
@@ -151,10 +173,21 @@ impl Notice {
             ),
             Self::Refired { case } => format!("This fires again; case {case} at {vendor} goes on."),
             Self::Status { case, status } => {
-                format!("{vendor} has case {case} as {}.", status.as_str())
+                let status = match status {
+                    CaseStatus::Other(word) => &told(word, WORD_TOLD),
+                    known => known.label(),
+                };
+                format!("{vendor} has case {case} as {status}.")
+            }
+            Self::Responded { case, minutes } => {
+                format!("{vendor} has first responded on case {case}, after {}.", span(*minutes))
             }
             Self::Commented { case, author, text } => {
-                let author = if author.is_empty() { "Somebody" } else { author };
+                let author = match author.as_str() {
+                    "" => "Somebody",
+                    author => &told(author, AUTHOR_TOLD),
+                };
+                let text = told(text, COMMENT_TOLD);
                 format!("{author} has commented on case {case} at {vendor}: {text}")
             }
             Self::Waits { case } => format!("{vendor} waits for an answer on case {case}."),
@@ -166,14 +199,32 @@ impl Notice {
                 )
             }
             Self::Ended { case, action, .. } => {
+                let what =
+                    if incident.is_rollup() { "All that the roll-up stood for" } else { "This" };
                 let follows = match action {
                     ResolveAction::Comment => "it gets a comment, and a person closes it",
                     ResolveAction::Close => "it gets a comment, and its closure is requested",
                     ResolveAction::None => "it is left as it is",
                 };
-                format!("This is over. Case {case} at {vendor}: {follows}.")
+                format!("{what} is over. Case {case} at {vendor}: {follows}.")
             }
         }
+    }
+}
+
+/// Minutes, as people say them.
+fn span(minutes: u32) -> String {
+    let count = |number: u32, what: &str| match number {
+        1 => format!("1 {what}"),
+        number => format!("{number} {what}s"),
+    };
+    let (days, hours, rest) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
+    let parts = [(days, "day"), (hours, "hour"), (rest, "minute")];
+    let parts = parts.iter().filter(|(number, _)| *number > 0);
+    let said: Vec<String> = parts.map(|(number, what)| count(*number, what)).collect();
+    match said.is_empty() {
+        true => "less than a minute".to_owned(),
+        false => said.join(" "),
     }
 }
 

@@ -11,12 +11,15 @@ mod address;
 mod email;
 mod secret;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use ::regex::Regex;
+
+use super::incident::Incident;
 
 /// A piece of a text, in bytes.
 type Piece = Range<usize>;
@@ -37,11 +40,11 @@ impl Builtin {
     pub const NAMES: [(&'static str, Self); 3] =
         [("email", Self::Email), ("ip", Self::Ip), ("token", Self::Token)];
 
-    fn find(self, text: &str) -> Vec<Piece> {
+    fn find(self, text: &str, kept: &[Piece]) -> Vec<Piece> {
         match self {
             Self::Email => email::find(text),
             Self::Ip => address::find(text),
-            Self::Token => secret::find(text),
+            Self::Token => secret::find(text, kept),
         }
     }
 }
@@ -59,6 +62,13 @@ struct Entry {
     kind: Kind,
     name: String,
     with: String,
+}
+
+impl Entry {
+    /// Whether it takes out what lets somebody in.
+    fn is_token(&self) -> bool {
+        matches!(self.kind, Kind::Builtin(Builtin::Token))
+    }
 }
 
 /// The longest replacement, in characters. What is found may be one character, thousands of times.
@@ -161,14 +171,40 @@ impl Redaction {
     /// As [`Self::apply`], for a value that has a name. Where keys and passwords must not leave, the
     /// value of a name for one does not, whatever it is.
     pub fn apply_to(&self, name: &str, value: &str) -> Redacted {
-        let token = |entry: &&Entry| matches!(entry.kind, Kind::Builtin(Builtin::Token));
-        match self.entries.iter().find(token) {
+        match self.entries.iter().find(|entry| entry.is_token()) {
             Some(entry) if !value.is_empty() && secret::is_name(name) => Redacted {
                 text: entry.with.clone(),
                 found: Found(BTreeMap::from([(entry.name.clone(), 1)])),
             },
             _ => self.apply(value),
         }
+    }
+
+    /// An incident without the values of names for secrets in its alerts' labels and annotations. Only
+    /// here it is known where such a value ends: in a text that is made of it, it may go on in the next
+    /// line. Everything else is as it was, and is redacted where texts are made.
+    pub fn incident<'a>(&self, incident: &'a Incident) -> Cow<'a, Incident> {
+        let Some(entry) = self.entries.iter().find(|entry| entry.is_token()) else {
+            return Cow::Borrowed(incident);
+        };
+        let alerts = || {
+            let members = incident.members.values().map(|member| &member.alert);
+            members.chain(std::iter::once(&incident.origin))
+        };
+        let secret = |(name, value): (&String, &String)| !value.is_empty() && secret::is_name(name);
+        if !alerts().any(|alert| alert.labels.iter().chain(&alert.annotations).any(secret)) {
+            return Cow::Borrowed(incident);
+        }
+        let mut clean = incident.clone();
+        let members = clean.members.values_mut().map(|member| &mut member.alert);
+        for alert in members.chain(std::iter::once(&mut clean.origin)) {
+            for (name, value) in alert.labels.iter_mut().chain(&mut alert.annotations) {
+                if secret((name, value)) {
+                    value.clone_from(&entry.with);
+                }
+            }
+        }
+        Cow::Owned(clean)
     }
 
     fn once(&self, text: &str) -> Redacted {
@@ -194,7 +230,7 @@ impl Redaction {
         let mut all: Vec<(Piece, usize)> = Vec::new();
         for (index, entry) in self.entries.iter().enumerate() {
             let found = match &entry.kind {
-                Kind::Builtin(builtin) => builtin.find(text),
+                Kind::Builtin(builtin) => builtin.find(text, &kept),
                 Kind::Pattern(regex) => regex.find_iter(text).map(|found| found.range()).collect(),
             };
             let new = found.into_iter().filter(|piece| {

@@ -24,6 +24,10 @@ const SOURCE: &str = "(rollup)";
 /// The annotation that tells how bad an incident is, so that a change of it is news.
 const RANK: &str = "rank";
 
+/// The annotations that tell where the alert came from that began an incident, and what its sender knows
+/// it by: there it is told of the roll-up's case.
+const CAME_FROM: (&str, &str) = ("casewright_source", "casewright_fingerprint");
+
 /// What the roll-up of a rule is about.
 pub fn key(rule: &RuleName) -> IncidentKey {
     IncidentKey {
@@ -37,6 +41,17 @@ impl Incident {
     pub fn is_rollup(&self) -> bool {
         self.key.scope.as_str().starts_with(SCOPE)
     }
+}
+
+/// Where the incident came from for which this alert of a roll-up stands, and what its sender knows it
+/// by. `None` for an alert of any other incident, and for one that an earlier version has made.
+pub fn origin_of(alert: &Alert) -> Option<(SourceName, Fingerprint)> {
+    if alert.source.as_str() != SOURCE {
+        return None;
+    }
+    let (source, fingerprint) = CAME_FROM;
+    let said = |name| alert.annotations.get(name).map(String::as_str);
+    Some((SourceName::from(said(source)?), Fingerprint::new(said(fingerprint)?)))
 }
 
 /// How what a roll-up stands for differs from what it was told.
@@ -110,6 +125,8 @@ fn as_alert(incident: &Incident, identity: &Labels) -> Alert {
     let origin = &incident.origin;
     let mut annotations = origin.annotations.clone();
     annotations.insert(RANK.to_owned(), incident.rank.to_string());
+    annotations.insert(CAME_FROM.0.to_owned(), origin.source.to_string());
+    annotations.insert(CAME_FROM.1.to_owned(), origin.fingerprint.as_str().to_owned());
     let told = |name: &String| identity.contains_key(name);
     Alert {
         source: SourceName::from(SOURCE),

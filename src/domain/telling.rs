@@ -16,6 +16,8 @@ use super::incident::{Incident, State};
 use super::lifecycle::{Event, Policy, Reason, Step, step, unchanged};
 use super::notice::{Notice, Occasion, Target};
 use super::policy::ResolveAction;
+use super::rollup;
+use super::text::excerpt;
 
 /// At most so many of a sender's incidents are told of one thing: a storm must not become one of
 /// notes.
@@ -24,11 +26,10 @@ pub const MOST: usize = 100;
 /// So many of the comments that are new at once are told, the newest ones.
 const COMMENTS_TOLD: usize = 5;
 
-/// So many characters of a comment are told: who wants to read all of it opens the case.
-const COMMENT_TOLD: usize = 400;
-
-/// So many characters of its author's name are told.
-const AUTHOR_TOLD: usize = 100;
+/// So many characters of a comment and of its author's name are kept until they are told. More than
+/// [are told](super::notice::COMMENT_TOLD), so that what must not leave can be taken out of a whole
+/// piece, and not out of what a cut has left of it.
+const KEPT: usize = 1_000;
 
 /// Whom to tell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -163,26 +164,21 @@ fn notices_of_vendor(case: &CaseId, news: &[CaseChange]) -> Vec<Notice> {
         }
         CaseChange::Commented(VendorComment { author, text, .. }) => Some(Notice::Commented {
             case: case.clone(),
-            author: beginning(author, AUTHOR_TOLD),
-            text: beginning(text, COMMENT_TOLD),
+            author: beginning(author),
+            text: beginning(text),
         }),
-        // Of no use to who is on call; the status tells of the others.
-        CaseChange::FirstResponse(_) | CaseChange::Closed { .. } | CaseChange::Reopened => None,
+        CaseChange::FirstResponse(minutes) => {
+            Some(Notice::Responded { case: case.clone(), minutes: *minutes })
+        }
+        // The status tells of them.
+        CaseChange::Closed { .. } | CaseChange::Reopened => None,
     });
     notices.collect()
 }
 
-/// The beginning of a foreign text, on one line, without anything by which we know our own notes.
-fn beginning(text: &str, characters: usize) -> String {
-    let words: Vec<&str> = text
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty())
-        .collect();
-    let line = words.join(" ").replace("[cw-", "(cw-");
-    match line.char_indices().nth(characters) {
-        Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),
-        None => line,
-    }
+/// The beginning of a foreign text, without anything by which we know our own notes.
+fn beginning(text: &str) -> String {
+    excerpt(text, KEPT).replace("[cw-", "(cw-")
 }
 
 fn add(
@@ -269,13 +265,16 @@ fn newcomers<'a>(before: &Incident, after: &'a Incident) -> Vec<&'a Alert> {
     new.map(|(_, member)| &member.alert).collect()
 }
 
-/// Where alerts are told of `notice`: each once, in the order given.
+/// Where alerts are told of `notice`: each once, in the order given. What a roll-up stands for is told
+/// where it came from.
 fn at_sources(alerts: Vec<&Alert>, notice: &Notice, telling: &Telling) -> Vec<Target> {
     let mut seen = BTreeSet::new();
     let mut targets = Vec::new();
     for alert in alerts {
-        let Some(told) = telling.sources.get(&alert.source) else { continue };
-        let (source, about) = (alert.source.clone(), alert.fingerprint.as_str().to_owned());
+        let (source, about) = rollup::origin_of(alert)
+            .unwrap_or_else(|| (alert.source.clone(), alert.fingerprint.clone()));
+        let Some(told) = telling.sources.get(&source) else { continue };
+        let about = about.as_str().to_owned();
         if seen.len() >= MOST || !seen.insert((source.clone(), about.clone())) {
             continue;
         }

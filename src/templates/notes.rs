@@ -97,6 +97,7 @@ pub fn comment(note: &Note, members: Members) -> String {
             }
             format!("{head}:\n\n{}\n\nThis comment was forwarded automatically.", plain(text))
         }
+        Note::Part { part, of, text } => format!("({part}/{of})\n\n{text}"),
         Note::Duplicate { of, .. } => format!(
             "This case was opened twice by mistake. Please go on with case {of}, which is about the \
              same problem, and close this one.\n\nThis comment was written automatically."

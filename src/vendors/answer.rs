@@ -7,21 +7,6 @@ use http::header::RETRY_AFTER;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 
-/// The beginning of a foreign text, on one line and without control characters.
-pub fn excerpt(text: &str, characters: usize) -> String {
-    // Bounded before it is split: a foreign text may be long.
-    let head: String = text.chars().take(characters.saturating_mul(4)).collect();
-    let line = head
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ");
-    match line.char_indices().nth(characters) {
-        Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),
-        None => line,
-    }
-}
-
 /// A header's value without blanks around it, if it is text.
 pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok().map(str::trim)

@@ -96,6 +96,46 @@ pub fn fit_comment(text: &str, token: &str) -> Fitted {
     Fitted { text: format!("{head}{CUT_MARK}{end}"), cut: true }
 }
 
+/// A comment has at most so many parts.
+pub const PARTS: usize = 5;
+/// Kept free in every part of a comment, in bytes: for its number, and for its token.
+const AROUND_PART: usize = 128;
+const REST_MARK: &str = "\n[… cut by Casewright: the text is longer than five comments; the rest is where it was written]";
+
+/// A text in parts, in order, each of which [fits a comment](fit_comment) together with its number. One
+/// part where it fits as a whole. Nothing is lost between them but blanks. Of what would take more than
+/// [`PARTS`] the rest is cut, and the last part says so.
+pub fn comment_parts(text: &str) -> Vec<String> {
+    let text = clean(text);
+    let mut rest = text.trim_end();
+    let room = TEXT_BYTES.saturating_sub(AROUND_PART);
+    let mut parts = Vec::new();
+    while !rest.is_empty() {
+        let whole = head(rest, usize::MAX, room);
+        if whole.len() == rest.len() {
+            parts.push(rest.to_owned());
+            break;
+        }
+        if parts.len() + 1 == PARTS {
+            let last = head(rest, usize::MAX, room.saturating_sub(json_len(REST_MARK))).trim_end();
+            parts.push(format!("{last}{REST_MARK}"));
+            break;
+        }
+        let (part, after) = rest.split_at(good_end(whole));
+        parts.push(part.trim_end().to_owned());
+        rest = after.trim_start_matches(['\n', ' ']);
+    }
+    parts
+}
+
+/// Where a text is best cut: behind its last line, else behind its last word, if that leaves at least
+/// half of it.
+fn good_end(text: &str) -> usize {
+    let half = text.len() / 2;
+    let ends = [text.rfind('\n'), text.rfind(' ')];
+    ends.into_iter().flatten().map(|at| at + 1).find(|end| *end > half).unwrap_or(text.len())
+}
+
 /// The longest text that is attached, in bytes of UTF-8. EdgeGrid signs only the first 131,072
 /// bytes of a body, and a file comes in a body with some lines around it.
 pub const ATTACHMENT_BYTES: usize = 120 * 1024;

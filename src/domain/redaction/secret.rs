@@ -18,13 +18,6 @@ static BEARER: LazyLock<Regex> =
 /// How names for secrets end.
 const NAMES: &str = "pass(?:word|wd|phrase)s?|pwd|secrets?|tokens?|credentials?|(?:api|access|private|secret|session)[_-]?keys?|access[_-]?key[_-]?id";
 
-/// What stands behind such a name.
-const BEHIND: &str = concat!(
-    r#"\\*["']?[ \t]*(?::=|=>|[:=])[ \t]*"#,
-    r#"(?:\\+"(?P<a>(?:[^"\\\r\n]|\\[^"\r\n])+)|"(?P<b>(?:[^"\\\r\n]|\\[^\r\n])+)|'(?P<c>[^'\r\n]+)"#,
-    r#"|(?P<d>(?:(?:basic|bearer|token)[ \t]+)?[^\s"'\\,;&<>(){}\[\]][^\s"'\\,;&<>(){}]*))"#,
-);
-
 static NAME: LazyLock<Regex> = LazyLock::new(|| constant(&format!("(?i)(?:{NAMES})$")));
 
 /// Whether a name is one for a secret: `DB_PASSWORD`.
@@ -32,11 +25,15 @@ pub(super) fn is_name(name: &str) -> bool {
     NAME.is_match(name.trim_end())
 }
 
-/// The value behind a name that ends in a word for a secret: `DB_PASSWORD=…`, `"api_key": "…"`.
-static NAMED: LazyLock<Regex> = LazyLock::new(|| constant(&format!("(?i)(?:{NAMES}){BEHIND}")));
+/// A name that ends in a word for a secret, up to where its value begins: `DB_PASSWORD=`,
+/// `"api_key": `, `| password | `.
+static NAMED: LazyLock<Regex> =
+    LazyLock::new(|| constant(&format!(r#"(?i)(?:{NAMES})\\*["'`]?[ \t]*(?:=>|:=|[:=|])[ \t]*"#)));
 
-/// The password of an address: `https://user:password@host`.
-static IN_ADDRESS: LazyLock<Regex> = LazyLock::new(|| constant(r"://[^\s/:@]*:(?P<it>[^\s/@]+)@"));
+/// A value that JSON writes without quotes, and what ends it there.
+static BARE: LazyLock<Regex> = LazyLock::new(|| {
+    constant(r"^(?P<it>-?[0-9][0-9.eE+-]{0,30}|true|false|null)[ \t]{0,8}(?:[,}\]]|$)")
+});
 
 /// What shows by its beginning whose key it is, and JSON Web Tokens.
 static KNOWN: LazyLock<Regex> = LazyLock::new(|| {
@@ -53,11 +50,11 @@ static KNOWN: LazyLock<Regex> = LazyLock::new(|| {
 /// What is long enough to be random.
 static LONG: LazyLock<Regex> = LazyLock::new(|| constant(r"[A-Za-z0-9+/_-]{32,}={0,2}"));
 
-pub(super) fn find(text: &str) -> Vec<Piece> {
-    let mut found = Vec::new();
-    for named in [&HEADER, &NAMED, &IN_ADDRESS] {
-        found.extend(named.captures_iter(text).filter_map(|captures| value(&captures)));
-    }
+/// What lets somebody in. `kept` are the pieces that were replaced before, in order.
+pub(super) fn find(text: &str, kept: &[Piece]) -> Vec<Piece> {
+    let mut found = values(text, kept);
+    found.extend(passwords(text));
+    found.extend(HEADER.captures_iter(text).filter_map(|captures| value(&captures)));
     let bearer = BEARER.captures_iter(text).filter_map(|captures| value(&captures));
     found.extend(bearer.filter(|piece| {
         let word = text.get(piece.clone()).unwrap_or_default();
@@ -66,6 +63,121 @@ pub(super) fn find(text: &str) -> Vec<Piece> {
     found.extend(KNOWN.find_iter(text).map(|found| found.range()));
     found.extend(LONG.find_iter(text).filter(|long| is_random(long.as_str())).map(|l| l.range()));
     found
+}
+
+/// The values behind names for secrets. Where a value ends is known only if it is quoted, if JSON
+/// wrote it, or if it stands in an address: [`end`]. Any other goes on to the end of its line or of its
+/// cell, whatever it is made of: a passphrase has blanks.
+fn values(text: &str, kept: &[Piece]) -> Vec<Piece> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    // What has been a value is not looked at again, so that this takes as long as the text has
+    // characters.
+    while let Some(name) = NAMED.find_at(text, at) {
+        let start = name.end();
+        let next = kept.partition_point(|piece| piece.start < start);
+        if let Some(replaced) = kept.get(next).filter(|piece| piece.start == start) {
+            at = replaced.end;
+            continue;
+        }
+        let rest = text.get(start..).unwrap_or_default();
+        let line = rest.split(['\r', '\n']).next().unwrap_or_default();
+        let value = end(text.get(..name.start()).unwrap_or_default(), name.as_str(), line);
+        let value = start + value.start..start + value.end;
+        at = value.end.max(start);
+        if !value.is_empty() {
+            found.push(value);
+        }
+    }
+    found
+}
+
+/// So far back an address is looked for before a name in it: names are short.
+const NAME_IN_ADDRESS: usize = 64;
+
+/// Where the value stands in the rest of its line, by what is `before` its name, and by the name with
+/// what separates them.
+fn end(before: &str, name: &str, line: &str) -> Piece {
+    let opened = line.trim_start_matches('\\');
+    let slashes = line.len() - opened.len();
+    if opened.starts_with('"') {
+        return slashes + 1..slashes + 1 + closing(opened.get(1..).unwrap_or_default(), slashes);
+    }
+    if slashes == 0 && line.starts_with('\'') {
+        return 1..1 + single(line.get(1..).unwrap_or_default());
+    }
+    if name.contains('"')
+        && let Some(bare) = BARE.captures(line).and_then(|captures| value(&captures))
+    {
+        return bare;
+    }
+    let in_address = name.ends_with('=')
+        && before
+            .bytes()
+            .rev()
+            .take(NAME_IN_ADDRESS)
+            .find(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'_' | b'-' | b'.'))
+            .is_some_and(|byte| matches!(byte, b'?' | b'&'));
+    if in_address {
+        let ends = |c: char| c.is_whitespace() || matches!(c, '&' | '#' | '"' | '<' | '>');
+        return 0..line.find(ends).unwrap_or(line.len());
+    }
+    let cell = line.find('\t').into_iter().chain(line.find(" |")).min().unwrap_or(line.len());
+    let cell = if name.trim_end().ends_with('|') { line.find('|').unwrap_or(cell) } else { cell };
+    0..line.get(..cell).unwrap_or_default().trim_end().len()
+}
+
+/// Where a value in quotes ends that were opened behind so many backslashes: a text in a text in a
+/// text has all of its quotes, and those within them, behind twice as many and one more.
+fn closing(value: &str, slashes: usize) -> usize {
+    let mut run = 0;
+    for (at, byte) in value.bytes().enumerate() {
+        match byte {
+            b'\\' => run += 1,
+            b'"' if run % (2 * (slashes + 1)) == slashes => return at - slashes,
+            _ => run = 0,
+        }
+    }
+    value.len()
+}
+
+/// Where a value in single quotes ends: two of them are one that is part of it.
+fn single(value: &str) -> usize {
+    let mut quotes = value.match_indices('\'').map(|(at, _)| at).peekable();
+    while let Some(at) = quotes.next() {
+        if quotes.next_if_eq(&(at + 1)).is_none() {
+            return at;
+        }
+    }
+    value.len()
+}
+
+/// The passwords of addresses: `https://user:password@host`. A password may hold what an address would
+/// have to escape, so it goes on to the last `@` of the run; what begins as a port is none.
+fn passwords(text: &str) -> Vec<Piece> {
+    let mut found = Vec::new();
+    let mut starts = text.match_indices("://").map(|(at, mark)| at + mark.len()).peekable();
+    while let Some(start) = starts.next() {
+        let until = starts.peek().map_or(text.len(), |next| next - "://".len());
+        let run = text.get(start..until).unwrap_or_default();
+        let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>' | '`');
+        let run = run.split(ends).next().unwrap_or_default();
+        let Some((user, behind)) = run.split_once(':') else { continue };
+        let Some((password, _host)) = behind.rsplit_once('@') else { continue };
+        if user.contains('/') || password.is_empty() || is_port(password) {
+            continue;
+        }
+        let from = start + user.len() + 1;
+        found.push(from..from + password.len());
+    }
+    found
+}
+
+/// Whether this is a port and a path behind it.
+fn is_port(text: &str) -> bool {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    (1..=5).contains(&digits)
+        && text.get(digits..).is_some_and(|path| path.starts_with(['/', '?', '#']))
 }
 
 /// The group that took part.

@@ -13,8 +13,9 @@ use serde_json::Value;
 
 use super::meaning::{By, message};
 use super::wire::Problem;
+use crate::domain::text::excerpt;
 use crate::vendors::Evidence;
-use crate::vendors::answer::{excerpt, header, http_date, retry_after, seconds, until};
+use crate::vendors::answer::{header, http_date, retry_after, seconds, until};
 use crate::vendors::transport::Response;
 
 /// How much of what the vendor says goes into a message, in characters.

@@ -29,8 +29,8 @@ use crate::clock::Clock;
 use crate::domain::catalog::{Catalog, Category};
 use crate::domain::draft::Draft;
 use crate::domain::ids::{AccountId, CaseId, Marker};
+use crate::domain::text::excerpt;
 use crate::rng::Rng;
-use crate::vendors::answer;
 use crate::vendors::line::Line;
 use crate::vendors::transport::{self, Request, Response, SetUpError, Transport, TransportError};
 use crate::vendors::{
@@ -372,7 +372,7 @@ impl Client {
             if response.status == 201 {
                 evidence.message = format!(
                     "Akamai opened case {case}, but shows the tracking number {} instead of {marker}",
-                    tracking.map_or_else(|| "(none)".to_owned(), |t| answer::excerpt(t, 40))
+                    tracking.map_or_else(|| "(none)".to_owned(), |t| excerpt(t, 40))
                 );
                 return Outcome::Done { case, evidence };
             }

@@ -125,7 +125,7 @@ impl Client {
                 );
                 return Outcome::NotSent(evidence);
             }
-            last = crate::vendors::answer::excerpt(&status, 40);
+            last = crate::domain::text::excerpt(&status, 40);
         }
         evidence.message = format!(
             "Akamai accepted the file {file_name} for case {case} (upload {upload}) and is not through with it ({last}): the case's files will be read before anything is repeated"

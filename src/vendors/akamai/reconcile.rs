@@ -18,7 +18,7 @@ use super::settings::list_types;
 use super::wire::{Case, CasePage, CommentPage, Link, case_id, next};
 use crate::domain::draft::Draft;
 use crate::domain::ids::{CaseId, Marker};
-use crate::vendors::answer::excerpt;
+use crate::domain::text::excerpt;
 use crate::vendors::token::mentions;
 use crate::vendors::{Evidence, Look, Obstacle};
 

@@ -16,7 +16,7 @@ use super::settings::list_types;
 use super::wire::{CasePage, CommentPage, ListedComment, Progress, case_id};
 use crate::domain::case_view::{COMMENT_LENGTH, COMMENTS, CaseStatus, CaseView, VendorComment};
 use crate::domain::ids::CaseId;
-use crate::vendors::answer::excerpt;
+use crate::domain::text::excerpt;
 use crate::vendors::plain::{plain, shortened};
 use crate::vendors::token::{ends_in_action_of, mentions};
 use crate::vendors::{Trouble, Watched, WatchedCase};

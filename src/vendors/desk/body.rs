@@ -56,6 +56,6 @@ fn leaf(template: &Template, facts: &Facts<'_>) -> Result<Option<Value>, String>
 }
 
 fn wrong(name: &str, text: &str, what: &str) -> String {
-    let text = crate::vendors::answer::excerpt(text, 40);
+    let text = crate::domain::text::excerpt(text, 40);
     format!("`{name}` is to be {what} in the body, and is {text:?}")
 }

@@ -264,7 +264,10 @@ impl Client {
             return Err(Box::new(Judged::without_answer(Class::Refused, message)));
         }
         let read = &self.settings.desk.read;
-        let ticket = self.read(&read.request, &Facts::ticket(case, marker)).await?;
+        let ticket = match self.read(&read.request, &Facts::ticket(case, marker)).await {
+            Ok(ticket) => ticket,
+            Err(judged) => return Err(self.of_one_ticket(judged, case).await),
+        };
         let carries =
             ticket.pointer(read.marker.as_str()).is_some_and(|value| carries(value, marker));
         if carries {
@@ -275,6 +278,25 @@ impl Client {
             read.marker
         );
         Err(Box::new(Judged::without_answer(Class::Refused, message)))
+    }
+
+    /// A read of one ticket that was forbidden says nothing of who we are as long as the desk accepts
+    /// us otherwise, which a probe finds out: one ticket that is locked away must not keep all others
+    /// from being worked on.
+    pub(super) async fn of_one_ticket(
+        &self,
+        mut judged: Box<Judged>,
+        case: &CaseId,
+    ) -> Box<Judged> {
+        let forbidden = judged.class == Class::Denied && judged.evidence.status == Some(403);
+        if forbidden && self.probe().await == Probe::Up {
+            judged.class = Class::Forbidden;
+            judged.evidence.message = format!(
+                "the desk lets this user read, but not ticket {case}: {}",
+                judged.evidence.message
+            );
+        }
+        judged
     }
 
     /// Whether a ticket that was read is closed.

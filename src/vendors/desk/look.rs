@@ -102,12 +102,16 @@ impl Client {
         let facts = Facts::comments(case, marker, token);
         let (url, headers) = self.reading(&comments.request, &facts)?;
         let (mut found, mut seen) = (false, 0usize);
-        self.walk(url, headers, &comments.list, |item| {
-            seen += 1;
-            found |= says(field(item, &comments.text, "comment")?, token);
-            Ok(found)
-        })
-        .await?;
+        let walked = self
+            .walk(url, headers, &comments.list, |item| {
+                seen += 1;
+                found |= says(field(item, &comments.text, "comment")?, token);
+                Ok(found)
+            })
+            .await;
+        if let Err(judged) = walked {
+            return Err(self.of_one_ticket(judged, case).await);
+        }
         Ok(if found {
             let evidence = evidence(format!("a comment on ticket {case} carries {token}"));
             Look::Found { case: case.clone(), evidence }

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::domain::desk::Taken;
-use crate::vendors::answer::{excerpt, header, http_date, retry_after};
+use crate::domain::text::excerpt;
+use crate::vendors::answer::{header, http_date, retry_after};
 use crate::vendors::transport::Response;
 use crate::vendors::{Evidence, Look, Obstacle, Outcome, Probe};
 
@@ -49,15 +50,9 @@ pub(in crate::vendors) struct Judged {
     pub(in crate::vendors) evidence: Evidence,
 }
 
-/// Judges an answer that came at `now` on our clock.
-pub(in crate::vendors) fn judge(
-    writes: bool,
-    response: &Response,
-    now: Timestamp,
-    redact: impl Fn(&str) -> String,
-) -> Judged {
-    let status = response.status;
-    let class = match status {
+/// What a status proves of a read or a write.
+pub(in crate::vendors) fn class_of(writes: bool, status: u16) -> Class {
+    match status {
         200..=299 => Class::Done,
         401 => Class::Denied,
         // Who may not read may do nothing that matters; who may not write may lack the right to
@@ -72,19 +67,39 @@ pub(in crate::vendors) fn judge(
         400..=499 => Class::Refused,
         _ if writes => Class::Unknown,
         _ => Class::NotSent,
-    };
-    let their_now = header(&response.headers, DATE.as_str()).and_then(http_date).unwrap_or(now);
-    // Before it is cut: a piece of a secret is not known to be one.
-    let said = excerpt(&redact(&String::from_utf8_lossy(&response.body)), EXCERPT);
-    Judged {
-        class,
-        retry_after: retry_after(&response.headers, their_now),
-        evidence: Evidence {
-            status: Some(status),
-            reference: None,
-            message: message(status, class, &said),
-        },
     }
+}
+
+/// Judges an answer of a desk that came at `now` on our clock.
+pub(in crate::vendors) fn judge(
+    writes: bool,
+    response: &Response,
+    now: Timestamp,
+    redact: impl Fn(&str) -> String,
+) -> Judged {
+    let class = class_of(writes, response.status);
+    judged(class, what(response.status, class), response, now, redact)
+}
+
+/// An answer that proves so much, and what that means, for people.
+pub(in crate::vendors) fn judged(
+    class: Class,
+    what: &str,
+    response: &Response,
+    now: Timestamp,
+    redact: impl Fn(&str) -> String,
+) -> Judged {
+    let Response { status, headers, body, .. } = response;
+    let their_now = header(headers, DATE.as_str()).and_then(http_date).unwrap_or(now);
+    // Before it is cut: a piece of a secret is not known to be one.
+    let said = excerpt(&redact(&String::from_utf8_lossy(body)), EXCERPT);
+    let message = match class {
+        Class::Done => format!("{what} ({status})"),
+        _ if said.is_empty() => format!("{what} ({status})"),
+        _ => format!("{what} ({status}: {said})"),
+    };
+    let evidence = Evidence { status: Some(*status), reference: None, message };
+    Judged { class, retry_after: retry_after(headers, their_now), evidence }
 }
 
 impl Judged {
@@ -110,10 +125,10 @@ pub(super) fn is_taken(taken: &Taken, response: &Response) -> bool {
         })
 }
 
-/// What a person reads: what happened, what the desk says, what to do.
-fn message(status: u16, class: Class, said: &str) -> String {
-    let what = match (status, class) {
-        (_, Class::Done) => return format!("the desk confirmed it ({status})"),
+/// What a person reads: what happened, and what to do.
+fn what(status: u16, class: Class) -> &'static str {
+    match (status, class) {
+        (_, Class::Done) => "the desk confirmed it",
         (401, _) => "the desk did not accept the credentials: check `auth`",
         (_, Class::Denied) => {
             "the desk does not let this user read: give it the right to, or check `auth`"
@@ -136,11 +151,6 @@ fn message(status: u16, class: Class, said: &str) -> String {
         (500..=599, _) => "the desk failed; it will be asked again",
         (_, Class::NotSent | Class::Refused) => "the desk did not take the request",
         (_, Class::Implausible) => "the desk's records are not what they must be",
-    };
-    if said.is_empty() {
-        format!("{what} ({status})")
-    } else {
-        format!("{what} ({status}: {said})")
     }
 }
 

@@ -10,16 +10,14 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::domain::pace::Rate;
-use crate::vendors::answer::{excerpt, header, seconds};
+use crate::vendors::answer::{header, seconds};
 use crate::vendors::desk::settings::Identity;
-use crate::vendors::desk::verdict::{Class, Judged, judge};
+use crate::vendors::desk::verdict::{Class, Judged, class_of, judged};
 use crate::vendors::line::Line;
 use crate::vendors::transport::{Request, Response, SetUpError, Transport, TransportError};
 
 /// How much of an answer is read: 4 MiB. An incident may have two thousand notes.
 const READ_AT_MOST: usize = 4 * 1024 * 1024;
-/// How much of what a target says goes into a message, in characters.
-const EXCERPT: usize = 300;
 
 /// The way to a target.
 pub(super) struct Exchange {
@@ -118,20 +116,13 @@ impl Exchange {
     fn judge(&self, writes: bool, response: &Response, identity: Option<&Identity>) -> Judged {
         let redact =
             |text: &str| identity.map_or_else(|| text.to_owned(), |known| known.redact(text));
-        let mut judged = judge(writes, response, self.clock.now(), redact);
-        if judged.class == Class::Forbidden {
-            judged.class = Class::Denied;
-        }
-        // PagerDuty's own name for it.
-        let reset = || header(&response.headers, "ratelimit-reset").and_then(seconds);
-        if judged.class == Class::Throttled {
-            judged.retry_after = judged.retry_after.or_else(reset);
-        }
-        // Before it is cut: a piece of a secret is not known to be one.
-        let said = excerpt(&redact(&String::from_utf8_lossy(&response.body)), EXCERPT);
+        let class = match class_of(writes, response.status) {
+            Class::Forbidden => Class::Denied,
+            class => class,
+        };
         let (who, credentials) = (self.who, self.credentials);
-        let what = match judged.class {
-            Class::Done => return judged,
+        let what = match class {
+            Class::Done => format!("{who} took it"),
             Class::Denied => {
                 format!("{who} does not accept who we are, or what we may do: check {credentials}")
             }
@@ -143,12 +134,12 @@ impl Exchange {
                 format!("whether {who} did it cannot be told by its answer")
             }
         };
-        let status = response.status;
-        judged.evidence.message = if said.is_empty() {
-            format!("{what} ({status})")
-        } else {
-            format!("{what} ({status}: {said})")
-        };
+        let mut judged = judged(class, &what, response, self.clock.now(), redact);
+        // PagerDuty's own name for it.
+        let reset = || header(&response.headers, "ratelimit-reset").and_then(seconds);
+        if class == Class::Throttled {
+            judged.retry_after = judged.retry_after.or_else(reset);
+        }
         judged
     }
 }
