@@ -158,7 +158,7 @@ impl Daemon {
             budget: Budget::new(webhooks::BODY_BUDGET),
             workspace: Workspace::new(webhooks::WORKSPACE),
         });
-        let keys = Current::new(reload::keys(local_token.as_ref(), &config));
+        let access = Current::new(reload::may_come_in(local_token.as_ref(), &config));
         let seen = config.server.reload_on_change.then(|| digest(&path, env)).flatten();
         let running = Running { clients: clients.clone(), told };
         let catalogs = Arc::new(Catalogs::new(
@@ -179,7 +179,7 @@ impl Daemon {
             sources,
             lanes: lanes.clone(),
             catalogs: catalogs.clone(),
-            keys: keys.clone(),
+            access: access.clone(),
             local_token,
             simulations,
             seen: Current::new(seen),
@@ -189,7 +189,7 @@ impl Daemon {
             tokio::spawn(watch::watch(reloader.clone(), stop.clone()));
         }
         let api = api::router(Api {
-            keys,
+            access,
             people: People {
                 store: store.clone(),
                 lanes: lanes.clone(),
