@@ -89,6 +89,8 @@ impl Access {
 pub struct Guard {
     /// Who may come in.
     pub access: Current<Access>,
+    /// The least role that changes anything.
+    pub least: Role,
     /// Sessions, and the record of what was refused.
     pub people: People,
     /// Counts calls.
@@ -241,7 +243,7 @@ impl Guard {
                 None => return Err(self.barred(&who, &parts, Barred::Form).await),
             };
         }
-        if changes && let Err(denied) = who.may(Role::Operator) {
+        if changes && let Err(denied) = who.may(self.least) {
             return Err(self.barred(&who, &parts, Barred::Denied(denied)).await);
         }
         parts.extensions.insert(Visit { who, form_token });

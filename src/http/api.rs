@@ -3,6 +3,7 @@
 //! Everything here is behind [`guard`]. What changes something runs in a task of its own, to its
 //! end, whatever the client does; it is logged with the name of the token, and counted.
 
+mod acts;
 mod catalogs;
 mod incidents;
 mod mutes;
@@ -24,7 +25,7 @@ use serde_json::{Value, json};
 use super::access::{Access, Guard, guard};
 use super::answer::{self, Refusal};
 use crate::current::Current;
-use crate::domain::access::{Admin, Operator};
+use crate::domain::access::{Admin, Operator, Role};
 use crate::domain::audit::{Act, End, Object};
 use crate::domain::ids::{ActionId, IncidentId, VendorName};
 use crate::intake::Displaced;
@@ -100,6 +101,7 @@ impl Api {
     pub fn guard(&self) -> Guard {
         Guard {
             access: self.access.clone(),
+            least: Role::Operator,
             people: self.people.clone(),
             metrics: self.metrics.clone(),
         }
@@ -116,6 +118,7 @@ pub fn router(api: Api) -> Router {
         .merge(incidents::routes())
         .merge(mutes::routes())
         .merge(catalogs::routes())
+        .merge(acts::routes())
         .route("/vendors", get(vendors).fallback(only_read))
         .route("/vendors/{name}/resume", post(resume).fallback(only_post))
         .fallback(|| async { Refusal::not_found() })
