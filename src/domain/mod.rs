@@ -4,8 +4,10 @@
 //! randomness are arguments. This layer knows no other layer; in particular it never sees a
 //! sender's JSON, a database row or an HTTP type.
 
+pub mod access;
 pub mod action;
 pub mod alert;
+pub mod audit;
 pub mod backoff;
 pub mod budget;
 pub mod case_view;
@@ -21,6 +23,7 @@ pub mod lifecycle;
 pub mod links;
 pub mod member;
 pub mod mute;
+pub mod network;
 pub mod news;
 pub mod notice;
 pub mod pace;
@@ -31,9 +34,11 @@ pub mod regex;
 pub mod retention;
 pub mod rollup;
 pub mod schedule;
+pub mod session;
 pub mod severity;
 pub mod storm;
 pub mod telling;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod text;
+pub mod throttle;

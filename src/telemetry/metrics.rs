@@ -116,6 +116,10 @@ pub enum AdminCall {
     Unmute,
     /// That catalogs are read.
     Sync,
+    /// To be let in by a browser.
+    Login,
+    /// To be let in no more.
+    Logout,
 }
 
 impl AdminCall {
@@ -132,6 +136,8 @@ impl AdminCall {
             Self::Mute => "mute",
             Self::Unmute => "unmute",
             Self::Sync => "sync",
+            Self::Login => "login",
+            Self::Logout => "logout",
         }
     }
 }
