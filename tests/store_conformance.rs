@@ -1366,10 +1366,8 @@ async fn what_is_said_of_another_case_is_not_kept(bench: Bench) {
 async fn what_is_said_of_an_old_generation_is_not_kept_and_revives_nothing(bench: Bench) {
     let old = bench.opened("a", "F-1").await;
     bench.hear(bench.over("a", &["x"], 10)).await;
-    let much_later = 30 * 24 * 60 * 60;
-    let again = Firing { starts: much_later, ..bench.news("a", &["x"]) };
-    bench.hear(again).await;
-    assert_ne!(bench.newest("a").await, old, "a new generation");
+    bench.hear(bench.news("a", &["x"]).at(at(30 * DAY))).await;
+    assert_eq!(bench.generations().await, [(1, "closed"), (2, "opening")]);
     let decide = Arc::new(|incident: &Incident| {
         let event = Event::ReopenedByVendor { case: &"F-1".into() };
         step(Some(incident), &event, &closing(), None, at(10))
@@ -1378,8 +1376,7 @@ async fn what_is_said_of_an_old_generation_is_not_kept_and_revives_nothing(bench
     let step = bench.store().keep_case(&old, &kept, Some(decide)).await.expect("written");
     assert!(step.is_none(), "{step:?}");
     assert_eq!(bench.kept(&old).await, None);
-    let stored = bench.store().incident(&old).await.expect("read").expect("it is there");
-    assert_eq!(stored.state.name(), "closed");
+    assert_eq!(bench.generations().await, [(1, "closed"), (2, "opening")]);
 }
 
 async fn what_is_read_and_what_follows_from_it_are_one(bench: Bench) {
