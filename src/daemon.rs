@@ -131,8 +131,10 @@ impl Daemon {
             lanes.push(Arc::new(lane));
             clients.push((vendor.name.clone(), client));
         }
-        let waiting = store.census().await?.waiting;
-        let told = told::all(&config, &[], waiting.into_keys(), &clock)?;
+        let Census { waiting, for_people, .. } = store.census().await?;
+        // Also of what a person may have tried again: it must not wait for the next start.
+        let waits = waiting.into_keys().chain(for_people.into_keys());
+        let told = told::all(&config, &[], waits, &clock)?;
         lanes.extend(told.iter().map(|told| {
             let lane = told::lane(told, None, &playbook, clock.now());
             Arc::new(lane)

@@ -1361,6 +1361,24 @@ async fn what_is_said_of_another_case_is_not_kept(bench: Bench) {
     assert_eq!(comments.len(), 1, "{comments:?}");
 }
 
+/// What a vendor does with the case of an old generation must not bring that back to life beside the new
+/// one.
+async fn what_is_said_of_an_old_generation_is_not_kept_and_revives_nothing(bench: Bench) {
+    let old = bench.opened("a", "F-1").await;
+    bench.hear(bench.over("a", &["x"], 10)).await;
+    bench.hear(bench.news("a", &["x"]).at(at(30 * DAY))).await;
+    assert_eq!(bench.generations().await, [(1, "closed"), (2, "opening")]);
+    let decide = Arc::new(|incident: &Incident| {
+        let event = Event::ReopenedByVendor { case: &"F-1".into() };
+        step(Some(incident), &event, &closing(), None, at(10))
+    });
+    let kept = told("F-1", "IN_PROGRESS", &["c-1"], 10);
+    let step = bench.store().keep_case(&old, &kept, Some(decide)).await.expect("written");
+    assert!(step.is_none(), "{step:?}");
+    assert_eq!(bench.kept(&old).await, None);
+    assert_eq!(bench.generations().await, [(1, "closed"), (2, "opening")]);
+}
+
 async fn what_is_read_and_what_follows_from_it_are_one(bench: Bench) {
     let id = bench.opened("a", "F-1").await;
     let decide = Arc::new(|incident: &Incident| {
@@ -1514,6 +1532,7 @@ macro_rules! every_promise {
             what_a_vendor_says_of_a_case_survives_a_restart,
             only_the_newest_comments_of_a_case_are_kept,
             what_is_said_of_another_case_is_not_kept,
+            what_is_said_of_an_old_generation_is_not_kept_and_revives_nothing,
             what_is_read_and_what_follows_from_it_are_one,
             cases_are_watched_until_nothing_more_can_come_of_them,
             what_a_vendor_has_closed_is_watched_as_long_as_it_fires,

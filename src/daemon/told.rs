@@ -144,7 +144,7 @@ fn webhook(notify: &NotifyConfig) -> anyhow::Result<WebhookSettings> {
 }
 
 /// Everybody who is told by `config`, after those of `before`. `waits` are the lanes for which
-/// something may wait in the outbox.
+/// something may wait in the outbox, now or when a person has it tried again.
 ///
 /// # Errors
 ///

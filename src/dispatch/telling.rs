@@ -116,3 +116,122 @@ fn common_labels(incident: &Incident) -> Labels {
     }
     common
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::ActionId;
+    use crate::domain::lifecycle::{Event, Policy, ResolveAction, step};
+    use crate::domain::redaction::Builtin;
+    use crate::domain::testing::{alert, at, open_incident_of};
+
+    fn leaky() -> Incident {
+        let alert = alert("Leaky")
+            .label("password", "correct horse")
+            .label("host", "192.0.2.7")
+            .label("property", "shop")
+            .link("https://jane:pw@grafana.example.com/d/1")
+            .link("https://grafana.example.com/d/2");
+        open_incident_of(alert.build())
+    }
+
+    fn all() -> Redaction {
+        Builtin::NAMES.iter().fold(Redaction::default(), |all, (_, one)| all.builtin(*one))
+    }
+
+    fn told(
+        incident: &Incident,
+        target: &Target,
+        notice: &Notice,
+        redaction: &Redaction,
+    ) -> Message {
+        let action = ActionId { incident: incident.id.clone(), seq: 7 };
+        message(incident, &action, target, notice, Some("ask jane@example.com"), redaction)
+    }
+
+    fn posted(incident: &Incident, notice: &Notice, redaction: &Redaction) -> Bulletin {
+        let target = Target::Webhook { name: "chat".to_owned() };
+        let Message::Post(post) = told(incident, &target, notice, redaction) else {
+            panic!("no post")
+        };
+        *post
+    }
+
+    #[test]
+    fn the_values_of_labels_are_redacted_and_their_names_and_ours_stay() {
+        let incident = leaky();
+        let post = posted(&incident, &Notice::CaseOpened { case: "F-CS-1".into() }, &all());
+        let label = |name: &str| post.labels[name].as_str();
+        assert_eq!(label("password"), "[redacted: token]");
+        assert_eq!(label("host"), "[redacted: ip]");
+        assert_eq!(label("property"), "shop");
+        assert_eq!(label("alertname"), "Leaky");
+        assert_eq!(label("casewright_case"), "F-CS-1");
+        assert_eq!(label("casewright_incident"), incident.id.as_str());
+        assert_eq!(post.link, "https://grafana.example.com/d/2", "the first holds a password");
+        let text = post.payload().to_string();
+        for gone in ["horse", "192.0.2.7", "jane"] {
+            assert!(!text.contains(gone), "{gone} in {text}");
+        }
+    }
+
+    #[test]
+    fn no_pattern_takes_what_a_receiver_knows_a_thing_by() {
+        let regex = crate::domain::regex::find("(?s).+").unwrap();
+        let redaction = Redaction::default().pattern(regex, "gone".to_owned());
+        let (incident, notice) = (leaky(), Notice::CaseOpened { case: "F-CS-1".into() });
+        let plain = posted(&incident, &notice, &Redaction::default());
+        let post = posted(&incident, &notice, &redaction);
+        assert_eq!(post.id, plain.id);
+        assert_eq!(post.payload()["groupKey"], plain.payload()["groupKey"]);
+        assert!(post.labels.keys().eq(plain.labels.keys()));
+        assert_eq!(post.link, "");
+        let (source, about) = ("pagerduty".into(), "Q1".to_owned());
+        let target = Target::Note { source, about };
+        let Message::Note { about, token, text } = told(&incident, &target, &notice, &redaction)
+        else {
+            panic!("no note")
+        };
+        assert_eq!(about, "Q1");
+        assert_eq!(
+            text,
+            format!("Case F-CS-1 is open at akamai for this (rule slow). gone {token}")
+        );
+    }
+
+    #[test]
+    fn news_of_the_vendor_end_an_alert_only_where_its_incident_is_over() {
+        let open = leaky();
+        let over = open.members.values().next().unwrap().alert.clone();
+        let over = crate::domain::alert::Alert {
+            status: crate::domain::alert::AlertStatus::Resolved,
+            ends_at: Some(at(50)),
+            ..over
+        };
+        let policy = Policy {
+            resolve_after: std::time::Duration::ZERO,
+            resolve_action: ResolveAction::Comment,
+            ..Policy::default()
+        };
+        let closed_by_vendor = Event::ClosedByVendor { case: &"F-CS-1".into(), at: None };
+        let fires_on = step(Some(&open), &closed_by_vendor, &policy, None, at(40));
+        let ended = crate::domain::testing::hears(&open, over, &policy, at(60));
+        let case = || "F-CS-1".into();
+        for notice in [
+            Notice::Status { case: case(), status: crate::domain::case_view::CaseStatus::Closed },
+            Notice::Responded { case: case(), minutes: 3 },
+            Notice::Commented { case: case(), author: String::new(), text: String::new() },
+            Notice::Waits { case: case() },
+            Notice::ClosedByVendor { case: case(), firing: 1 },
+        ] {
+            let ends_at = |incident: &Incident| posted(incident, &notice, &all()).ends_at;
+            assert_eq!(ends_at(&open), None, "{notice:?}");
+            assert_eq!(ends_at(fires_on.incident.as_ref().unwrap()), None, "{notice:?}");
+            assert_eq!(ends_at(&ended), Some(at(60)), "{notice:?}");
+        }
+        // What begins is told as such, also where it is over by the time that it is told.
+        for notice in [Notice::CaseOpened { case: case() }, Notice::Refired { case: case() }] {
+            assert_eq!(posted(&ended, &notice, &all()).ends_at, None);
+        }
+    }
+}

@@ -578,3 +578,42 @@ fn log_outcome(claim: &Claim, outcome: &Outcome) {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::ActionId;
+    use crate::domain::severity::Rank;
+    use crate::domain::testing::{T0, alert, open_incident_of};
+    use crate::store::ActionState;
+
+    #[test]
+    fn only_what_is_fetched_first_takes_no_slot_of_the_lane() {
+        let file = |content| ActionKind::Attach(File { name: "panel.png".to_owned(), content });
+        let fetched = || file(Content::Fetched { url: "https://grafana.example.com".to_owned() });
+        let looks = Phase::Look { looks: 0, unknown_since: T0 };
+        for (kind, phase, first) in [
+            (fetched(), Phase::Send, true),
+            // Its name is enough to look for it.
+            (fetched(), looks, false),
+            (file(Content::Alerts {}), Phase::Send, false),
+            (ActionKind::Open, Phase::Send, false),
+        ] {
+            let action = Action {
+                id: ActionId { incident: open_incident_of(alert("a").build()).id, seq: 1 },
+                vendor: "akamai".into(),
+                kind,
+                rank: Rank::WORST,
+                state: ActionState::Leased,
+                phase,
+                attempts: 0,
+                first_sent_at: None,
+                due_at: T0,
+                created_at: T0,
+                revived_at: None,
+                message: None,
+            };
+            assert_eq!(fetches_first(&action), first, "{action:?}");
+        }
+    }
+}

@@ -30,11 +30,11 @@ pub fn ask_for(incident: &Incident, parts: &[String], now: Timestamp) -> Step {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::testing::{at, open_incident};
+    use crate::domain::testing::{alert, at, open_incident_of};
 
     #[test]
     fn every_part_is_an_action_of_its_own_after_all_that_there_are() {
-        let before = open_incident();
+        let before = open_incident_of(alert("a").build());
         let parts = ["one".to_owned(), "two".to_owned()];
         let step = ask_for(&before, &parts, at(9));
         let after = step.incident.unwrap();

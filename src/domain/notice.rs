@@ -289,3 +289,76 @@ impl fmt::Display for Target {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::redaction::Builtin;
+    use crate::domain::testing::{alert, at, open_incident_of};
+
+    const CASE: &str = "F-CS-1";
+
+    fn every() -> Vec<Notice> {
+        let case = CaseId::from(CASE);
+        let text = || "jane@example.com knows".to_owned();
+        vec![
+            Notice::CaseOpened { case: case.clone() },
+            Notice::CaseFailed,
+            Notice::Refired { case: case.clone() },
+            Notice::Status { case: case.clone(), status: CaseStatus::Other(text()) },
+            Notice::Responded { case: case.clone(), minutes: 7 },
+            Notice::Commented { case: case.clone(), author: text(), text: text() },
+            Notice::Waits { case: case.clone() },
+            Notice::ClosedByVendor { case: case.clone(), firing: 2 },
+            Notice::Ended { case, at: at(0), action: ResolveAction::None },
+        ]
+    }
+
+    #[test]
+    fn every_occasion_has_a_word_of_its_own() {
+        let mut words: Vec<&str> = every().iter().map(|notice| notice.occasion().word()).collect();
+        words.dedup();
+        assert_eq!(words, Occasion::WORDS.map(|(word, _)| word));
+    }
+
+    #[test]
+    fn what_others_have_written_is_redacted_and_our_own_words_are_not() {
+        let incident = open_incident_of(alert("a").build());
+        let digits = crate::domain::regex::find("[0-9]+|akamai|case").unwrap();
+        let redaction =
+            Redaction::default().builtin(Builtin::Email).pattern(digits, "gone".to_owned());
+        for notice in every() {
+            let text = notice.text(&incident, &redaction);
+            assert!(!text.contains("jane"), "{text}");
+            assert_eq!(text.contains(CASE), notice.case().is_some(), "{text}");
+            assert!(text.contains("akamai") || matches!(notice, Notice::Ended { .. }), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_secret_at_the_end_of_what_is_told_is_taken_out_before_the_cut() {
+        let incident = open_incident_of(alert("a").build());
+        let redaction = Redaction::default().builtin(Builtin::Email);
+        for length in COMMENT_TOLD - 30..COMMENT_TOLD + 5 {
+            let text = format!("{} jane.doe@example.com {}", "x".repeat(length), "y".repeat(99));
+            let notice = Notice::Commented { case: CASE.into(), author: String::new(), text };
+            let told = notice.text(&incident, &redaction);
+            assert!(!told.contains("jane"), "{told}");
+        }
+    }
+
+    #[test]
+    fn minutes_are_told_as_people_say_them() {
+        for (minutes, said) in [
+            (0, "less than a minute"),
+            (1, "1 minute"),
+            (59, "59 minutes"),
+            (60, "1 hour"),
+            (61, "1 hour 1 minute"),
+            (1440, "1 day"),
+            (2 * 1440 + 3 * 60, "2 days 3 hours"),
+        ] {
+            assert_eq!(span(minutes), said);
+        }
+    }
+}

@@ -3,7 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::alert::{Alert, AlertStatus, Labels, Link};
-use super::ids::Fingerprint;
+use std::time::Duration;
+
+use super::ids::{DeliveryId, Fingerprint, Identity, IncidentKey, InstallationId};
+use super::incident::Incident;
+use super::lifecycle::{Birth, Event, OpenedCase, Policy, RankedAlert, step};
+use super::severity::Rank;
 
 /// The time at which tests begin: 2026-01-01T00:00:00Z.
 pub(crate) const T0: Timestamp = Timestamp::constant(1_767_225_600, 0);
@@ -80,4 +85,40 @@ impl AlertBuilder {
     pub(crate) fn build(self) -> Alert {
         self.0
     }
+}
+
+/// An incident of rule `slow` that one alert has begun; its case is being opened.
+pub(crate) fn incident_of(alert: Alert) -> Incident {
+    let policy = Policy { open_after: Duration::ZERO, ..Policy::default() };
+    told(None, alert, &policy, T0)
+}
+
+/// An incident after one of its alerts was told of.
+pub(crate) fn hears(
+    incident: &Incident,
+    alert: Alert,
+    policy: &Policy,
+    now: Timestamp,
+) -> Incident {
+    told(Some(incident), alert, policy, now)
+}
+
+fn told(current: Option<&Incident>, alert: Alert, policy: &Policy, now: Timestamp) -> Incident {
+    let birth = Birth {
+        installation: InstallationId::new("test"),
+        key: IncidentKey { scope: "slow".into(), identity: Identity::of(&Labels::new()) },
+        rule: "slow".into(),
+        vendor: "akamai".into(),
+        delivery: DeliveryId::new("d"),
+    };
+    let alerts = [RankedAlert { alert, rank: Rank::WORST }];
+    let event = Event::Alerts { alerts: &alerts, truncated: false, leave: None, birth: &birth };
+    step(current, &event, policy, None, now).incident.unwrap()
+}
+
+/// The same, and its case is open.
+pub(crate) fn open_incident_of(alert: Alert) -> Incident {
+    let opened = OpenedCase::only("F-CS-1".into());
+    let event = Event::CaseOpened(&opened);
+    step(Some(&incident_of(alert)), &event, &Policy::default(), None, at(1)).incident.unwrap()
 }

@@ -613,6 +613,8 @@ pub struct Census {
     pub actions: HashMap<(String, String), u64>,
     /// Unfinished actions by vendor.
     pub waiting: HashMap<VendorName, u64>,
+    /// Actions that are held or dead letters, by vendor: a person may have them tried again.
+    pub for_people: HashMap<VendorName, u64>,
     /// When the oldest unfinished action was due.
     pub oldest_due: Option<Timestamp>,
     /// Cases that were read at their vendor, by vendor and

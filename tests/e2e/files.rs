@@ -54,7 +54,7 @@ fn leaky() -> Item {
     Item::firing("Leaky")
         .label("property", "shop")
         .annotation("summary", "jane@example.com cannot log in from 192.0.2.7")
-        .annotation("story", "password=hunter2 was tried by cust-17 at 2001:db8::7")
+        .annotation("story", "tried by cust-17 at 2001:db8::7\npassword=hunter2 or so")
 }
 
 fn content(file: &Attachment) -> String {
@@ -84,7 +84,7 @@ async fn what_must_not_leave_stays_here() {
     );
     assert_eq!(
         case.filed.description,
-        "password=[redacted: token] was tried by customer at [redacted: ip]"
+        "tried by customer at [redacted: ip]\npassword=[redacted: token]"
     );
     assert_eq!(case.filed.also_notify, ["noc@example.com"], "contacts are meant");
     // What is kept here is whole.
@@ -366,4 +366,48 @@ async fn every_case_ends_in_a_link_to_its_incident_that_nothing_takes_away() {
         "the rest is redacted: {}",
         case.filed.subject
     );
+}
+
+/// A server that takes connections and never says a word.
+async fn silent() -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
+            held.push(stream);
+        }
+    });
+    (port, asked)
+}
+
+#[tokio::test]
+async fn file_servers_that_hang_are_asked_for_two_files_at_a_time_and_hold_up_no_case() {
+    let (port, asked) = silent().await;
+    let house = Grafana { port, asked: asked.clone() }.house().await;
+    let url = format!("http://127.0.0.1:{port}/panel");
+    let alert = |property: String| leaky().label("property", &property).annotation("panel", &url);
+    for number in 0..8 {
+        house.hears(alert(format!("p{number}"))).await;
+    }
+    house.action_says("other files are being fetched").await;
+    eventually("two fetches that hang", || async {
+        let count = asked.load(Ordering::SeqCst);
+        if count == 2 { Ok(()) } else { Err(count) }
+    })
+    .await;
+    // Everything else goes on meanwhile.
+    for number in 0..8 {
+        house.hears(alert(format!("p{number}")).resolved()).await;
+    }
+    eventually("eight cases that have ended", || async {
+        let cases = house.sandbox.cases();
+        let ended = cases.iter().filter(|case| case.closure_requests.len() == 1).count();
+        if ended == 8 { Ok(()) } else { Err(ended) }
+    })
+    .await;
+    assert_eq!(asked.load(Ordering::SeqCst), 2, "the others wait for these two");
 }

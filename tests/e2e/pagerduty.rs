@@ -177,3 +177,65 @@ async fn what_people_write_in_pagerduty_is_told_on_the_case_where_the_rule_wants
         assert_eq!(comments(&case, "A note of ours"), wanted, "{case:?}");
     }
 }
+
+/// A rule that forwards notes, and an incident that has a case.
+async fn forwarding() -> House {
+    let house = House::prepared("400ms", |files: &Files| {
+        let resolve = "resolve: { action: close }";
+        let both = format!("{resolve}\n    update: {{ notes: true }}");
+        files.edit("rules/30-pagerduty.yaml", resolve, &both);
+    })
+    .await;
+    house.hears_event(&triggered()).await;
+    house.only_case().await;
+    house
+}
+
+fn long_note(words: usize) -> Event {
+    let text: String = (0..words).map(|number| format!("word{number} ")).collect();
+    Event::fixture("09-annotated.json").content(&text).event_id("long").webhook_id("long")
+}
+
+#[tokio::test]
+async fn a_note_that_is_longer_than_a_comment_is_told_in_parts_each_once_and_in_order() {
+    use casewright::sandbox::{Fault, Kind, On};
+    let house = forwarding().await;
+    // The answers to two parts are lost, of which the vendor has one.
+    house.faults([
+        Fault::on_next(Kind::DropAfterCommit, On::Comment, 1),
+        Fault::on_next(Kind::DropBeforeCommit, On::Comment, 1),
+    ]);
+    house.hears_event(&long_note(25_000)).await;
+    let case = house.only_case().await;
+    let said: Vec<&str> = case.comments.iter().map(|comment| comment.comment.as_str()).collect();
+    assert_eq!(said.len(), 3, "{:?}", said.iter().map(|text| text.get(..40)).collect::<Vec<_>>());
+    let marker = house.only_incident().await.id.marker();
+    let mut words = Vec::new();
+    for (at, text) in (1u32..).zip(&said) {
+        // The note itself was the second action.
+        let (head, end) = (format!("({at}/3)\n\n"), format!("\n\n{}", marker.action_token(2 + at)));
+        let text = text.strip_prefix(&head).and_then(|text| text.strip_suffix(&end));
+        let text = text.unwrap_or_else(|| panic!("{:?}", said[at as usize - 1].get(..60)));
+        words.extend(text.split_whitespace().filter(|word| word.starts_with("word")));
+    }
+    let wanted: Vec<String> = (0..25_000).map(|number| format!("word{number}")).collect();
+    assert!(words == wanted, "{} of {} words", words.len(), wanted.len());
+    // What comes after is a comment of its own.
+    house.hears_event(&resolved()).await;
+    assert_eq!(comments(&house.only_case().await, "resolved as of"), 1);
+    let said = house.command(&["why", &case.case_id]).await.done();
+    assert!(said.contains("it is told in 3 parts"), "{said}");
+}
+
+#[tokio::test]
+async fn a_note_that_is_longer_than_five_comments_is_cut_and_says_so() {
+    let house = forwarding().await;
+    // Shown as `\\u202e`, so that nobody is misled: more than a webhook may have.
+    let text = "\u{202e}".repeat(100_000);
+    let note = Event::fixture("09-annotated.json").content(&text);
+    house.hears_event(&note.event_id("long").webhook_id("long")).await;
+    let case = house.only_case().await;
+    assert_eq!(case.comments.len(), 5);
+    assert_eq!(comments(&case, "the rest is where it was written"), 1);
+    assert!(case.comments[4].comment.starts_with("(5/5)"));
+}

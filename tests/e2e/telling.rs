@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use casewright::clock::Clock as _;
 use casewright::domain::action::ActionKind;
-use casewright::sandbox::StaffComment;
+use casewright::sandbox::{Case, StaffComment};
 use casewright::store::{Action, ActionState};
 use serde_json::json;
 
@@ -454,12 +454,7 @@ async fn targets_come_and_go_with_the_files() {
     api.fault("", Fault::Instead(down), 1000);
     house.hears_event(&triggered().about("QTHIRD").event_id("3").webhook_id("3")).await;
     house.action_says("PagerDuty").await;
-    let path = house.files.config();
-    let text = std::fs::read_to_string(&path).expect("a file");
-    let (from, to) =
-        (text.find(", tell: {").expect("there"), text.find("looks: 3 } } }").expect("there"));
-    let without = format!("{}{}", &text[..from], &text[to + "looks: 3 } }".len()..]);
-    std::fs::write(&path, without).expect("written");
+    tell_nobody(&house);
     let reloaded = house.command(&["reload"]).await;
     assert!(reloaded.ok, "{reloaded:?}");
     eventually("an outbox that is empty", || async {
@@ -495,7 +490,8 @@ async fn what_the_vendor_does_with_a_case_is_told_where_its_alert_came_from() {
     let hook = Running::start(Receiver::default(), "Bearer sesame-hook").await;
     let house = House::watching_with(|files| {
         tell(files, &api.base);
-        notify(files, &hook.base, ", on: [commented, waits]");
+        notify(files, &hook.base, ", on: [responded, commented, waits]");
+        files.edit("casewright.yaml", "limits: off", "limits: off\nredact: [email]");
     })
     .await;
     house.hears_event(&triggered()).await;
@@ -509,16 +505,16 @@ async fn what_the_vendor_does_with_a_case_is_told_where_its_alert_came_from() {
     .await;
     house
         .sandbox
-        .staff_comment(&case, &StaffComment::of("<p>Which property?</p>"))
+        .staff_comment(&case, &StaffComment::of("<p>Which property, jane@example.com?</p>"))
         .expect("a case");
     house.sandbox.set_next_action(&case, "CUSTOMER").expect("a case");
-    let told = noted(&house, &api, 3).await;
-    let [_, commented, waits] = told.as_slice() else { panic!("{told:#?}") };
-    assert!(
-        commented
-            .contains(&format!("has commented on case {case} at akamai: Which property? [cw-")),
-        "{commented}"
-    );
+    let told = noted(&house, &api, 4).await;
+    let [_, responded, commented, waits] = told.as_slice() else { panic!("{told:#?}") };
+    let wanted = format!("akamai has first responded on case {case}, after ");
+    assert!(responded.starts_with(&wanted) && responded.contains(" minute"), "{responded}");
+    let wanted =
+        format!("has commented on case {case} at akamai: Which property, [redacted: email]? [cw-");
+    assert!(commented.contains(&wanted), "{commented}");
     assert!(
         waits.starts_with(&format!("akamai waits for an answer on case {case}. [cw-")),
         "{waits}"
@@ -528,14 +524,102 @@ async fn what_the_vendor_does_with_a_case_is_told_where_its_alert_came_from() {
         .iter()
         .map(|post| post["alerts"][0]["annotations"]["casewright_occasion"].as_str().expect("text"))
         .collect();
-    assert_eq!(occasions, ["commented", "waits"], "{posted:#?}");
+    assert_eq!(occasions, ["responded", "commented", "waits"], "{posted:#?}");
     // Our notes are not told again as what a person wrote, and the case has got no comment by them.
     house.sandbox.set_status(&case, "CLOSED").expect("a case");
-    let told = noted(&house, &api, 4).await;
+    let told = noted(&house, &api, 5).await;
     assert!(
-        told[3].starts_with(&format!("akamai has closed case {case} although 1 alert fires.")),
+        told[4].starts_with(&format!("akamai has closed case {case} although 1 alert fires.")),
         "{told:#?}"
     );
     let said = house.command(&["why", &case]).await.done();
     assert!(said.contains("the vendor did something with case"), "{said}");
+}
+
+#[tokio::test]
+async fn what_must_not_leave_is_told_to_nobody_and_kept_in_no_record_of_it() {
+    let hook = Running::start(Receiver::default(), "Bearer sesame-hook").await;
+    let house = House::prepared("400ms", |files| {
+        notify(files, &hook.base, "");
+        files.edit("casewright.yaml", "limits: off", "limits: off\nredact: [email, token]");
+    })
+    .await;
+    let alert = edge("shop").label("password", "correct horse").label("owner", "jane@example.com");
+    house.hears(alert.clone()).await;
+    let case = house.only_case().await;
+    house.hears(alert.resolved()).await;
+    house.only_case().await;
+    let payloads = hook.with(|hook| hook.payloads.clone());
+    assert_eq!(payloads.len(), 2, "{payloads:#?}");
+    for payload in &payloads {
+        let labels = &payload["alerts"][0]["labels"];
+        assert_eq!(labels["password"], "[redacted: token]");
+        assert_eq!(labels["owner"], "[redacted: email]");
+        assert_eq!(labels["property"], "shop");
+        assert_eq!(labels["casewright_case"], case.case_id.as_str());
+    }
+    let mut records = format!("{payloads:?}{case:?}");
+    for incident in house.incidents().await {
+        for attempt in house.store().attempts(&incident.id).await.expect("attempts") {
+            records.push_str(&attempt.request.unwrap_or_default());
+        }
+    }
+    assert!(!records.contains("horse") && !records.contains("jane@"), "{records}");
+}
+
+#[tokio::test]
+async fn what_a_rollup_stands_for_is_told_of_its_case_where_it_came_from() {
+    let api = pagerduty().await;
+    let house = House::prepared("400ms", |files| {
+        tell(files, &api.base);
+        let limits = "limits: { cases: 1, per: 1h, overflow: rollup }";
+        files.edit("casewright.yaml", "limits: off", limits);
+    })
+    .await;
+    for id in ["QFIRST", "QSECOND", "QTHIRD"] {
+        house.hears_event(&triggered().about(id).event_id(id).webhook_id(id)).await;
+    }
+    house.clock.advance(Duration::from_secs(60));
+    let cases = house.cases(2).await;
+    let rolled = |case: &&Case| case.filed.subject.contains("(roll-up)");
+    let number = &cases.iter().find(rolled).expect("a roll-up").case_id;
+    for id in ["QSECOND", "QTHIRD"] {
+        let told = api.with(|api| api.notes_on(id));
+        let [note] = told.as_slice() else { panic!("{told:#?}") };
+        let wanted =
+            format!("Case {number} is open at akamai for this and other problems (roll-up");
+        assert!(note.starts_with(&wanted), "{note}");
+        let field = (id.to_owned(), "vendor_case".to_owned());
+        assert_eq!(api.with(|api| api.fields.get(&field).cloned()).as_ref(), Some(number));
+    }
+    let first = api.with(|api| api.notes_on("QFIRST"));
+    assert!(first.len() == 1 && !first[0].contains(number.as_str()), "{first:#?}");
+}
+
+/// Takes the target out of the files.
+fn tell_nobody(house: &House) {
+    let path = house.files.config();
+    let text = std::fs::read_to_string(&path).expect("a file");
+    let (from, to) =
+        (text.find(", tell: {").expect("there"), text.find("looks: 3 } } }").expect("there"));
+    let without = format!("{}{}", &text[..from], &text[to + "looks: 3 } }".len()..]);
+    std::fs::write(path, without).expect("written");
+}
+
+#[tokio::test]
+async fn a_dead_letter_of_a_target_that_is_gone_does_not_wait_for_a_restart_when_it_is_revived() {
+    let api = pagerduty().await;
+    let mut house = telling(&api).await;
+    api.fault("POST ", Fault::Instead(Answer::of(400, json!({}))), 1);
+    house.hears_event(&triggered()).await;
+    house.only_case().await;
+    house.stop_daemon().await;
+    tell_nobody(&house);
+    house.start_daemon().await;
+    let dead = tells(&house).await.into_iter().find(|action| action.state == ActionState::Dead);
+    let dead = dead.expect("a dead letter").id.to_string();
+    assert!(house.command(&["actions", "retry", &dead]).await.ok);
+    house.settled().await;
+    house.action_says("the config names this target no longer").await;
+    assert!(notes(&api).is_empty());
 }

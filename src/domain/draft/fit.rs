@@ -225,6 +225,44 @@ mod tests {
         assert!(fitted.text.ends_with(CUT_MARK) && fitted.text.len() > ATTACHMENT_BYTES - 8);
     }
 
+    /// Without blanks, which may go where a text is cut.
+    fn solid(text: &str) -> String {
+        text.chars().filter(|c| !c.is_whitespace()).collect()
+    }
+
+    #[test]
+    fn a_comment_that_fits_is_one_part() {
+        let room = TEXT_BYTES - AROUND_PART;
+        assert_eq!(comment_parts("a\n b\x07 \n"), ["a\n b"]);
+        assert_eq!(comment_parts(&"x".repeat(room)).len(), 1);
+        assert_eq!(comment_parts(&"x".repeat(room + 1)).len(), 2);
+        assert_eq!(comment_parts(" "), Vec::<String>::new());
+    }
+
+    #[test]
+    fn parts_are_cut_between_lines_or_else_between_words() {
+        let line = format!("{}\n", "word ".repeat(200));
+        let parts = comment_parts(&line.repeat(250));
+        assert!(parts.len() > 1);
+        for part in &parts {
+            assert!(part.starts_with("word ") && part.ends_with("word"), "{:?}", part.get(..9));
+        }
+        let parts = comment_parts(&"word ".repeat(50_000));
+        assert!(parts.iter().all(|part| part.starts_with("word") && part.ends_with("word")));
+    }
+
+    #[test]
+    fn what_is_longer_than_all_parts_is_cut_and_says_so() {
+        let room = TEXT_BYTES - AROUND_PART;
+        let most = "x".repeat(room * PARTS);
+        let parts = comment_parts(&most);
+        assert_eq!((parts.len(), parts.concat()), (PARTS, most.clone()));
+        let parts = comment_parts(&format!("{most}x"));
+        assert_eq!(parts.len(), PARTS);
+        assert!(parts[PARTS - 1].ends_with(REST_MARK));
+        assert!(parts[..PARTS - 1].iter().all(|part| !part.contains("cut by")));
+    }
+
     fn marker() -> Marker {
         IncidentId::from_stored("9f3a1c7be2d044580a1b2c3d").marker()
     }
@@ -324,6 +362,24 @@ mod tests {
     proptest! {
         // Long texts are slow to shrink and slow to make.
         #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn no_word_is_lost_between_parts_and_each_fits_with_what_is_around_it(
+            text in "(?s).{1,300}", times in 1usize..1_500,
+        ) {
+            let text = text.repeat(times);
+            let parts = comment_parts(&text);
+            for part in &parts {
+                let comment = fit_comment(&format!("({PARTS}/{PARTS})\n\n{part}"), TOKEN);
+                prop_assert!(!comment.cut);
+            }
+            let whole = parts.last().is_none_or(|last| !last.ends_with(REST_MARK));
+            if whole {
+                prop_assert_eq!(solid(&parts.concat()), solid(&clean(&text)));
+            } else {
+                prop_assert_eq!(parts.len(), PARTS);
+            }
+        }
 
         #[test]
         fn comments_always_fit_and_are_stable(text in "(?s).{0,300}", times in 1usize..600) {

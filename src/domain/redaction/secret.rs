@@ -70,7 +70,7 @@ pub(super) fn find(text: &str, kept: &[Piece]) -> Vec<Piece> {
 /// cell, whatever it is made of: a passphrase has blanks.
 fn values(text: &str, kept: &[Piece]) -> Vec<Piece> {
     let mut found = Vec::new();
-    let mut at = 0;
+    let (mut at, mut line_end) = (0, 0);
     // What has been a value is not looked at again, so that this takes as long as the text has
     // characters.
     while let Some(name) = NAMED.find_at(text, at) {
@@ -80,8 +80,11 @@ fn values(text: &str, kept: &[Piece]) -> Vec<Piece> {
             at = replaced.end;
             continue;
         }
-        let rest = text.get(start..).unwrap_or_default();
-        let line = rest.split(['\r', '\n']).next().unwrap_or_default();
+        if start > line_end || line_end == 0 {
+            let rest = text.get(start..).unwrap_or_default();
+            line_end = start + rest.find(['\r', '\n']).unwrap_or(rest.len());
+        }
+        let line = text.get(start..line_end).unwrap_or_default();
         let value = end(text.get(..name.start()).unwrap_or_default(), name.as_str(), line);
         let value = start + value.start..start + value.end;
         at = value.end.max(start);
@@ -122,8 +125,13 @@ fn end(before: &str, name: &str, line: &str) -> Piece {
         let ends = |c: char| c.is_whitespace() || matches!(c, '&' | '#' | '"' | '<' | '>');
         return 0..line.find(ends).unwrap_or(line.len());
     }
-    let cell = line.find('\t').into_iter().chain(line.find(" |")).min().unwrap_or(line.len());
-    let cell = if name.trim_end().ends_with('|') { line.find('|').unwrap_or(cell) } else { cell };
+    let in_table = name.trim_end().ends_with('|');
+    let mut before = None;
+    let ends = |c: char| {
+        let blank = before.replace(c) == Some(' ');
+        c == '\t' || (c == '|' && (in_table || blank))
+    };
+    let cell = line.find(ends).unwrap_or(line.len());
     0..line.get(..cell).unwrap_or_default().trim_end().len()
 }
 

@@ -2,6 +2,7 @@ use super::*;
 use crate::domain::alert::Labels;
 use crate::domain::ids::{DeliveryId, Identity, IncidentKey, InstallationId};
 use crate::domain::lifecycle::{Birth, Event, OpenedCase, Policy, RankedAlert, step};
+use crate::domain::redaction::Redaction;
 use crate::domain::severity::Rank;
 use crate::domain::testing::{T0, alert, at, event};
 
@@ -86,7 +87,7 @@ impl Life {
             .iter()
             .filter_map(|action| match &action.kind {
                 ActionKind::Tell { target: Target::Note { .. }, notice } => {
-                    Some(notice.text(&after))
+                    Some(notice.text(&after, &Redaction::default()))
                 }
                 _ => None,
             })
@@ -281,6 +282,7 @@ fn what_the_vendor_does_is_told_and_changes_nothing_else() {
         told,
         [
             "akamai has case F-CS-1 as assigned.",
+            "akamai has first responded on case F-CS-1, after 12 minutes.",
             "Sam of Support has commented on case F-CS-1 at akamai: Which property? [31mAnd since when? (cw-1234567890ab-3]",
             "akamai waits for an answer on case F-CS-1.",
         ]
@@ -359,4 +361,47 @@ fn a_webhook_hears_of_what_it_asked_for() {
         })
         .collect();
     assert_eq!(webhooks, [Occasion::Waits]);
+}
+
+#[test]
+fn what_a_rollup_stands_for_is_told_where_it_came_from() {
+    use crate::domain::rollup::{RollCall, key};
+    let mut life = Life::new(telling());
+    let held = |fingerprint: &str, source: &str| {
+        let alert = Alert { source: source.into(), ..event(fingerprint, 0).build() };
+        let mut held = crate::domain::testing::incident_of(alert);
+        // Each has an id of its own.
+        held.id =
+            crate::domain::ids::IncidentId::from_stored(format!("{fingerprint}-0123456789abcdef"));
+        held
+    };
+    let joins = vec![held("Q1", "pagerduty"), held("Q2", "pagerduty"), held("a", "alertmanager")];
+    let call = RollCall { joins, ..RollCall::new("slow".into()) };
+    let alerts = call.news(|_| Labels::new());
+    let birth = Birth { key: key(&"slow".into()), ..birth() };
+    let event = Event::Alerts { alerts: &alerts, truncated: false, leave: None, birth: &birth };
+    assert_eq!(life.step(&event, T0), NOTHING);
+    let told = life.opened(at(1));
+    assert_eq!(
+        told,
+        [
+            "Opened: a note on Q1 of source pagerduty",
+            "Opened: the custom field of Q1 of source pagerduty",
+            "Opened: a note on Q2 of source pagerduty",
+            "Opened: the custom field of Q2 of source pagerduty",
+            "Opened: webhook chat",
+        ]
+    );
+    let text = Notice::CaseOpened { case: "F-CS-1".into() };
+    let text = text.text(life.incident.as_ref().unwrap(), &Redaction::default());
+    assert_eq!(
+        text,
+        "Case F-CS-1 is open at akamai for this and other problems (roll-up of rule video)."
+    );
+    // Who joins is told, too.
+    let call = RollCall { joins: vec![held("Q3", "pagerduty")], ..RollCall::new("slow".into()) };
+    let alerts = call.news(|_| Labels::new());
+    let event = Event::Alerts { alerts: &alerts, truncated: false, leave: None, birth: &birth };
+    let told = life.step(&event, at(2));
+    assert_eq!(told[0], "Opened: a note on Q3 of source pagerduty", "{told:#?}");
 }

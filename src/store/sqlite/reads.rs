@@ -309,6 +309,16 @@ pub(super) async fn census(readers: &SqlitePool) -> Result<Census, StoreError> {
     for row in &rows {
         census.waiting.insert(VendorName::new(Reader(row).text("vendor")?), count(row)?);
     }
+    let rows = sqlx::query(
+        "SELECT vendor, count(*) AS n FROM actions WHERE state IN ('held', 'dead')
+         GROUP BY vendor",
+    )
+    .fetch_all(readers)
+    .await
+    .map_err(unavailable)?;
+    for row in &rows {
+        census.for_people.insert(VendorName::new(Reader(row).text("vendor")?), count(row)?);
+    }
     let row =
         sqlx::query("SELECT min(due_at) AS due FROM actions WHERE state IN ('ready', 'leased')")
             .fetch_one(readers)

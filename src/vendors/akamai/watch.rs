@@ -274,6 +274,24 @@ mod tests {
         }
     }
 
+    /// A comment of unclosed tags takes the square of its length to read, so only its beginning is.
+    #[test]
+    fn of_a_comment_only_its_first_16_kib_are_read() {
+        assert_eq!(READ_OF_A_TEXT, 16_000);
+        let token = "[cw-9f3a1c7be2d0]";
+        let text = |text: &str| taken(&comment("EMAIL", text), token).unwrap().text;
+        let tags = |count: usize| "<b>".repeat(count);
+        // Nothing but tags up to the limit, and then a word.
+        assert_eq!(text(&format!("{}seen", tags(5_332))), "seen");
+        assert_eq!(text(&format!("{}unseen", tags(5_334))), "<");
+        // It is cut between characters.
+        assert_eq!(head(&"ä".repeat(16_000)).len(), 16_000);
+        assert_eq!(head(&format!("x{}", "ä".repeat(16_000))).len(), 15_999);
+        let begun = std::time::Instant::now();
+        text(&"<p ".repeat(1_000_000));
+        assert!(begun.elapsed() < std::time::Duration::from_secs(20));
+    }
+
     #[test]
     fn what_is_ours_is_no_news() {
         let token = "[cw-9f3a1c7be2d0]";

@@ -297,7 +297,13 @@ async fn what_comes_of_a_comment() {
         // What was only read has changed nothing.
         (vec![lost()], "not_sent"),
         (vec![answer(500, &json!({}))], "not_sent"),
-        (vec![answer(403, &json!({}))], "denied"),
+        (vec![answer(401, &json!({}))], "denied"),
+        // Whether it concerns this ticket only, a probe tells.
+        (vec![answer(403, &json!({})), answer(200, &json!({}))], "refused"),
+        (vec![answer(403, &json!({})), answer(403, &json!({}))], "denied"),
+        (vec![answer(403, &json!({})), answer(401, &json!({}))], "denied"),
+        (vec![answer(403, &json!({})), answer(500, &json!({}))], "denied"),
+        (vec![answer(403, &json!({})), lost()], "denied"),
         (vec![answer(404, &json!({}))], "refused"),
         (vec![answer(200, &json!({ "m": null }))], "refused"),
         (vec![answer(200, &json!({ "m": format!("{MARKER}0") }))], "refused"),
@@ -305,6 +311,25 @@ async fn what_comes_of_a_comment() {
     ] {
         let told = format!("{replies:?}");
         assert_eq!(bench(replies).client.send(&comment("7")).await.name(), name, "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_look_at_one_ticket_that_is_locked_away_says_nothing_of_who_we_are() {
+    let (no, yes) = (|| answer(403, &json!({})), || answer(200, &json!({})));
+    for (replies, wanted) in [
+        (vec![no(), yes()], Obstacle::Record),
+        (vec![no(), no()], Obstacle::Denied),
+        (vec![own(), no(), yes()], Obstacle::Record),
+        (vec![own(), no(), no()], Obstacle::Denied),
+        (vec![answer(401, &json!({}))], Obstacle::Denied),
+    ] {
+        let told = format!("{replies:?}");
+        let Look::Failed { obstacle, .. } = bench(replies).client.look(&comment("7"), now()).await
+        else {
+            panic!("{told}")
+        };
+        assert_eq!(obstacle, wanted, "{told}");
     }
 }
 
