@@ -185,7 +185,10 @@ impl IntoResponse for Barred {
 pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     match guard.admit(request).await {
         Ok(request) => guard.watch(request, next).await,
-        Err(barred) => barred.into_response(),
+        Err(barred) => {
+            guard.count(&barred);
+            barred.into_response()
+        }
     }
 }
 
@@ -202,32 +205,32 @@ pub async fn page_guard(State(guard): State<Guard>, request: Request, next: Next
                 .finish();
             Redirect::to(&format!("/login?{query}")).into_response()
         }
-        Err(barred) => barred.into_response(),
+        Err(barred) => {
+            guard.count(&barred);
+            barred.into_response()
+        }
     }
 }
 
 impl Guard {
-    /// Recognises who asks, and looks whether the request may be what it says.
-    pub(crate) async fn admit(&self, request: Request) -> Result<Request, Barred> {
-        let admitted = self.admitted(request).await;
-        if let Err(barred) = &admitted {
-            let (result, code) = match barred {
-                Barred::Unknown => ("unauthenticated", "no_credential"),
-                Barred::Wrong => ("unauthenticated", "bad_credential"),
-                Barred::Over => ("unauthenticated", "session_over"),
-                Barred::Foreign(_) => ("denied", "foreign"),
-                Barred::Form => ("denied", "form_token"),
-                Barred::Denied(_) => ("denied", "role"),
-                Barred::Trouble(_) => return admitted,
-            };
-            self.metrics.admin_call(AdminCall::Any, result);
-            // Not what was asked for: that is somebody's text.
-            tracing::warn!(code, "a request to the admin listener was refused: {code}");
-        }
-        admitted
+    fn count(&self, barred: &Barred) {
+        let (result, code) = match barred {
+            Barred::Unknown => ("unauthenticated", "no_credential"),
+            Barred::Wrong => ("unauthenticated", "bad_credential"),
+            // A person who came back late, and nobody to be alarmed of.
+            Barred::Over => ("denied", "session_over"),
+            Barred::Foreign(_) => ("denied", "foreign"),
+            Barred::Form => ("denied", "form_token"),
+            Barred::Denied(_) => ("denied", "role"),
+            Barred::Trouble(_) => return,
+        };
+        self.metrics.admin_call(AdminCall::Any, result);
+        // Not what was asked for: that is somebody's text.
+        tracing::warn!(code, "a request to the admin listener was refused: {code}");
     }
 
-    async fn admitted(&self, request: Request) -> Result<Request, Barred> {
+    /// Recognises who asks, and looks whether the request may be what it says.
+    pub(crate) async fn admit(&self, request: Request) -> Result<Request, Barred> {
         let access = self.access.get();
         let (mut parts, body) = request.into_parts();
         let (who, cookie) = self.recognise(&access, &mut parts).await?;
