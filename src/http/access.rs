@@ -17,12 +17,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, OriginalUri, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderMap, Method};
+use http::{Extensions, HeaderMap, Method, Uri};
 use subtle::ConstantTimeEq as _;
 
 pub use self::keys::{Key, Keys};
@@ -318,7 +318,7 @@ impl Guard {
             Barred::Denied(denied) => denied.to_string(),
             _ => "the form does not carry the token of its session".to_owned(),
         };
-        let asked = asked_for(&parts.method, parts.uri.path());
+        let asked = asked_for(&parts.method, &parts.extensions, &parts.uri);
         if let Err(error) = self.people.refused(who, Act::Request, &asked, why).await {
             tracing::error!(%error, "a refusal could not be put on record: {error}");
         }
@@ -328,7 +328,7 @@ impl Guard {
     /// Runs what follows, and puts on record if it was denied there.
     pub(crate) async fn watch(&self, request: Request, next: Next) -> Response {
         let visit = request.extensions().get::<Visit>().cloned();
-        let asked = asked_for(request.method(), request.uri().path());
+        let asked = asked_for(request.method(), request.extensions(), request.uri());
         let response = next.run(request).await;
         if let (Some(denied), Some(visit)) = (response.extensions().get::<Denied>(), visit) {
             self.metrics.admin_call(AdminCall::Any, "denied");
@@ -341,7 +341,9 @@ impl Guard {
     }
 }
 
-fn asked_for(method: &Method, path: &str) -> Object {
+/// The method and the whole path: within a nested router the request has only the rest of it.
+fn asked_for(method: &Method, extensions: &Extensions, uri: &Uri) -> Object {
+    let path = extensions.get::<OriginalUri>().map_or(uri, |OriginalUri(whole)| whole).path();
     Object::Request(format!("{method} {path}"))
 }
 
