@@ -232,7 +232,7 @@ async fn rows(db: &mut SqliteConnection, check: &'static str, query: &str, repor
 }
 
 /// Every table whose rows are told, with the first schema that has it.
-const TABLES: [(i64, &str); 9] = [
+const TABLES: [(i64, &str); 10] = [
     (1, "deliveries"),
     (1, "delivery_ids"),
     (1, "incidents"),
@@ -242,15 +242,24 @@ const TABLES: [(i64, &str); 9] = [
     (6, "catalogs"),
     (7, "watched_cases"),
     (7, "case_comments"),
+    (10, "edited_drafts"),
 ];
 
 /// Checks of what not every schema has, with the first that has it.
-const LATER: [(i64, &str, &str); 1] = [(
-    6,
-    "json",
-    "SELECT 'catalog of ' || vendor, 'content or before is not JSON' FROM catalogs
-     WHERE NOT json_valid(content) OR (before IS NOT NULL AND NOT json_valid(before))",
-)];
+const LATER: [(i64, &str, &str); 2] = [
+    (
+        6,
+        "json",
+        "SELECT 'catalog of ' || vendor, 'content or before is not JSON' FROM catalogs
+         WHERE NOT json_valid(content) OR (before IS NOT NULL AND NOT json_valid(before))",
+    ),
+    (
+        10,
+        "json",
+        "SELECT 'edited draft of ' || incident, 'edit is not JSON' FROM edited_drafts
+         WHERE NOT json_valid(edit)",
+    ),
+];
 
 const CHECKS: [(&str, &str); 14] = [
     (
