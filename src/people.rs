@@ -447,7 +447,8 @@ impl Standing {
         };
         let pause = gate.paused(now);
         let in_trouble = gate.cause().is_some() && pause.is_none();
-        let wished = pause.map(|pause| format!("{} wants it left alone: {}", pause.by, pause.reason));
+        let wished =
+            pause.map(|pause| format!("{} wants it left alone: {}", pause.by, pause.reason));
         let why = known.map(|known| lane.why().unwrap_or_else(|| known.to_owned()));
         Self {
             name: lane.name.to_string(),

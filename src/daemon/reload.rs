@@ -260,7 +260,9 @@ impl Reloader {
         for state in State::GOING_ON {
             let sought = Sought { state: Some(state), ..Sought::default() };
             match self.store.seek(&sought, LOOKED_AT).await {
-                Ok(some) => found.extend(some.items.iter().filter_map(|one| displaced(playbook, one))),
+                Ok(some) => {
+                    found.extend(some.items.iter().filter_map(|one| displaced(playbook, one)))
+                }
                 Err(error) => warn!(%error, "incidents could not be compared: {error}"),
             }
         }

@@ -16,9 +16,8 @@ use crate::domain::catalog::whole::VendorCatalog;
 use crate::domain::catalog::{Catalog, Category, RankedSeverity};
 use crate::domain::draft::problems::choice_problems;
 use crate::domain::draft::{
-    AsOf, Choices, Contact, Draft, DraftEdit, DraftProblem, EditedDraft, Fallback, drop_wrong_people, fit,
-    fit_attachment,
-    fit_comment, fit_description, fit_subject,
+    AsOf, Choices, Contact, Draft, DraftEdit, DraftProblem, EditedDraft, Fallback,
+    drop_wrong_people, fit, fit_attachment, fit_comment, fit_description, fit_subject,
 };
 use crate::domain::ids::{AccountId, RuleName};
 use crate::domain::incident::Incident;

@@ -142,7 +142,8 @@ fn v1() -> Routes {
 
 /// Every address with each method that it takes, such as `GET /api/v1/incidents`.
 pub fn operations() -> Vec<(Method, String)> {
-    let below = v1().operations().into_iter().map(|(method, path)| (method, format!("{BASE}{path}")));
+    let below =
+        v1().operations().into_iter().map(|(method, path)| (method, format!("{BASE}{path}")));
     below.chain([(Method::POST, RELOAD.to_owned())]).collect()
 }
 

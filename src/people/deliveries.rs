@@ -187,8 +187,7 @@ impl People {
         let said = received.note.take().map(|note| format!("; {note}")).unwrap_or_default();
         received.note = Some(format!("{who} had delivery {id} taken in once more{said}"));
         let now = self.clock.now();
-        let (delivery, receipt) =
-            self.intake.accept(&record.source, now, body, received).await?;
+        let (delivery, receipt) = self.intake.accept(&record.source, now, body, received).await?;
         self.metrics.delivery_received(&record.source, receipt.fate.name());
         Ok(Ok(Replayed {
             delivery: delivery.to_string(),

@@ -12,7 +12,9 @@ use super::record::NotJudged;
 use super::record::Summary;
 use crate::dispatch::drafting;
 use crate::domain::draft::fit::{DESCRIPTION_LIMIT, SUBJECT_LIMIT};
-use crate::domain::draft::{ChoiceField, Choices, DraftEdit, EditedDraft, fit_description, fit_subject};
+use crate::domain::draft::{
+    ChoiceField, Choices, DraftEdit, EditedDraft, fit_description, fit_subject,
+};
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::{Incident, State};
 use crate::domain::judgement::{self, Judgement};

@@ -63,7 +63,8 @@ impl OffersSought {
         let mut accounts = accounts.to_vec();
         accounts.retain(|one| self.account.as_ref().is_none_or(|id| one.account.as_str() == id));
         for one in &mut accounts {
-            one.categories.retain(|one| self.category.as_ref().is_none_or(|id| one.category == *id));
+            one.categories
+                .retain(|one| self.category.as_ref().is_none_or(|id| one.category == *id));
         }
         accounts
     }
@@ -84,7 +85,10 @@ impl People {
                 vendor: name.to_string(),
                 read_at: kept.read_at,
                 complete: kept.catalog.complete,
-                accounts: accounts.iter().filter_map(|one| serde_json::to_value(one).ok()).collect(),
+                accounts: accounts
+                    .iter()
+                    .filter_map(|one| serde_json::to_value(one).ok())
+                    .collect(),
             });
         }
         Ok(offers)

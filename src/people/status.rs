@@ -155,9 +155,7 @@ impl People {
             incidents: states
                 .map(|state| (state, census.incidents.get(state).copied().unwrap_or(0)))
                 .collect(),
-            held: holds
-                .map(|hold| (hold, census.held.get(hold).copied().unwrap_or(0)))
-                .collect(),
+            held: holds.map(|hold| (hold, census.held.get(hold).copied().unwrap_or(0))).collect(),
             waiting_for_us: census.waiting_for_us.values().sum(),
             vendors: self.vendors().await?,
             alarms: self.metrics.alarmed(),

@@ -180,14 +180,7 @@ pub struct ActionsSought {
 impl ActionsSought {
     /// All that stand so.
     pub fn that(which: Which) -> Self {
-        Self {
-            which,
-            kind: None,
-            vendor: None,
-            incident: None,
-            span: Span::default(),
-            after: None,
-        }
+        Self { which, kind: None, vendor: None, incident: None, span: Span::default(), after: None }
     }
 }
 

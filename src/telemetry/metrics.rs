@@ -600,7 +600,8 @@ impl Metrics {
 
     /// How often a person was told of something, by its reason; without zeros.
     pub fn alarmed(&self) -> BTreeMap<&'static str, u64> {
-        let told = |reason: &'static str| (reason, self.alarms.get_or_create(&Reason { reason }).get());
+        let told =
+            |reason: &'static str| (reason, self.alarms.get_or_create(&Reason { reason }).get());
         alarms::REASONS.into_iter().map(told).filter(|(_, count)| *count > 0).collect()
     }
 

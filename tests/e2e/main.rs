@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "it is a test")]
 
 mod ambiguous_answers;
+mod api;
 mod attachments;
 mod catalogs;
 mod contacts;

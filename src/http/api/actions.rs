@@ -72,7 +72,8 @@ pub(super) async fn list(
         span: asked.span()?,
         after: asked.after(List::of_actions(which))?,
     };
-    let page = api.people.actions(&sought, asked.limit()?).await.map_err(|error| trouble(&error))?;
+    let page =
+        api.people.actions(&sought, asked.limit()?).await.map_err(|error| trouble(&error))?;
     Ok(answer::json(StatusCode::OK, &Actions { actions: page.items, next: page.next }))
 }
 
@@ -111,10 +112,11 @@ pub(super) async fn retry(
     path: Place,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
-    let (how, call) = match Asked::read(query.as_deref(), &["how"])?.one_of("how", ["look", "send"])? {
-        Some("send") => (Revival::Send, AdminCall::RetrySend),
-        _ => (Revival::Look, AdminCall::RetryLook),
-    };
+    let (how, call) =
+        match Asked::read(query.as_deref(), &["how"])?.one_of("how", ["look", "send"])? {
+            Some("send") => (Revival::Send, AdminCall::RetrySend),
+            _ => (Revival::Look, AdminCall::RetryLook),
+        };
     let unknown = || {
         api.metrics.admin_call(call, "refused");
         no_such_action()

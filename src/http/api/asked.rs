@@ -125,9 +125,9 @@ impl Asked {
 
     fn time(&self, name: &str) -> Result<Option<Timestamp>, Refusal> {
         let Some(text) = self.text(name) else { return Ok(None) };
-        let time = text.parse().map_err(|_| {
-            self.refuse(format!("`{name}` is a time such as 2026-08-01T10:00:00Z"))
-        })?;
+        let time = text
+            .parse()
+            .map_err(|_| self.refuse(format!("`{name}` is a time such as 2026-08-01T10:00:00Z")))?;
         Ok(Some(time))
     }
 }
@@ -160,8 +160,14 @@ mod tests {
 
     #[test]
     fn limits_have_ends() {
-        for (limit, good) in [("0", false), ("1", true), ("1000", true), ("1001", false), ("x", false)] {
-            assert_eq!(read(&format!("limit={limit}")).ok().unwrap().limit().is_ok(), good, "{limit}");
+        for (limit, good) in
+            [("0", false), ("1", true), ("1000", true), ("1001", false), ("x", false)]
+        {
+            assert_eq!(
+                read(&format!("limit={limit}")).ok().unwrap().limit().is_ok(),
+                good,
+                "{limit}"
+            );
         }
         for (bytes, good) in [(TEXT_MAX, true), (TEXT_MAX + 1, false)] {
             assert_eq!(read(&format!("rule={}", "x".repeat(bytes))).is_ok(), good);

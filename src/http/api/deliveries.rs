@@ -96,9 +96,12 @@ pub(super) async fn replay(
     match replayed {
         Ok(replayed) => {
             tracing::info!(
-                who, delivery = replayed.delivery, fate = replayed.fate,
+                who,
+                delivery = replayed.delivery,
+                fate = replayed.fate,
                 "{who} had delivery {id} taken in once more, as {}: {}",
-                replayed.delivery, replayed.fate
+                replayed.delivery,
+                replayed.fate
             );
             Ok(answer::json(StatusCode::OK, &replayed))
         }

@@ -69,9 +69,8 @@ impl Modify for Everywhere {
             let operations: [&mut Option<Operation>; 3] =
                 [&mut item.get, &mut item.post, &mut item.put];
             for operation in operations.into_iter().flatten() {
-                let problem = ContentBuilder::new()
-                    .schema(Some(Ref::from_schema_name("Problem")))
-                    .build();
+                let problem =
+                    ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
                 let response = ResponseBuilder::new()
                     .description("It was not done, and this is why.")
                     .content("application/problem+json", problem)

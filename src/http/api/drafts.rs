@@ -105,7 +105,8 @@ pub(super) async fn edit(
     };
     let id = IncidentId::from_stored(named(path));
     let (people, asked, name) = (api.people.clone(), id.clone(), who.clone());
-    let edited = whole(async move { people.edit_draft(&asked, seen, wording, &name).await }).await?;
+    let edited =
+        whole(async move { people.edit_draft(&asked, seen, wording, &name).await }).await?;
     match edited.map_err(|error| trouble(&error))? {
         Ok(draft) => {
             api.metrics.admin_call(AdminCall::EditDraft, "done");

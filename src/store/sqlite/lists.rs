@@ -75,7 +75,10 @@ fn behind(
     }
 }
 
-fn by_time(column: &'static str, id: &'static str) -> impl Fn(&Reader<'_>) -> Result<Position, StoreError> {
+fn by_time(
+    column: &'static str,
+    id: &'static str,
+) -> impl Fn(&Reader<'_>) -> Result<Position, StoreError> {
     move |row| Ok(Position { at: row.time(column)?, id: row.text(id)? })
 }
 
@@ -293,13 +296,12 @@ async fn with_context(
     }
     let ids: Vec<_> = actions.iter().map(|one| (one.id.incident.as_str(), one.id.seq)).collect();
     let ids = json(&ids)?;
-    let rows = sqlx::query(
-        "SELECT * FROM incidents WHERE id IN (SELECT value->>0 FROM json_each(?1))",
-    )
-    .bind(&ids)
-    .fetch_all(readers)
-    .await
-    .map_err(unavailable)?;
+    let rows =
+        sqlx::query("SELECT * FROM incidents WHERE id IN (SELECT value->>0 FROM json_each(?1))")
+            .bind(&ids)
+            .fetch_all(readers)
+            .await
+            .map_err(unavailable)?;
     let mut incidents: HashMap<IncidentId, Incident> = HashMap::new();
     for row in &rows {
         let incident = Reader(row).incident()?;

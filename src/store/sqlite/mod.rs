@@ -56,8 +56,8 @@ use super::lists::{
 };
 use super::{
     Action, Attempt, BudgetedFn, Census, Claim, ClaimRequest, Decided, DeliveryRecord, Intake,
-    KeptDelivery, Lease, NewAttempt, NewestFn, NotEdited, NotRevived, OpenCase, Pruned, Receipt, Revival, Room, Settlement,
-    Sought, StepFn, Store, StoreError, Wanted,
+    KeptDelivery, Lease, NewAttempt, NewestFn, NotEdited, NotRevived, OpenCase, Pruned, Receipt,
+    Revival, Room, Settlement, Sought, StepFn, Store, StoreError, Wanted,
 };
 use crate::domain::case_view::KeptCase;
 use crate::domain::catalog::whole::KeptCatalog;
@@ -321,9 +321,9 @@ impl Store for SqliteStore {
         self.writer
             .run(move |db| {
                 let (incident, edit, who) = (incident.clone(), edit.clone(), who.clone());
-                Box::pin(async move {
-                    edits::keep(db, &incident, seen, edit, who, now).await.map(Ok)
-                })
+                Box::pin(
+                    async move { edits::keep(db, &incident, seen, edit, who, now).await.map(Ok) },
+                )
             })
             .await
     }
