@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::support::alertmanager::{Item, Payload, edge};
 use crate::support::house::{House, eventually};
+use crate::support::process::{Said, free_port};
 
 /// An answer of the API.
 #[derive(Debug)]
@@ -155,7 +156,11 @@ async fn a_delivery_is_taken_in_once_more_as_a_new_one() {
     house.no_case().await;
 
     // New rules: what nobody wanted then gets its case now, and once.
-    house.files.edit("rules.yaml", "alertname = \"Held\"", "alertname =~ \"Held|Nobodys\"");
+    house.files.edit(
+        "rules/90-tests.yaml",
+        "alertname = \"Held\"",
+        "alertname =~ \"Held|Nobodys\"",
+    );
     house.command(&["reload"]).await.done();
     let told = house.command(&["deliveries", "replay", &id, "--json"]).await.json();
     assert_eq!(told["fate"], "accepted", "{told:#}");
@@ -262,7 +267,11 @@ async fn a_vendor_that_a_person_wants_left_alone_gets_its_cases_afterwards() {
     house.start_daemon().await;
     let now = house.clock.now();
     house.gate("paused", |gate: &Gate| gate.paused(now).is_some()).await;
-    assert_eq!(get(&house, "/api/v1/vendors/akamai").await.done()["state"], "paused");
+    eventually("a vendor that is left alone", || async {
+        let shown = get(&house, "/api/v1/vendors/akamai").await.done();
+        if shown["state"] == "paused" { Ok(()) } else { Err(shown) }
+    })
+    .await;
     assert_eq!(house.requests("POST /cases"), 0);
     let told = post(&house, "/api/v1/vendors/akamai/resume").await.done();
     assert_eq!(told["resumed"], true);
@@ -323,18 +332,11 @@ async fn nobody_who_does_not_answer_is_told_apart_from_a_refusal() {
     let house = House::open().await;
     let refused = house.command(&["deliveries", "show", "nothing"]).await;
     assert_eq!((refused.ok, refused.code), (false, Some(1)), "{refused:?}");
-    let nowhere = format!("http://127.0.0.1:{}", crate::support::process::free_port());
-    let said = crate::support::process::Said::about(
-        &[
-            "status",
-            "--url",
-            &nowhere,
-            "--token-file",
-            house.files.path("casewright.db.token").to_str().expect("a plain path"),
-        ],
-        &house.files,
-    );
-    let said = said.await;
+    let nowhere = format!("http://127.0.0.1:{}", free_port());
+    let token = house.files.path("casewright.db.token");
+    let token = token.to_str().expect("a plain path");
+    let asking = ["status", "--url", &nowhere, "--token-file", token];
+    let said = Said::about(&asking, &house.files).await;
     assert_eq!((said.ok, said.code), (false, Some(3)), "{said:?}");
     let wrong = house.command(&["cases", "list", "--nothing"]).await;
     assert_eq!((wrong.ok, wrong.code), (false, Some(2)), "{wrong:?}");
