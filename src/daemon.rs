@@ -37,6 +37,7 @@ use crate::domain::incident::{Hold, State};
 use crate::http::admin::{self, Admin};
 use crate::http::api::{self, Api, NotReloaded, Reload as _, Reloaded};
 use crate::http::body::{Budget, Workspace};
+use crate::http::login;
 use crate::http::server::{Limits, serve};
 use crate::http::webhooks::{self, Webhooks};
 use crate::intake::Intake;
@@ -159,7 +160,7 @@ impl Daemon {
             budget: Budget::new(webhooks::BODY_BUDGET),
             workspace: Workspace::new(webhooks::WORKSPACE),
         });
-        let keys = Current::new(reload::keys(local_token.as_ref(), &config));
+        let access = Current::new(reload::may_come_in(local_token.as_ref(), &config));
         let seen = config.server.reload_on_change.then(|| digest(&path, env)).flatten();
         let running = Running { clients: clients.clone(), told };
         let catalogs = Arc::new(Catalogs::new(
@@ -180,7 +181,7 @@ impl Daemon {
             sources: sources.clone(),
             lanes: lanes.clone(),
             catalogs: catalogs.clone(),
-            keys: keys.clone(),
+            access: access.clone(),
             local_token,
             simulations,
             seen: Current::new(seen),
@@ -189,8 +190,8 @@ impl Daemon {
         if config.server.reload_on_change {
             tokio::spawn(watch::watch(reloader.clone(), stop.clone()));
         }
-        let api = api::router(Api {
-            keys,
+        let api = Api {
+            access,
             people: People {
                 store: store.clone(),
                 lanes: lanes.clone(),
@@ -210,13 +211,13 @@ impl Daemon {
             },
             reload: reloader.clone(),
             metrics: metrics.clone(),
-        });
+        };
         let private = admin::router(Admin {
             metrics: metrics.clone(),
             snapshot: snapshot_of(store.clone(), lanes.clone(), clock.clone()),
             not_ready: not_ready(store.clone(), stop.clone()),
         });
-        let private = private.merge(api);
+        let private = private.merge(login::router(api.guard())).merge(api::router(api));
         metrics.files_in_force(clock.now(), playbook.get().rules.openers());
         let dispatcher = Arc::new(Dispatcher {
             store: store.clone(),

@@ -54,7 +54,8 @@ pub(super) struct Reach {
     context: Option<String>,
 
     /// The file with the token. Without it: the variable CASEWRIGHT_TOKEN, what the context says, the
-    /// file beside the database, or the first of `server.admin_tokens`.
+    /// file beside the database, or the first of `server.admin_tokens` that stands there
+    /// in clear.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
@@ -225,8 +226,8 @@ impl Remote {
         } else if let Some(token) = local.as_deref().and_then(|file| read_token(file).ok()) {
             // Before those of the config: it is the running daemon's, whatever was changed since.
             token
-        } else if let Some(token) = checked.admin_tokens.into_iter().next().filter(|_| own) {
-            token.token
+        } else if let Some(token) = checked.admin_token.filter(|_| own) {
+            token
         } else {
             let beside = local.map_or_else(String::new, |file| {
                 format!(

@@ -108,6 +108,11 @@ impl Refusal {
         refusal
     }
 
+    /// 403: it is known who asks, and they may not.
+    pub fn forbidden(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, code, message)
+    }
+
     /// 404. Does not repeat what was asked for.
     pub fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address")

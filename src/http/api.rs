@@ -5,6 +5,7 @@
 //! end, whatever the client does; it is logged with the name of the token, and counted.
 
 mod actions;
+mod acts;
 mod alerts;
 mod asked;
 mod cases;
@@ -27,7 +28,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::extract::{Path, State, rejection};
 use axum::response::Response;
-use axum::{Extension, Router, middleware};
+use axum::{Router, middleware};
 use http::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
@@ -35,9 +36,11 @@ use utoipa::ToSchema;
 
 pub use self::document::document;
 use self::routes::Routes;
-use super::access::{Guard, Keys, Who, guard};
+use super::access::{Access, Guard, guard};
 use super::answer::{self, Refusal};
 use crate::current::Current;
+use crate::domain::access::{Admin, Role};
+use crate::domain::audit::{Act, End, Object};
 use crate::domain::ids::VendorName;
 use crate::intake::Displaced;
 use crate::people::People;
@@ -98,7 +101,7 @@ pub struct NotReloaded {
 #[derive(Clone)]
 pub struct Api {
     /// Who may come in.
-    pub keys: Current<Keys>,
+    pub access: Current<Access>,
     /// What they may see and do.
     pub people: People,
     /// Reads the files.
@@ -113,10 +116,21 @@ impl fmt::Debug for Api {
     }
 }
 
+impl Api {
+    /// What stands before everything here.
+    pub fn guard(&self) -> Guard {
+        Guard {
+            access: self.access.clone(),
+            least: Role::Operator,
+            people: self.people.clone(),
+            metrics: self.metrics.clone(),
+        }
+    }
+}
+
 /// The routes; to be merged into those of the admin listener.
 pub fn router(api: Api) -> Router {
-    let door = Guard { keys: api.keys.clone(), metrics: api.metrics.clone() };
-    let door = || middleware::from_fn_with_state(door.clone(), guard);
+    let door = || middleware::from_fn_with_state(api.guard(), guard);
     // The guard stands before the fallback as well: who may not come in is not told what is there.
     let v1 = v1().router().fallback(|| async { Refusal::not_found() }).layer(door());
     let reload = Routes::default().post(RELOAD, reload).router().layer(door());
@@ -127,6 +141,7 @@ pub fn router(api: Api) -> Router {
 fn v1() -> Routes {
     Routes::default()
         .merge(actions::routes())
+        .merge(acts::routes())
         .merge(alerts::routes())
         .merge(cases::routes())
         .merge(catalogs::routes())
@@ -170,12 +185,18 @@ fn named(path: Result<Path<String>, rejection::PathRejection>) -> String {
 #[utoipa::path(post, path = "/-/reload", tag = "daemon", responses(
     (status = 200, description = "They are in force.", body = Reloaded),
 ))]
-pub(super) async fn reload(
-    State(api): State<Api>,
-    Extension(Who(who)): Extension<Who>,
-) -> Result<Response, Refusal> {
-    let reload = api.reload.clone();
-    match whole(async move { reload.reload(&who).await }).await? {
+pub(super) async fn reload(State(api): State<Api>, by: Admin) -> Result<Response, Refusal> {
+    let (people, reload) = (api.people.clone(), api.reload.clone());
+    let reloaded = whole(async move {
+        let came_of = |reloaded: &Result<Reloaded, NotReloaded>| match reloaded {
+            Ok(_) => End::done(),
+            Err(not) => End::refused(format!("the files cannot be used: {}", not.summary)),
+        };
+        let work = async { Ok::<_, StoreError>(reload.reload(&by.name).await) };
+        people.act(&by, Act::Reload, &Object::Files, "", work, came_of).await
+    })
+    .await?;
+    match reloaded.map_err(|error| trouble(&error))? {
         Ok(reloaded) => {
             api.metrics.admin_call(AdminCall::Reload, "done");
             Ok(answer::json(StatusCode::OK, &reloaded))

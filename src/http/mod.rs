@@ -8,6 +8,7 @@ pub mod answer;
 pub mod api;
 pub mod body;
 mod engine;
+pub mod login;
 pub mod server;
 pub mod webhooks;
 

@@ -7,6 +7,8 @@ use utoipa::ToSchema;
 
 use super::People;
 use super::paging::{List, Page};
+use crate::domain::access::Operator;
+use crate::domain::audit::{Act, End, Object};
 use crate::domain::ids::DeliveryId;
 use crate::sources::read_back;
 use crate::store::lists::DeliveriesSought;
@@ -166,6 +168,22 @@ impl People {
     ///
     /// The store's.
     pub async fn replay(
+        &self,
+        by: &Operator,
+        id: &DeliveryId,
+    ) -> Result<Result<Replayed, NotReplayed>, StoreError> {
+        let came_of = |replayed: &Result<Replayed, NotReplayed>| match replayed {
+            Ok(replayed) => {
+                let why = format!("delivery {}: {}", replayed.delivery, replayed.fate);
+                End { why, ..End::done() }
+            }
+            Err(why) => End::refused(why),
+        };
+        let object = Object::Delivery(id.clone());
+        self.act(by, Act::Replay, &object, "", self.replayed(id, &by.name), came_of).await
+    }
+
+    async fn replayed(
         &self,
         id: &DeliveryId,
         who: &str,

@@ -11,6 +11,8 @@ use super::People;
 use super::record::NotJudged;
 use super::record::Summary;
 use crate::dispatch::drafting;
+use crate::domain::access::Operator;
+use crate::domain::audit::{Act, End, Object};
 use crate::domain::draft::fit::{DESCRIPTION_LIMIT, SUBJECT_LIMIT};
 use crate::domain::draft::{
     ChoiceField, Choices, DraftEdit, EditedDraft, fit_description, fit_subject,
@@ -97,6 +99,11 @@ pub enum NotWorded {
 }
 
 impl Wording {
+    /// The keys of what it sets.
+    fn named(&self) -> String {
+        self.clone().edit().fields().join(", ")
+    }
+
     fn edit(self) -> DraftEdit {
         let Self {
             subject,
@@ -239,6 +246,22 @@ impl People {
     /// The store's.
     pub async fn edit_draft(
         &self,
+        by: &Operator,
+        id: &IncidentId,
+        seen: u32,
+        wording: Wording,
+    ) -> Result<Result<DraftSheet, NotWorded>, StoreError> {
+        let came_of = |edited: &Result<DraftSheet, NotWorded>| match edited {
+            Ok(_) => End::done(),
+            Err(why) => End::refused(why),
+        };
+        let (object, detail) = (Object::Incident(id.clone()), wording.named());
+        let work = self.edited_draft(id, seen, wording, &by.name);
+        self.act(by, Act::EditDraft, &object, &detail, work, came_of).await
+    }
+
+    async fn edited_draft(
+        &self,
         id: &IncidentId,
         seen: u32,
         wording: Wording,
@@ -288,12 +311,32 @@ impl People {
     /// The store's.
     pub async fn judge_as_seen(
         &self,
+        by: &Operator,
         id: &IncidentId,
         judgement: Judgement,
         seen: Option<u32>,
+    ) -> Result<Result<Summary, NotJudged>, StoreError> {
+        let Some(seen) = seen else { return self.judge(by, id, judgement).await };
+        let act = match judgement {
+            Judgement::Approve => Act::Approve,
+            Judgement::Reject => Act::Reject,
+        };
+        let came_of = |judged: &Result<Summary, NotJudged>| match judged {
+            Ok(_) => End::done(),
+            Err(why) => End::refused(why),
+        };
+        let object = Object::Incident(id.clone());
+        let work = self.judged_as_seen(id, judgement, seen, &by.name);
+        self.act(by, act, &object, "", work, came_of).await
+    }
+
+    async fn judged_as_seen(
+        &self,
+        id: &IncidentId,
+        judgement: Judgement,
+        seen: u32,
         who: &str,
     ) -> Result<Result<Summary, NotJudged>, StoreError> {
-        let Some(seen) = seen else { return self.judge(id, judgement, who).await };
         let (playbook, now) = (self.playbook.get(), self.clock.now());
         let rules = playbook.clone();
         let decide = std::sync::Arc::new(move |incident: &Incident, _: &Usage| {
@@ -305,6 +348,6 @@ impl People {
             Err(NotEdited::Moved(edits)) => return Ok(Err(NotJudged::Moved(edits))),
             Err(_) => return Ok(Err(NotJudged::Unknown)),
         };
-        Ok(self.judged(step, &playbook))
+        Ok(self.heeded(step, &playbook))
     }
 }

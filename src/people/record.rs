@@ -12,8 +12,10 @@ use super::at_vendor::AtVendor;
 use super::drafts::EditedBy;
 use super::paging::{List, Page};
 use super::{Exchange, People};
+use crate::domain::access::Operator;
 use crate::domain::action::ActionKind;
 use crate::domain::alert::Labels;
+use crate::domain::audit::{Act, End, Object};
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::{Incident, State};
 use crate::domain::judgement::{self, Judgement};
@@ -285,6 +287,24 @@ impl People {
     /// The store's.
     pub async fn judge(
         &self,
+        by: &Operator,
+        id: &IncidentId,
+        judgement: Judgement,
+    ) -> Result<Result<Summary, NotJudged>, StoreError> {
+        let act = match judgement {
+            Judgement::Approve => Act::Approve,
+            Judgement::Reject => Act::Reject,
+        };
+        let came_of = |judged: &Result<Summary, NotJudged>| match judged {
+            Ok(_) => End::done(),
+            Err(why) => End::refused(why),
+        };
+        let object = Object::Incident(id.clone());
+        self.act(by, act, &object, "", self.judged(id, judgement, &by.name), came_of).await
+    }
+
+    async fn judged(
+        &self,
         id: &IncidentId,
         judgement: Judgement,
         who: &str,
@@ -298,10 +318,10 @@ impl People {
         let Some(step) = self.store.advance(id, &cause, now, decide).await? else {
             return Ok(Err(NotJudged::Unknown));
         };
-        Ok(self.judged(step, &playbook))
+        Ok(self.heeded(step, &playbook))
     }
 
-    pub(super) fn judged(&self, step: Step, playbook: &Playbook) -> Result<Summary, NotJudged> {
+    pub(super) fn heeded(&self, step: Step, playbook: &Playbook) -> Result<Summary, NotJudged> {
         let heeded = judgement::was_heeded(&step);
         let Some(incident) = step.incident else { return Err(NotJudged::Unknown) };
         if !heeded {

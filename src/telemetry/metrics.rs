@@ -122,6 +122,10 @@ pub enum AdminCall {
     EditDraft,
     /// That a vendor is left alone.
     Pause,
+    /// To be let in by a browser.
+    Login,
+    /// To be let in no more.
+    Logout,
 }
 
 impl AdminCall {
@@ -141,6 +145,8 @@ impl AdminCall {
             Self::Replay => "replay",
             Self::EditDraft => "edit_draft",
             Self::Pause => "pause",
+            Self::Login => "login",
+            Self::Logout => "logout",
         }
     }
 }

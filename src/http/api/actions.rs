@@ -1,6 +1,5 @@
 //! Actions: those that wait for a person, all others, and having one tried again.
 
-use axum::Extension;
 use axum::extract::{Path, RawQuery, State, rejection};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
@@ -10,9 +9,9 @@ use utoipa::ToSchema;
 use super::asked::Asked;
 use super::routes::Routes;
 use super::{Api, trouble, whole};
+use crate::domain::access::Operator;
 use crate::domain::action::ActionKind;
 use crate::domain::ids::{ActionId, IncidentId, VendorName};
-use crate::http::access::Who;
 use crate::http::answer::{self, Refusal};
 use crate::people::paging::List;
 use crate::people::{ActionDetail, ActionSummary, NotRetried, Retried};
@@ -108,7 +107,7 @@ pub(super) async fn show(
 ), responses((status = 200, description = "It is tried again.", body = Retried)))]
 pub(super) async fn retry(
     State(api): State<Api>,
-    Extension(Who(who)): Extension<Who>,
+    by: Operator,
     path: Place,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
@@ -122,9 +121,9 @@ pub(super) async fn retry(
         no_such_action()
     };
     let Some(id) = id(path) else { return Err(unknown()) };
-    let people = api.people.clone();
+    let (people, who) = (api.people.clone(), by.name.clone());
     let asked = id.clone();
-    let retried = whole(async move { people.retry(&asked, how).await }).await?;
+    let retried = whole(async move { people.retry(&by, &asked, how).await }).await?;
     match retried.map_err(|error| trouble(&error))? {
         Ok(retried) => {
             api.metrics.admin_call(call, "done");

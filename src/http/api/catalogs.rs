@@ -1,6 +1,5 @@
 //! What the vendors accept: read, searched, and read anew at the vendor.
 
-use axum::Extension;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
@@ -11,8 +10,8 @@ use super::asked::Asked;
 use super::routes::Routes;
 use super::{Api, trouble, whole};
 use crate::dispatch::catalogs::{NotSynced, Synced};
+use crate::domain::access::Operator;
 use crate::domain::ids::VendorName;
-use crate::http::access::Who;
 use crate::http::answer::{self, Refusal};
 use crate::people::offers::{FOUND, Hit, Offers, OffersSought};
 use crate::rules::offered::Complaint;
@@ -95,13 +94,14 @@ pub(super) async fn search(
 ), responses((status = 200, description = "What was read, and how it differs.", body = Reading)))]
 pub(super) async fn sync(
     State(api): State<Api>,
-    Extension(Who(who)): Extension<Who>,
+    by: Operator,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
     let asked = Asked::read(query.as_deref(), &["vendor"])?;
     let vendor = asked.text("vendor");
-    let (people, name) = (api.people.clone(), vendor.map(VendorName::new));
-    let synced = whole(async move { people.sync_catalogs(name.as_ref()).await }).await?;
+    let (people, who) = (api.people.clone(), by.name.clone());
+    let name = vendor.map(VendorName::new);
+    let synced = whole(async move { people.sync_catalogs(&by, name.as_ref()).await }).await?;
     let done = matches!(synced, Ok(Some(_)));
     api.metrics.admin_call(AdminCall::Sync, if done { "done" } else { "refused" });
     match synced {

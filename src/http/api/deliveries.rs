@@ -1,6 +1,5 @@
 //! What senders have posted, and having it taken in once more.
 
-use axum::Extension;
 use axum::extract::{Path, RawQuery, State, rejection};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
@@ -10,8 +9,8 @@ use utoipa::ToSchema;
 use super::asked::Asked;
 use super::routes::Routes;
 use super::{Api, named, trouble, whole};
+use crate::domain::access::Operator;
 use crate::domain::ids::{DeliveryId, SourceName};
-use crate::http::access::Who;
 use crate::http::answer::{self, Refusal};
 use crate::people::deliveries::{DeliveryDetail, DeliveryLine, NotReplayed, Replayed};
 use crate::people::paging::List;
@@ -84,12 +83,12 @@ pub(super) async fn show(
 ), responses((status = 200, description = "What became of it.", body = Replayed)))]
 pub(super) async fn replay(
     State(api): State<Api>,
-    Extension(Who(who)): Extension<Who>,
+    by: Operator,
     path: Result<Path<String>, rejection::PathRejection>,
 ) -> Result<Response, Refusal> {
     let id = DeliveryId::new(named(path));
-    let (people, asked, name) = (api.people.clone(), id.clone(), who.clone());
-    let replayed = whole(async move { people.replay(&asked, &name).await }).await?;
+    let (people, asked, who) = (api.people.clone(), id.clone(), by.name.clone());
+    let replayed = whole(async move { people.replay(&by, &asked).await }).await?;
     let replayed = replayed.map_err(|error| trouble(&error))?;
     let result = if replayed.is_ok() { "done" } else { "refused" };
     api.metrics.admin_call(AdminCall::Replay, result);

@@ -12,7 +12,8 @@ use utoipa::{Modify, OpenApi};
 
 use super::routes::Routes;
 use super::{
-    actions, alerts, cases, catalogs, deliveries, drafts, incidents, mutes, rules, status, vendors,
+    actions, acts, alerts, cases, catalogs, deliveries, drafts, incidents, mutes, rules, status,
+    vendors,
 };
 use crate::http::answer::{self, Problem};
 
@@ -41,7 +42,7 @@ async fn show() -> Response {
             people.",
     ),
     paths(
-        actions::list, actions::show, actions::retry, alerts::list, cases::list, catalogs::show,
+        acts::list, actions::list, actions::show, actions::retry, alerts::list, cases::list, catalogs::show,
         catalogs::search, catalogs::sync, deliveries::list, deliveries::show, deliveries::replay,
         drafts::show, drafts::edit, incidents::list, incidents::show, incidents::approve,
         incidents::reject, incidents::why, mutes::list, mutes::make, mutes::lift, rules::list,

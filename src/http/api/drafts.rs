@@ -3,7 +3,6 @@
 //! Its entity tag counts edits, and not what templates make of alerts that come meanwhile: it is for
 //! people who write at the same time, and they see what changes by itself anyway.
 
-use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State, rejection};
@@ -14,8 +13,8 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use super::incidents::no_such_incident;
 use super::routes::Routes;
 use super::{Api, named, trouble, whole};
+use crate::domain::access::Operator;
 use crate::domain::ids::IncidentId;
-use crate::http::access::Who;
 use crate::http::answer::{self, Refusal};
 use crate::people::drafts::{DraftSheet, NotWorded, Wording};
 use crate::store::NotEdited;
@@ -77,7 +76,7 @@ pub(super) async fn show(
 ), request_body = Wording, responses((status = 200, description = "The draft as it is now.", body = DraftSheet)))]
 pub(super) async fn edit(
     State(api): State<Api>,
-    Extension(Who(who)): Extension<Who>,
+    by: Operator,
     path: Result<Path<String>, rejection::PathRejection>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
@@ -104,9 +103,8 @@ pub(super) async fn edit(
         return refused(Refusal::unseen(message).hint(hint));
     };
     let id = IncidentId::from_stored(named(path));
-    let (people, asked, name) = (api.people.clone(), id.clone(), who.clone());
-    let edited =
-        whole(async move { people.edit_draft(&asked, seen, wording, &name).await }).await?;
+    let (people, asked, who) = (api.people.clone(), id.clone(), by.name.clone());
+    let edited = whole(async move { people.edit_draft(&by, &asked, seen, wording).await }).await?;
     match edited.map_err(|error| trouble(&error))? {
         Ok(draft) => {
             api.metrics.admin_call(AdminCall::EditDraft, "done");

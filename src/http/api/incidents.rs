@@ -1,6 +1,5 @@
 //! Incidents: the list, the record of one, why there was a case or none, and a person's word.
 
-use axum::Extension;
 use axum::extract::{Path, RawQuery, State, rejection};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
@@ -11,10 +10,10 @@ use super::asked::Asked;
 use super::drafts::{moved, seen};
 use super::routes::Routes;
 use super::{Api, trouble, whole};
+use crate::domain::access::Operator;
 use crate::domain::ids::{IncidentId, RuleName, VendorName};
 use crate::domain::incident;
 use crate::domain::judgement::Judgement;
-use crate::http::access::Who;
 use crate::http::answer::{self, Refusal};
 use crate::people::paging::List;
 use crate::people::record::{Answer, NotJudged, Record, Summary};
@@ -121,11 +120,11 @@ pub(super) async fn why(
 ), responses((status = 200, description = "Its case is being opened.", body = Summary)))]
 pub(super) async fn approve(
     State(api): State<Api>,
-    Extension(Who(who)): Extension<Who>,
+    by: Operator,
     headers: HeaderMap,
     path: Result<Path<String>, rejection::PathRejection>,
 ) -> Result<Response, Refusal> {
-    judge(api, who, named(path), Judgement::Approve, seen(&headers)).await
+    judge(api, by, named(path), Judgement::Approve, seen(&headers)).await
 }
 
 /// Open no case for an incident that is held or pending, as long as it fires.
@@ -134,15 +133,15 @@ pub(super) async fn approve(
 ), responses((status = 200, description = "It gets no case, unless it ends and comes back.", body = Summary)))]
 pub(super) async fn reject(
     State(api): State<Api>,
-    Extension(Who(who)): Extension<Who>,
+    by: Operator,
     path: Result<Path<String>, rejection::PathRejection>,
 ) -> Result<Response, Refusal> {
-    judge(api, who, named(path), Judgement::Reject, None).await
+    judge(api, by, named(path), Judgement::Reject, None).await
 }
 
 async fn judge(
     api: Api,
-    who: String,
+    by: Operator,
     id: IncidentId,
     judgement: Judgement,
     seen: Option<u32>,
@@ -152,9 +151,9 @@ async fn judge(
         Judgement::Approve => AdminCall::Approve,
         Judgement::Reject => AdminCall::Reject,
     };
-    let (people, asked, name) = (api.people.clone(), id.clone(), who.clone());
+    let (people, asked, who) = (api.people.clone(), id.clone(), by.name.clone());
     let judged =
-        whole(async move { people.judge_as_seen(&asked, judgement, seen, &name).await }).await?;
+        whole(async move { people.judge_as_seen(&by, &asked, judgement, seen).await }).await?;
     let judged = judged.map_err(|error| trouble(&error))?;
     api.metrics.admin_call(call, if judged.is_ok() { "done" } else { "refused" });
     match judged {

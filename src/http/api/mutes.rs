@@ -1,6 +1,5 @@
 //! Mutes: the list, making one, lifting one.
 
-use axum::Extension;
 use axum::extract::{Path, RawQuery, State, rejection};
 use axum::response::Response;
 use http::StatusCode;
@@ -10,9 +9,9 @@ use utoipa::ToSchema;
 use super::asked::Asked;
 use super::routes::Routes;
 use super::{Api, named, trouble, whole};
+use crate::domain::access::Operator;
 use crate::domain::ids::RuleName;
 use crate::domain::mute::Mute;
-use crate::http::access::Who;
 use crate::http::answer::{self, Refusal};
 use crate::people::muting::{LONGEST, Wish};
 use crate::telemetry::metrics::AdminCall;
@@ -55,7 +54,7 @@ pub(super) async fn list(State(api): State<Api>) -> Result<Response, Refusal> {
 ), responses((status = 201, description = "The mute.", body = Mute)))]
 pub(super) async fn make(
     State(api): State<Api>,
-    Extension(Who(who)): Extension<Who>,
+    by: Operator,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
     let refused = |refusal: Refusal| {
@@ -76,8 +75,8 @@ pub(super) async fn make(
     }
     let rule = asked.text("rule");
     let wish = Wish { rule: rule.map(RuleName::new), lasts, reason };
-    let (people, name) = (api.people.clone(), who.clone());
-    let made = whole(async move { people.mute(wish, &name).await }).await?;
+    let (people, who) = (api.people.clone(), by.name.clone());
+    let made = whole(async move { people.mute(&by, wish).await }).await?;
     match made.map_err(|error| trouble(&error))? {
         Ok(mute) => {
             api.metrics.admin_call(AdminCall::Mute, "done");
@@ -105,12 +104,12 @@ pub(super) async fn make(
 ), responses((status = 200, description = "It has ended.", body = Lifted)))]
 pub(super) async fn lift(
     State(api): State<Api>,
-    Extension(Who(who)): Extension<Who>,
+    by: Operator,
     path: Result<Path<String>, rejection::PathRejection>,
 ) -> Result<Response, Refusal> {
     let id = named(path);
-    let (people, asked) = (api.people.clone(), id.clone());
-    let lifted = whole(async move { people.unmute(&asked).await }).await?;
+    let (people, asked, who) = (api.people.clone(), id.clone(), by.name.clone());
+    let lifted = whole(async move { people.unmute(&by, &asked).await }).await?;
     let lifted = lifted.map_err(|error| trouble(&error))?;
     api.metrics.admin_call(AdminCall::Unmute, if lifted { "done" } else { "refused" });
     if !lifted {

@@ -1,6 +1,5 @@
 //! Vendors: how they stand, and having one left alone or probed at once.
 
-use axum::Extension;
 use axum::extract::{Path, RawQuery, State, rejection};
 use axum::response::Response;
 use http::StatusCode;
@@ -10,9 +9,9 @@ use utoipa::ToSchema;
 use super::asked::Asked;
 use super::routes::Routes;
 use super::{Api, named, trouble, whole};
+use crate::domain::access::Operator;
 use crate::domain::gate::LONGEST_PAUSE;
 use crate::domain::ids::VendorName;
-use crate::http::access::Who;
 use crate::http::answer::{self, Refusal};
 use crate::people::Standing;
 use crate::telemetry::metrics::AdminCall;
@@ -78,7 +77,7 @@ async fn standing(api: &Api, name: &str) -> Result<Option<Standing>, Refusal> {
 ), responses((status = 200, description = "How it stands now.", body = Standing)))]
 pub(super) async fn pause(
     State(api): State<Api>,
-    Extension(Who(who)): Extension<Who>,
+    by: Operator,
     path: Result<Path<String>, rejection::PathRejection>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
@@ -99,8 +98,9 @@ pub(super) async fn pause(
         return Err(refused(asked.refuse(what)));
     }
     let name = VendorName::new(named(path));
-    let (people, vendor, by, why) = (api.people.clone(), name.clone(), who.clone(), reason.clone());
-    let paused = whole(async move { people.pause(&vendor, lasts, why, &by).await }).await?;
+    let (people, vendor, why) = (api.people.clone(), name.clone(), reason.clone());
+    let who = by.name.clone();
+    let paused = whole(async move { people.pause(&by, &vendor, lasts, why).await }).await?;
     if paused.map_err(|error| trouble(&error))?.is_none() {
         return Err(refused(no_such_vendor()));
     }
@@ -117,13 +117,12 @@ pub(super) async fn pause(
 ), responses((status = 200, description = "What became of it.", body = Resumed)))]
 pub(super) async fn resume(
     State(api): State<Api>,
-    Extension(Who(who)): Extension<Who>,
+    by: Operator,
     path: Result<Path<String>, rejection::PathRejection>,
 ) -> Result<Response, Refusal> {
     let name = VendorName::new(named(path));
-    let people = api.people.clone();
-    let asked = name.clone();
-    let resumed = whole(async move { people.resume(&asked).await }).await?;
+    let (people, asked, who) = (api.people.clone(), name.clone(), by.name.clone());
+    let resumed = whole(async move { people.resume(&by, &asked).await }).await?;
     let Some(resumed) = resumed.map_err(|error| trouble(&error))? else {
         api.metrics.admin_call(AdminCall::Resume, "refused");
         return Err(no_such_vendor());

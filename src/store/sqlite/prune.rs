@@ -50,9 +50,12 @@ pub(super) async fn prune(
     let limit = i64::from(limit);
     let mut pruned = Pruned::default();
     deliveries(db, before(horizon.deliveries), limit, &mut from.deliveries, &mut pruned).await?;
-    delivery_ids(db, before(horizon.delivery_ids()), limit, &mut pruned).await?;
+    let ids = before(horizon.delivery_ids());
+    pruned.delivery_ids = oldest(db, DELETE_DELIVERY_IDS, ids, limit, &mut pruned).await?;
     attempts(db, before(horizon.attempts), limit, &mut from.attempts, &mut pruned).await?;
     incidents(db, before(horizon.incidents), limit, &mut from.incidents, &mut pruned).await?;
+    pruned.audit = oldest(db, DELETE_AUDIT, before(horizon.audit), limit, &mut pruned).await?;
+    pruned.sessions = oldest(db, DELETE_SESSIONS, micros(now), limit, &mut pruned).await?;
     shrink(db, limit, &mut pruned).await?;
     Ok((pruned, from))
 }
@@ -114,16 +117,18 @@ async fn deliveries(
     Ok(())
 }
 
-async fn delivery_ids(
+/// Removes what is older, whatever it is.
+async fn oldest(
     db: &mut SqliteConnection,
+    statement: &'static str,
     before: i64,
     limit: i64,
     pruned: &mut Pruned,
-) -> Result<(), StoreError> {
-    let done = sqlx::query(DELETE_DELIVERY_IDS).bind(before).bind(limit).execute(db).await;
-    pruned.delivery_ids = done.map_err(unavailable)?.rows_affected();
-    pruned.more |= i64::try_from(pruned.delivery_ids).is_ok_and(|gone| gone >= limit);
-    Ok(())
+) -> Result<u64, StoreError> {
+    let done = sqlx::query(statement).bind(before).bind(limit).execute(db).await;
+    let gone = done.map_err(unavailable)?.rows_affected();
+    pruned.more |= i64::try_from(gone).is_ok_and(|gone| gone >= limit);
+    Ok(gone)
 }
 
 async fn attempts(
@@ -239,6 +244,14 @@ const DELETE_DELIVERIES: &str = "
 const DELETE_DELIVERY_IDS: &str = "
     DELETE FROM delivery_ids WHERE (source, id) IN (SELECT source, id FROM delivery_ids
         WHERE received_at < ?1 ORDER BY received_at LIMIT ?2)";
+
+const DELETE_AUDIT: &str = "
+    DELETE FROM audit WHERE number IN (SELECT number FROM audit
+        WHERE at < ?1 ORDER BY at LIMIT ?2)";
+
+const DELETE_SESSIONS: &str = "
+    DELETE FROM sessions WHERE id IN (SELECT id FROM sessions
+        WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
 
 /// The cursor is (time, incident): attempts of one incident that ended in the same microsecond
 /// and stand on both sides of a run's end wait for the next round.

@@ -232,7 +232,7 @@ async fn rows(db: &mut SqliteConnection, check: &'static str, query: &str, repor
 }
 
 /// Every table whose rows are told, with the first schema that has it.
-const TABLES: [(i64, &str); 10] = [
+const TABLES: [(i64, &str); 12] = [
     (1, "deliveries"),
     (1, "delivery_ids"),
     (1, "incidents"),
@@ -242,11 +242,13 @@ const TABLES: [(i64, &str); 10] = [
     (6, "catalogs"),
     (7, "watched_cases"),
     (7, "case_comments"),
+    (9, "sessions"),
+    (9, "audit"),
     (10, "edited_drafts"),
 ];
 
 /// Checks of what not every schema has, with the first that has it.
-const LATER: [(i64, &str, &str); 2] = [
+const LATER: [(i64, &str, &str); 3] = [
     (
         6,
         "json",
@@ -258,6 +260,12 @@ const LATER: [(i64, &str, &str); 2] = [
         "json",
         "SELECT 'edited draft of ' || incident, 'edit is not JSON' FROM edited_drafts
          WHERE NOT json_valid(edit)",
+    ),
+    (
+        9,
+        "session",
+        "SELECT 'session of ' || name, 'is used before it was begun, or expires before that'
+         FROM sessions WHERE seen_at < created_at OR expires_at < created_at",
     ),
 ];
 
