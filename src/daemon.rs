@@ -42,6 +42,7 @@ use crate::http::server::{Limits, serve};
 use crate::http::webhooks::{self, Webhooks};
 use crate::intake::Intake;
 use crate::people::People;
+use crate::people::status::Run;
 use crate::retention::Keeper;
 use crate::rng::Rng;
 use crate::sandbox::Sandbox;
@@ -154,7 +155,7 @@ impl Daemon {
         let sources = Current::new(parts::sources(&config.sources)?);
         let public = webhooks::router(Webhooks {
             sources: sources.clone(),
-            accept: intake,
+            accept: intake.clone(),
             metrics: metrics.clone(),
             clock: clock.clone(),
             body_deadline: config.server.body_timeout,
@@ -171,7 +172,7 @@ impl Daemon {
             metrics.clone(),
         ));
         let reloader = Arc::new(Reloader {
-            path,
+            path: path.clone(),
             env,
             started: config.clone(),
             store: store.clone(),
@@ -179,7 +180,7 @@ impl Daemon {
             metrics: metrics.clone(),
             wake: wake.clone(),
             playbook: playbook.clone(),
-            sources,
+            sources: sources.clone(),
             lanes: lanes.clone(),
             catalogs: catalogs.clone(),
             access: access.clone(),
@@ -201,6 +202,14 @@ impl Daemon {
                 clock: clock.clone(),
                 rng: rng.clone(),
                 wake: wake.clone(),
+                intake,
+                sources,
+                metrics: metrics.clone(),
+                run: Arc::new(Run {
+                    started_at: clock.now(),
+                    config: path,
+                    database: config.store.sqlite.clone(),
+                }),
             },
             reload: reloader.clone(),
             metrics: metrics.clone(),

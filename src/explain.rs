@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::dispatch::drafting;
 use crate::domain::alert::{Alert, Labels};
 use crate::domain::catalog::whole::KeptCatalog;
-use crate::domain::draft::{ChoiceField, Contact};
+use crate::domain::draft::{ChoiceField, Contact, EditedDraft};
 use crate::domain::ids::VendorName;
 use crate::domain::incident::Incident;
 use crate::domain::lifecycle::Step;
@@ -127,7 +128,7 @@ pub struct SeverityStory {
 }
 
 /// A case, as far as it can be made without asking the vendor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CaseStory {
     /// Its fields.
     pub fields: Vec<FieldStory>,
@@ -138,7 +139,7 @@ pub struct CaseStory {
 }
 
 /// One field of a case.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldStory {
     /// Its key in the rule.
     pub key: String,
@@ -244,7 +245,8 @@ fn incident(
         actions: step.actions.iter().map(|action| action.kind.name()).collect(),
         severity: severity(rule, incident),
         case: opens.then(|| {
-            case(playbook, rule, incident, now, known.get(&incident.vendor).map(AsRef::as_ref))
+            let known = known.get(&incident.vendor).map(AsRef::as_ref);
+            case(playbook, rule, incident, now, known, None)
         }),
     })
 }
@@ -261,15 +263,17 @@ fn severity(rule: &CaseRule, incident: &Incident) -> SeverityStory {
     SeverityStory { rank: incident.rank.get(), origin }
 }
 
-/// What the case of an incident says, or would say, at `now`; `None` if its rule is gone.
+/// What the case of an incident says, or would say, at `now`, with what a person has `edited` of it;
+/// `None` if its rule is gone.
 pub(crate) fn case_of(
     playbook: &Playbook,
     incident: &Incident,
     now: Timestamp,
     known: Option<&KeptCatalog>,
+    edited: Option<&EditedDraft>,
 ) -> Option<CaseStory> {
     let rule = playbook.case_rule(&incident.rule)?;
-    Some(case(playbook, rule, incident, now, known))
+    Some(case(playbook, rule, incident, now, known, edited))
 }
 
 fn case(
@@ -278,9 +282,10 @@ fn case(
     incident: &Incident,
     now: Timestamp,
     known: Option<&KeptCatalog>,
+    edited: Option<&EditedDraft>,
 ) -> CaseStory {
     let catalog = known.map(|known| &known.catalog);
-    let drafted = match drafting::preview(playbook, incident, now, catalog) {
+    let drafted = match drafting::preview(playbook, incident, now, catalog, edited) {
         Ok(drafted) => drafted,
         Err(why) => {
             return CaseStory {
@@ -292,7 +297,10 @@ fn case(
     };
     let (plan, draft) = (&rule.plan, drafted.draft);
     let mut fields = Vec::new();
+    let changed = edited.map(|edited| edited.edit.fields()).unwrap_or_default();
     let mut field = |key: &str, origin: String, value: String| {
+        let by = edited.filter(|_| changed.contains(&key) && !drafted.fell_back);
+        let origin = by.map_or(origin, |edited| format!("edited by {}", edited.by));
         fields.push(FieldStory { key: key.to_owned(), origin, value });
     };
     field("account", origin(&plan.account), draft.account.to_string());

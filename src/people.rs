@@ -1,19 +1,34 @@
-//! What a person may see and do: incidents and why they have a case or none, the actions that wait
-//! for a person, the vendors' gates, mutes.
+//! What a person may see and do: incidents and why they have a case or none, their alerts, cases and
+//! drafts, actions, deliveries, the vendors' gates and what they accept, mutes, and how all of it
+//! stands.
 //!
 //! Never decides anything by itself: a person vouches for what the daemon cannot prove, and all
 //! rules of the store and of the lifecycle go on holding. What goes over the wire is in `http`.
 
 pub mod acts;
+pub mod alerts;
 pub mod at_vendor;
+pub mod cases;
+pub mod deliveries;
+pub mod drafts;
 pub mod muting;
+pub mod offers;
+pub mod paging;
 pub mod record;
+pub mod rules;
+pub mod status;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 use tokio::sync::Notify;
+use utoipa::ToSchema;
+
+use self::paging::{List, Page};
+use self::status::Run;
 
 use crate::clock::Clock;
 use crate::current::Current;
@@ -26,10 +41,15 @@ use crate::domain::gate::{Admission, Cause};
 use crate::domain::ids::{ActionId, VendorName};
 use crate::domain::incident::Incident;
 use crate::domain::lifecycle::{Event, step};
+use crate::intake::Intake;
 use crate::playbook::Playbook;
 use crate::rng::Rng;
 use crate::rules::offered::Complaint;
+use crate::sources::Sources;
+use crate::store::lists::{ActionOf, ActionsSought};
 use crate::store::{Action, Attempt, NotRevived, Phase, Revival, Store, StoreError};
+use crate::telemetry::metrics::Metrics;
+use crate::time::duration;
 
 /// See the [module](self).
 #[derive(Clone)]
@@ -48,16 +68,25 @@ pub struct People {
     pub rng: Arc<Rng>,
     /// Tells the dispatcher of new work.
     pub wake: Arc<Notify>,
+    /// Takes deliveries in once more.
+    pub intake: Arc<Intake>,
+    /// Reads them.
+    pub sources: Current<Sources>,
+    /// What was counted.
+    pub metrics: Arc<Metrics>,
+    /// What does not change.
+    pub run: Arc<Run>,
 }
 
-/// An action that waits for a person, with what a person needs to decide.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Waiting {
+/// An action, with what a person needs to decide.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ActionSummary {
     /// Its id: the incident's, a slash, and its place in the incident's order.
     pub id: String,
     /// The incident's id.
     pub incident: String,
-    /// `held`: whether it was done cannot be told; `dead`: it was given up.
+    /// `ready`, `leased`: it is to be done; `held`: whether it was done cannot be told; `dead`: it was
+    /// given up; `done`.
     pub state: &'static str,
     /// What is to be done: `open`, `comment` and so on.
     pub kind: &'static str,
@@ -75,10 +104,11 @@ pub struct Waiting {
     /// The case, where one is known.
     pub case: Option<String>,
     /// The labels of the alert that began the incident.
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
     pub labels: Labels,
-    /// Since when it waits for a person.
+    /// Since when it waits for a person, or when it is due.
     pub since: Timestamp,
-    /// Why: what the last attempt said.
+    /// What the last attempt said: why it waits.
     pub why: String,
     /// How many times it was sent.
     pub attempts: u32,
@@ -90,9 +120,35 @@ pub struct Waiting {
     pub last_attempt: Option<Exchange>,
 }
 
+/// An action with every attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ActionDetail {
+    /// In a line.
+    #[serde(flatten)]
+    pub summary: ActionSummary,
+    /// What is done next: `send`, or `look` in the vendor's records.
+    pub next: &'static str,
+    /// When it is due, or was.
+    pub due_at: Timestamp,
+    /// Every exchange with the vendor about it, in order.
+    pub exchanges: Vec<ExchangeDetail>,
+}
+
+/// An exchange with what was sent.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ExchangeDetail {
+    /// In a line.
+    #[serde(flatten)]
+    pub exchange: Exchange,
+    /// What was sent.
+    pub request: Option<Value>,
+}
+
 /// An exchange with a vendor about an action.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Exchange {
+    /// Counted from 1 over sends and looks.
+    pub number: u32,
     /// `send` or `look`.
     pub phase: String,
     /// What came of it.
@@ -101,6 +157,8 @@ pub struct Exchange {
     pub status: Option<u16>,
     /// The vendor's own name for the exchange, for its support desk.
     pub reference: Option<String>,
+    /// What happened, in words.
+    pub message: Option<String>,
     /// When it began.
     pub started_at: Timestamp,
     /// When it ended.
@@ -108,7 +166,7 @@ pub struct Exchange {
 }
 
 /// How a vendor stands.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Standing {
     /// Its configured name.
     pub name: String,
@@ -121,16 +179,31 @@ pub struct Standing {
     pub why: Option<String>,
     /// When it is asked next whether it works.
     pub next_probe: Option<Timestamp>,
-    /// Until when it wants to be left alone.
+    /// Until when it wants to be left alone, or a person wants it to be.
     pub paused_until: Option<Timestamp>,
+    /// The person who wants it left alone.
+    pub paused_by: Option<String>,
+    /// What may be sent in a second at most, and how many at once; `None` of who is no vendor.
+    pub rate: Option<Rate>,
     /// How many actions wait for it.
     pub unfinished: u64,
     /// When its catalog was last read whole; `None` if nothing is known of it.
     pub catalog_read_at: Option<Timestamp>,
 }
 
+/// How fast a vendor is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+pub struct Rate {
+    /// Repeats per second that are granted while nothing succeeds.
+    pub repeats_per_second: f64,
+    /// How many actions are worked on at once.
+    pub concurrency: usize,
+    /// How many are worked on now.
+    pub working: usize,
+}
+
 /// An action that is tried again.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Retried {
     /// Its id.
     pub id: String,
@@ -152,25 +225,46 @@ pub enum NotRetried {
 }
 
 impl People {
-    /// The actions that wait for a person, at most `limit`, and whether there are more.
+    /// A page of actions.
     ///
     /// # Errors
     ///
     /// The store's.
-    pub async fn waiting(&self, limit: u32) -> Result<(Vec<Waiting>, bool), StoreError> {
-        let mut actions = self.store.for_people(limit.saturating_add(1)).await?;
-        let most = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = actions.len() > most;
-        actions.truncate(most);
-        let mut waiting = Vec::with_capacity(actions.len());
-        for action in actions {
-            // It may have been forgotten just now.
-            let Some(incident) = self.store.incident(&action.id.incident).await? else { continue };
-            let mut attempts = self.store.attempts(&incident.id).await?;
-            attempts.retain(|attempt| attempt.action == action.id);
-            waiting.push(Waiting::of(&action, &incident, attempts.pop()));
-        }
-        Ok((waiting, more))
+    pub async fn actions(
+        &self,
+        sought: &ActionsSought,
+        limit: u32,
+    ) -> Result<Page<ActionSummary>, StoreError> {
+        let list = List::of_actions(sought.which);
+        let found = self.store.seek_actions(sought, limit).await?;
+        let of = |found: ActionOf| ActionSummary::of(&found.action, &found.incident, found.last);
+        Ok(Page::of(list, found.map(of)))
+    }
+
+    /// An action with every attempt.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn action(&self, id: &ActionId) -> Result<Option<ActionDetail>, StoreError> {
+        let Some(incident) = self.store.incident(&id.incident).await? else { return Ok(None) };
+        let actions = self.store.actions(&id.incident).await?;
+        let Some(action) = actions.into_iter().find(|action| action.id == *id) else {
+            return Ok(None);
+        };
+        let mut attempts = self.store.attempts(&id.incident).await?;
+        attempts.retain(|attempt| attempt.action == *id);
+        let summary = ActionSummary::of(&action, &incident, attempts.last().cloned());
+        let exchanges = attempts.into_iter().map(|mut attempt| ExchangeDetail {
+            request: attempt.request.take().and_then(|text| serde_json::from_str(&text).ok()),
+            exchange: Exchange::of(attempt),
+        });
+        Ok(Some(ActionDetail {
+            summary,
+            next: action.phase.name(),
+            due_at: action.due_at,
+            exchanges: exchanges.collect(),
+        }))
     }
 
     /// Has an action that is held or a dead letter tried again. A vendor that did not accept who
@@ -246,8 +340,9 @@ impl People {
         Ok(standings)
     }
 
-    /// Has a vendor that is left alone probed at once. `None` if there is no such vendor; `false`
-    /// if nothing was in the way but, perhaps, its own wish for a pause, which is respected.
+    /// Has a vendor that is left alone probed at once, and ends the pause that a person wanted. `None`
+    /// if there is no such vendor; `false` if nothing was in the way but, perhaps, its own wish for a
+    /// pause, which is respected.
     ///
     /// # Errors
     ///
@@ -271,6 +366,43 @@ impl People {
         let resumed = self.lift(&lane).await?;
         self.wake.notify_one();
         Ok(Some(resumed))
+    }
+
+    /// Has a vendor left alone for some time, at most [`LONGEST_PAUSE`](crate::domain::gate::LONGEST_PAUSE):
+    /// what is to be done there waits, and goes on by itself. `None` if there is no such vendor.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn pause(
+        &self,
+        by: &Operator,
+        name: &VendorName,
+        lasts: Duration,
+        reason: String,
+    ) -> Result<Option<Standing>, StoreError> {
+        let came_of = |paused: &Option<Standing>| match paused {
+            Some(_) => End::done(),
+            None => End::refused("there is no such vendor"),
+        };
+        let object = Object::Vendor(name.clone());
+        let detail = format!("for {}: {reason}", duration::format(lasts));
+        let work = self.paused(name, lasts, reason, &by.name);
+        self.act(by, Act::Pause, &object, &detail, work, came_of).await
+    }
+
+    async fn paused(
+        &self,
+        name: &VendorName,
+        lasts: Duration,
+        reason: String,
+        who: &str,
+    ) -> Result<Option<Standing>, StoreError> {
+        let Some(lane) = self.lane(name) else { return Ok(None) };
+        let now = self.clock.now();
+        lane.pause(lasts, who.to_owned(), reason, now);
+        self.store.keep_gate(&lane.name, &lane.gate(), now).await?;
+        Ok(Some(Standing::of(&lane, 0, now)))
     }
 
     /// Has the catalog of a vendor read now, or of all. `None` if there is no such vendor.
@@ -309,7 +441,8 @@ impl People {
 
     async fn lift(&self, lane: &Lane) -> Result<bool, StoreError> {
         let now = self.clock.now();
-        let resumed = lane.resume(now);
+        let unpaused = lane.unpause(now);
+        let resumed = lane.resume(now) || unpaused;
         if resumed {
             self.store.keep_gate(&lane.name, &lane.gate(), now).await?;
         }
@@ -321,7 +454,7 @@ impl People {
     }
 }
 
-impl Waiting {
+impl ActionSummary {
     fn of(action: &Action, incident: &Incident, last: Option<Attempt>) -> Self {
         // What was given up without an attempt was due until then.
         let since = last.as_ref().and_then(|last| last.finished_at);
@@ -355,7 +488,9 @@ impl Exchange {
             phase: attempt.phase,
             outcome: attempt.outcome,
             status: attempt.status,
+            number: attempt.number,
             reference: attempt.reference,
+            message: attempt.message,
             started_at: attempt.started_at,
             finished_at: attempt.finished_at,
         }
@@ -373,12 +508,16 @@ impl Standing {
             "paused" => Some("it asked to be left alone"),
             _ => None,
         };
-        let in_trouble = gate.cause().is_some();
+        let pause = gate.paused(now);
+        let in_trouble = gate.cause().is_some() && pause.is_none();
+        let wished =
+            pause.map(|pause| format!("{} wants it left alone: {}", pause.by, pause.reason));
+        let why = known.map(|known| lane.why().unwrap_or_else(|| known.to_owned()));
         Self {
             name: lane.name.to_string(),
             state,
-            since: gate.since(),
-            why: known.map(|known| lane.why().unwrap_or_else(|| known.to_owned())),
+            since: pause.map(|pause| pause.since).or_else(|| gate.since()),
+            why: wished.or(why),
             next_probe: match next {
                 Admission::Wait(until) if in_trouble => Some(until),
                 Admission::Probe => Some(now),
@@ -388,6 +527,12 @@ impl Standing {
                 Admission::Wait(until) if !in_trouble => Some(until),
                 _ => None,
             },
+            paused_by: pause.map(|pause| pause.by.clone()),
+            rate: lane.vendor().map(|_| Rate {
+                repeats_per_second: lane.settings.retries_per_second,
+                concurrency: lane.settings.concurrency,
+                working: lane.working(),
+            }),
             unfinished,
             catalog_read_at: None,
         }

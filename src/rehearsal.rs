@@ -281,7 +281,7 @@ impl World {
     ///
     /// As of [`drafting::preview`].
     pub fn draft(&self, life: &Life) -> Result<Drafted, Unready> {
-        drafting::preview(&self.playbook, &life.incident, self.now, None)
+        drafting::preview(&self.playbook, &life.incident, self.now, None, None)
     }
 
     /// Whether an incident is one that a person could approve or reject now.

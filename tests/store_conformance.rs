@@ -13,8 +13,9 @@ use casewright::domain::case_view::{
 };
 use casewright::domain::catalog::Catalog;
 use casewright::domain::catalog::whole::{KeptCatalog, Page, VendorCatalog};
+use casewright::domain::draft::DraftEdit;
 use casewright::domain::gate::{Breaker, Gate, Sign};
-use casewright::domain::ids::{CaseId, IncidentId, IncidentKey, RuleName, VendorName};
+use casewright::domain::ids::{CaseId, Fingerprint, IncidentId, IncidentKey, RuleName, VendorName};
 use casewright::domain::incident::{Hold, Incident, Tally};
 use casewright::domain::lifecycle::{Birth, Event, OpenedCase, Policy, Step, step};
 use casewright::domain::mute::Mute;
@@ -26,11 +27,15 @@ use casewright::domain::storm::{self, Budgets, Usage};
 use casewright::domain::telling::Telling;
 use casewright::rng::Rng;
 use casewright::store::cause;
+use casewright::store::lists::{
+    ActionOf, ActionsSought, AlertOf, AlertsSought, CaseOf, CasesSought, DeliveriesSought, Span,
+    Which,
+};
 use casewright::store::sqlite::{Options, SqliteStore};
 use casewright::store::{
-    ActionState, AttemptEnd, BudgetedFn, Claim, ClaimRequest, Decision, Fate, Followed, Intake,
-    Known, NewAttempt, NotRevived, Phase, Progress, Pruned, Revival, Settlement, Sought, Store,
-    StoreError, Turn, Wanted,
+    Action, ActionState, AttemptEnd, BudgetedFn, Claim, ClaimRequest, Decision, DeliveryRecord,
+    Fate, Followed, Intake, Known, NewAttempt, NotEdited, NotRevived, Phase, Progress, Pruned,
+    Revival, Settlement, Sought, Store, StoreError, Turn, Wanted,
 };
 use jiff::Timestamp;
 use support::{News, at, closing, firing, key, resolved};
@@ -81,6 +86,13 @@ impl Bench {
 
     async fn claim(&self, now: i64) -> Vec<Claim> {
         self.claim_as(asking(), now).await
+    }
+
+    /// What waits for a person.
+    async fn for_people(&self) -> Vec<Action> {
+        let sought = ActionsSought::that(Which::ForPeople);
+        let found = self.store().seek_actions(&sought, 10).await.expect("read");
+        found.items.into_iter().map(|found| found.action).collect()
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
@@ -810,7 +822,7 @@ async fn what_is_held_is_given_to_nobody_and_nothing_overtakes_it(mut bench: Ben
     assert_eq!(bench.next_due().await.expect("read"), None);
     assert_eq!(bench.store().census().await.expect("read").unfinished(), 0);
     bench.restart().await;
-    let waiting = bench.store().for_people(10).await.expect("read");
+    let waiting = bench.for_people().await;
     assert_eq!(waiting.len(), 1);
     assert_eq!((waiting[0].state, &waiting[0].id), (ActionState::Held, &claim.action.id));
     // Still the incident's one open action: it fires and resolves, and no other is asked for.
@@ -911,7 +923,7 @@ async fn what_is_alive_gone_or_superseded_is_not_revived(bench: Bench) {
         .await
         .expect("advanced");
     assert_eq!(revive(&bench, &claim, Revival::Send).await, Err(NotRevived::Superseded));
-    assert_eq!(bench.store().for_people(10).await.expect("read"), []);
+    assert_eq!(bench.for_people().await, []);
     let census = bench.store().census().await.expect("read");
     assert_eq!(census.actions.get(&("open".to_owned(), "dead".to_owned())), None);
     assert_eq!(bench.claim(20).await.len(), 0);
@@ -1246,11 +1258,246 @@ async fn incidents_are_found_by_what_is_known_of_them(bench: Bench) {
     for what in ["", "F-", "z", &id[..7], "%"] {
         assert!(of(what).await.is_empty(), "{what}");
     }
-    let held = Sought { state: Some("held"), rule: Some("edge".into()) };
-    assert_eq!(bench.store().seek(&held, 10).await.expect("read").len(), 1);
-    let other = Sought { rule: Some("dns".into()), ..Sought::default() };
-    assert_eq!(bench.store().seek(&other, 10).await.expect("read").len(), 0);
-    assert_eq!(bench.store().seek(&Sought::default(), 1).await.expect("read").len(), 1);
+}
+
+/// All pages of a list, each with so many rows, by what tells its rows apart.
+macro_rules! every_page {
+    ($bench:expr, $seek:ident, $sought:expr, $limit:expr, $tell:expr) => {{
+        let (mut rows, mut sought) = (Vec::new(), $sought);
+        loop {
+            let page = $bench.store().$seek(&sought, $limit).await.expect("read");
+            assert!(page.items.len() <= $limit as usize);
+            rows.extend(page.items.into_iter().map($tell));
+            match page.next {
+                Some(next) => sought.after = Some(next),
+                None => break rows,
+            }
+        }
+    }};
+}
+
+fn labelled(name: &str, value: &str) -> Vec<(String, String)> {
+    vec![(name.to_owned(), value.to_owned())]
+}
+
+/// Texts that somebody may look for and that mean nothing, whatever they look like.
+const HOSTILE: [&str; 9] =
+    ["'", "\"", "%", "_", "\\", "' OR 1=1 --", "\0", "$.labels", "\u{202e}😀"];
+
+async fn incidents_are_paged_through_by_what_is_asked_for(bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    let claim = bench.claim_one(1).await;
+    bench.finish(&claim, "F-1", 2).await;
+    for (place, property) in ["b", "c", "d"].into_iter().enumerate() {
+        let then = 3 + i64::try_from(place / 2).expect("small");
+        bench.hear(bench.news(property, &["y"]).at(at(then)).restrained(Hold::Approval)).await;
+    }
+    let count = async |sought: Sought| {
+        let all = every_page!(bench, seek, sought.clone(), 10, |one: Incident| one.id);
+        let by_one = every_page!(bench, seek, sought, 1, |one: Incident| one.id);
+        assert_eq!(all, by_one, "pages of any size are the same list");
+        all.len()
+    };
+    let sought = Sought::default;
+    assert_eq!(count(sought()).await, 4);
+    for (wanted, what) in [
+        (3, Sought { state: Some("held"), ..sought() }),
+        (3, Sought { state: Some("held"), rule: Some("edge".into()), ..sought() }),
+        (0, Sought { rule: Some("dns".into()), ..sought() }),
+        (4, Sought { vendor: Some(vendor()), ..sought() }),
+        (0, Sought { vendor: Some("other".into()), ..sought() }),
+        (1, Sought { has_case: Some(true), ..sought() }),
+        (3, Sought { has_case: Some(false), ..sought() }),
+        (3, Sought { title: Some("Y".to_owned()), ..sought() }),
+        (1, Sought { labels: labelled("alertname", "x"), ..sought() }),
+        (4, Sought { labels: labelled("nowhere", ""), ..sought() }),
+        (1, Sought { span: Span { since: None, until: Some(at(3)) }, ..sought() }),
+        (2, Sought { span: Span { since: Some(at(3)), until: Some(at(4)) }, ..sought() }),
+    ] {
+        assert_eq!(count(what.clone()).await, wanted, "{what:?}");
+    }
+    for text in HOSTILE {
+        assert_eq!(count(Sought { title: Some(text.to_owned()), ..sought() }).await, 0, "{text}");
+        assert_eq!(count(Sought { rule: Some(text.into()), ..sought() }).await, 0, "{text}");
+        assert_eq!(count(Sought { vendor: Some(text.into()), ..sought() }).await, 0, "{text}");
+        assert_eq!(count(Sought { labels: labelled(text, text), ..sought() }).await, 0, "{text}");
+    }
+}
+
+async fn what_comes_in_meanwhile_moves_no_page(bench: Bench) {
+    for (place, property) in ["a", "b", "c"].into_iter().enumerate() {
+        let then = i64::try_from(place).expect("small");
+        bench.hear(bench.news(property, &["x"]).at(at(then))).await;
+    }
+    let whole = bench.store().seek(&Sought::default(), 10).await.expect("read");
+    let first = bench.store().seek(&Sought::default(), 2).await.expect("read");
+    bench.hear(bench.news("d", &["x"]).at(at(9))).await;
+    let rest = Sought { after: first.next, ..Sought::default() };
+    let rest = bench.store().seek(&rest, 10).await.expect("read");
+    let seen: Vec<_> = first.items.into_iter().chain(rest.items).map(|one| one.id).collect();
+    assert_eq!(seen, whole.items.into_iter().map(|one| one.id).collect::<Vec<_>>());
+}
+
+async fn alerts_are_paged_through_by_what_is_asked_for(bench: Bench) {
+    bench.hear(bench.news("a", &["x", "y"])).await;
+    bench.hear(bench.news("b", &["z"]).at(at(5))).await;
+    bench.hear(bench.over("a", &["x"], 10)).await;
+    let names = async |sought: AlertsSought| {
+        let tell = |one: AlertOf| one.member.alert.name().to_owned();
+        let all = every_page!(bench, seek_alerts, sought.clone(), 10, tell);
+        assert_eq!(all, every_page!(bench, seek_alerts, sought, 1, tell));
+        all
+    };
+    let sought = AlertsSought::default;
+    assert_eq!(names(sought()).await, ["x", "z", "y"], "those that changed last first");
+    let firing = AlertsSought { firing: Some(true), ..sought() };
+    assert_eq!(names(firing).await, ["z", "y"]);
+    let resolved = AlertsSought { firing: Some(false), ..sought() };
+    assert_eq!(names(resolved).await, ["x"]);
+    let fingerprint = firing_fingerprint(&bench).await;
+    let one = AlertsSought { fingerprint: Some(fingerprint.clone()), ..sought() };
+    assert_eq!(names(one.clone()).await.len(), 1);
+    assert_eq!(names(AlertsSought { labels: labelled("alertname", "z"), ..sought() }).await, ["z"]);
+    assert_eq!(names(AlertsSought { source: Some("other".into()), ..sought() }).await, [""; 0]);
+    let late = Span { since: Some(at(5)), until: None };
+    assert_eq!(names(AlertsSought { span: late, ..sought() }).await, ["x", "z"]);
+    for text in HOSTILE {
+        let odd = AlertsSought { fingerprint: Some(text.into()), ..sought() };
+        assert_eq!(names(odd).await, [""; 0], "{text}");
+        let odd = AlertsSought { labels: labelled(text, text), ..sought() };
+        assert_eq!(names(odd).await, [""; 0], "{text}");
+    }
+}
+
+async fn firing_fingerprint(bench: &Bench) -> Fingerprint {
+    let all = bench.store().seek_alerts(&AlertsSought::default(), 10).await.expect("read");
+    all.items.into_iter().next().expect("one").member.alert.fingerprint
+}
+
+async fn cases_are_paged_through_by_how_they_stand_at_the_vendor(bench: Bench) {
+    let first = bench.opened("a", "F-1").await;
+    let second = bench.opened("b", "F-2").await;
+    bench.opened("c", "F-3").await;
+    assert!(bench.keep(&first, &told("F-1", "CLOSED", &[], 50)).await);
+    let mut waits = told("F-2", "ASSIGNED", &[], 50);
+    waits.view.next_action = Some(NextAction::Customer);
+    assert!(bench.keep(&second, &waits).await);
+    let numbers = async |sought: CasesSought| {
+        let tell = |one: CaseOf| one.case.to_string();
+        let mut all = every_page!(bench, seek_cases, sought.clone(), 10, tell);
+        assert_eq!(all, every_page!(bench, seek_cases, sought, 1, tell));
+        all.sort();
+        all
+    };
+    let sought = CasesSought::default;
+    assert_eq!(numbers(sought()).await, ["F-1", "F-2", "F-3"]);
+    assert_eq!(numbers(CasesSought { open: Some(true), ..sought() }).await, ["F-2", "F-3"]);
+    assert_eq!(numbers(CasesSought { open: Some(false), ..sought() }).await, ["F-1"]);
+    assert_eq!(numbers(CasesSought { waits_for_us: Some(true), ..sought() }).await, ["F-2"]);
+    let assigned = Some("assigned".to_owned());
+    assert_eq!(numbers(CasesSought { status: assigned, ..sought() }).await, ["F-2"]);
+    assert_eq!(numbers(CasesSought { vendor: Some("other".into()), ..sought() }).await, [""; 0]);
+    assert_eq!(numbers(CasesSought { rule: Some("dns".into()), ..sought() }).await, [""; 0]);
+    for text in HOSTILE {
+        let odd = CasesSought { status: Some(text.to_owned()), ..sought() };
+        assert_eq!(numbers(odd).await, [""; 0], "{text}");
+    }
+}
+
+async fn actions_are_paged_through_with_their_last_attempts(bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    let claim = bench.claim_one(1).await;
+    bench.finish(&claim, "F-1", 2).await;
+    bench.hear(bench.news("b", &["y"]).at(at(3))).await;
+    bench.hear(bench.over("a", &["x"], 4)).await;
+    let of = async |sought: ActionsSought| {
+        let tell = |one: ActionOf| (one.action.id, one.last.map(|last| last.outcome));
+        let all = every_page!(bench, seek_actions, sought.clone(), 10, tell);
+        assert_eq!(all, every_page!(bench, seek_actions, sought, 1, tell));
+        all
+    };
+    let all = || ActionsSought::that(Which::All);
+    let everything = of(all()).await;
+    assert!(everything.len() >= 3, "{everything:?}");
+    assert_eq!(everything.last().expect("some").1.as_deref(), Some("done"), "the oldest is last");
+    let done = of(ActionsSought::that(Which::In(ActionState::Done))).await;
+    assert_eq!(done.len(), 1, "{done:?}");
+    assert_eq!(of(ActionsSought::that(Which::ForPeople)).await.len(), 0);
+    assert_eq!(of(ActionsSought { kind: Some("open"), ..all() }).await.len(), 2);
+    let own = claim.action.id.incident.clone();
+    let own = of(ActionsSought { incident: Some(own), ..all() }).await;
+    assert_eq!(own.len(), everything.len() - 1, "{own:?}");
+    assert_eq!(of(ActionsSought { vendor: Some("other".into()), ..all() }).await.len(), 0);
+    for text in HOSTILE {
+        let odd = ActionsSought { incident: Some(IncidentId::from_stored(text)), ..all() };
+        assert_eq!(of(odd).await.len(), 0, "{text}");
+    }
+}
+
+async fn deliveries_are_paged_through_and_kept_with_their_bodies(bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    assert_eq!(bench.hear(bench.news("a", &["x"]).at(at(1))).await, Fate::Repeat);
+    bench.hear(bench.news("b", &["x"]).at(at(2))).await;
+    let of = async |sought: DeliveriesSought| {
+        let tell = |one: DeliveryRecord| one;
+        let all = every_page!(bench, seek_deliveries, sought.clone(), 10, tell);
+        assert_eq!(all, every_page!(bench, seek_deliveries, sought, 1, tell));
+        all
+    };
+    let sought = DeliveriesSought::default;
+    let all = of(sought()).await;
+    assert_eq!(all.len(), 3);
+    assert!(all.is_sorted_by(|one, next| one.received_at >= next.received_at));
+    for (fate, count) in [(Fate::Accepted, 2), (Fate::Repeat, 1), (Fate::Unusable, 0)] {
+        assert_eq!(of(DeliveriesSought { fate: Some(fate), ..sought() }).await.len(), count);
+    }
+    assert_eq!(of(DeliveriesSought { source: Some("x".into()), ..sought() }).await.len(), 0);
+    let late = Span { since: Some(at(2)), until: None };
+    assert_eq!(of(DeliveriesSought { span: late, ..sought() }).await.len(), 1);
+    for (record, kept) in all.iter().zip([true, false, true]) {
+        let found = bench.store().delivery(&record.id).await.expect("read").expect("there");
+        assert_eq!((&found.record, found.body.is_some()), (record, kept));
+    }
+    assert_eq!(bench.store().delivery(&"nothing".into()).await.expect("read"), None);
+}
+
+fn subject(text: &str) -> DraftEdit {
+    DraftEdit { subject: Some(text.to_owned()), ..DraftEdit::default() }
+}
+
+async fn a_draft_is_edited_by_who_has_seen_it_and_only_before_its_case(mut bench: Bench) {
+    bench.hear(bench.news("a", &["x"]).restrained(Hold::Approval)).await;
+    let id = bench.only_incident().await.id;
+    let edit = async |bench: &Bench, seen, text: &str| {
+        bench.store().edit_draft(&id, seen, &subject(text), "ops", at(5)).await.expect("kept")
+    };
+    assert_eq!(bench.store().edited_draft(&id).await.expect("read"), None);
+    assert_eq!(edit(&bench, 0, "one").await.expect("edited").edits, 1);
+    assert_eq!(edit(&bench, 0, "two").await, Err(NotEdited::Moved(1)), "somebody was quicker");
+    assert_eq!(edit(&bench, 1, "three").await.expect("edited").edits, 2);
+    bench.restart().await;
+    let kept = bench.store().edited_draft(&id).await.expect("read").expect("there");
+    assert_eq!((kept.edit, kept.by.as_str(), kept.at), (subject("three"), "ops", at(5)));
+    let decisions = bench.store().decisions(&id).await.expect("read");
+    let last = decisions.last().expect("some");
+    assert_eq!((last.state.as_str(), last.cause.as_str()), ("held", "person ops"));
+    assert!(last.reason.contains("edited: subject"), "{last:?}");
+
+    let approve: BudgetedFn = Arc::new(|incident: &Incident, _: &Usage| {
+        step(Some(incident), &Event::Approved, &Policy::default(), None, at(6))
+    });
+    let advance = async |seen| {
+        let advance =
+            bench.store().advance_as_seen(&id, seen, "person ops", at(6), approve.clone());
+        advance.await.expect("the store works").map(|step| step.changed)
+    };
+    assert_eq!(advance(1).await, Err(NotEdited::Moved(2)), "it was not seen");
+    assert_eq!(bench.only_incident().await.state.name(), "held");
+    assert_eq!(advance(2).await, Ok(true));
+    assert_eq!(edit(&bench, 2, "four").await, Err(NotEdited::NotWaiting("opening".to_owned())));
+    let nobody = IncidentId::from_stored("nothing");
+    let edit = bench.store().edit_draft(&nobody, 0, &subject("x"), "ops", at(5)).await;
+    assert_eq!(edit.expect("the store works"), Err(NotEdited::Unknown));
 }
 
 fn remark(id: &str, text: &str) -> VendorComment {
@@ -1529,6 +1776,13 @@ macro_rules! every_promise {
             a_mute_counts_until_it_ends_or_is_lifted,
             silence_in_which_nobody_listened_is_forgiven,
             incidents_are_found_by_what_is_known_of_them,
+            incidents_are_paged_through_by_what_is_asked_for,
+            what_comes_in_meanwhile_moves_no_page,
+            alerts_are_paged_through_by_what_is_asked_for,
+            cases_are_paged_through_by_how_they_stand_at_the_vendor,
+            actions_are_paged_through_with_their_last_attempts,
+            deliveries_are_paged_through_and_kept_with_their_bodies,
+            a_draft_is_edited_by_who_has_seen_it_and_only_before_its_case,
             what_a_vendor_says_of_a_case_survives_a_restart,
             only_the_newest_comments_of_a_case_are_kept,
             what_is_said_of_another_case_is_not_kept,

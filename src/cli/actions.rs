@@ -6,7 +6,7 @@ use anyhow::bail;
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::remote::{Form, Reach, Remote, field, shown, table, time};
+use super::remote::{Form, Reach, Remote, Watch, field, shown, table, time};
 use super::say;
 
 #[derive(Debug, clap::Args)]
@@ -17,8 +17,34 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Show the actions that wait for a person: held ones and dead letters.
+    /// Show the actions that wait for a person: held ones and dead letters; or others.
     List {
+        /// Others than those that wait for a person: `any`, `ready`, `leased`, `held`, `dead`, `done`.
+        #[arg(long)]
+        state: Option<String>,
+        /// Only of this kind, such as `open` or `tell`.
+        #[arg(long)]
+        kind: Option<String>,
+        /// Only those that are done there.
+        #[arg(long)]
+        vendor: Option<String>,
+        /// Only of this incident.
+        #[arg(long)]
+        incident: Option<String>,
+        /// How many.
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+        #[command(flatten)]
+        watch: Watch,
+        #[command(flatten)]
+        reach: Reach,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Show one, with every attempt.
+    Show {
+        /// The action, as `list` shows it.
+        id: String,
         #[command(flatten)]
         reach: Reach,
         #[command(flatten)]
@@ -41,31 +67,98 @@ enum What {
 
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
-        What::List { reach, form } => {
-            let answer = Remote::of(&reach)?.get(&["api", "v1", "actions"]).await?;
-            let text =
-                if form.is_json() { serde_json::to_string_pretty(&answer)? } else { list(&answer) };
-            say(&text);
+        What::List { state, kind, vendor, incident, limit, watch, reach, form } => {
+            let mut query = Vec::new();
+            query.extend(state.as_deref().map(|state| ("state", state)));
+            query.extend(kind.as_deref().map(|kind| ("kind", kind)));
+            query.extend(vendor.as_deref().map(|vendor| ("vendor", vendor)));
+            query.extend(incident.as_deref().map(|incident| ("incident", incident)));
+            let waiting = state.as_deref().is_none_or(|state| state == "waiting");
+            let text = |answer: &Value| if waiting { list(answer) } else { all(answer) };
+            let remote = Remote::of(&reach)?;
+            watch.show(form, || remote.list("actions", &query, limit), text).await?;
+        }
+        What::Show { id, reach, form } => {
+            let (incident, seq) = parts(&id)?;
+            let path = ["api", "v1", "actions", incident, seq];
+            let answer = Remote::of(&reach)?.get(&path).await?;
+            say(&form.render(&answer, action)?);
         }
         What::Retry { id, send, reach, form } => {
-            let Some((incident, seq)) = id.split_once('/') else {
-                bail!(
-                    "`{}` is no action: its id is INCIDENT/NUMBER, as `casewright actions list` shows it",
-                    shown(&id)
-                );
-            };
+            let (incident, seq) = parts(&id)?;
             let how = [("how", if send { "send" } else { "look" })];
             let path = ["api", "v1", "actions", incident, seq, "retry"];
             let answer = Remote::of(&reach)?.post(&path, &how).await?;
-            let text = if form.is_json() {
-                serde_json::to_string_pretty(&answer)?
-            } else {
-                retried(&answer)
-            };
+            let text = form.render(&answer, retried)?;
             say(&text);
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn parts(id: &str) -> anyhow::Result<(&str, &str)> {
+    let Some(parts) = id.split_once('/') else {
+        bail!(
+            "`{}` is no action: its id is INCIDENT/NUMBER, as `casewright actions list` shows it",
+            shown(id)
+        );
+    };
+    Ok(parts)
+}
+
+/// Actions that wait for nobody in particular.
+fn all(answer: &Value) -> String {
+    let actions = answer.get("actions").and_then(Value::as_array).into_iter().flatten();
+    let row = |action: &Value| {
+        vec![
+            field(action, "id"),
+            field(action, "state"),
+            field(action, "kind"),
+            field(action, "vendor"),
+            time(action, "created_at"),
+            field(action, "attempts"),
+            field(action, "case"),
+            field(action, "why"),
+        ]
+    };
+    let rows: Vec<_> = actions.map(row).collect();
+    if rows.is_empty() {
+        return "there is no such action".to_owned();
+    }
+    let head = ["ACTION", "STATE", "KIND", "VENDOR", "SINCE", "TRIED", "CASE", "LAST WORD"];
+    let mut lines = table(&head, &rows);
+    if answer.get("next").is_some_and(Value::is_string) {
+        lines.push("There may be more than these; the newest come first.".to_owned());
+    }
+    lines.join("\n")
+}
+
+fn action(action: &Value) -> String {
+    let mut lines = vec![
+        format!(
+            "action {}: {} at {}, {}; next: {}, due {}",
+            field(action, "id"),
+            field(action, "kind"),
+            field(action, "vendor"),
+            field(action, "state"),
+            field(action, "next"),
+            time(action, "due_at")
+        ),
+        format!("  rule {}, case {}", field(action, "rule"), field(action, "case")),
+    ];
+    for exchange in action.get("exchanges").and_then(Value::as_array).into_iter().flatten() {
+        lines.push(format!(
+            "  {}  {} {}: {}, status {}, the vendor calls it {}: {}",
+            time(exchange, "started_at"),
+            field(exchange, "phase"),
+            field(exchange, "number"),
+            field(exchange, "outcome"),
+            field(exchange, "status"),
+            field(exchange, "reference"),
+            field(exchange, "message")
+        ));
+    }
+    lines.join("\n")
 }
 
 fn list(answer: &Value) -> String {
@@ -106,7 +199,7 @@ fn list(answer: &Value) -> String {
             lines.push(format!("    the vendor calls the exchange {}", shown(reference)));
         }
     }
-    if answer.get("more").and_then(Value::as_bool) == Some(true) {
+    if answer.get("next").is_some_and(Value::is_string) {
         lines.push("There are more than these; the longest waiting come first.".to_owned());
     }
     lines.push(String::new());
@@ -147,7 +240,7 @@ mod tests {
             "labels": { "alertname": "A\u{7}", "property": "shop" }, "token": "[cw-0123]",
             "why": "not found", "last_attempt": { "reference": "ref-1" },
         });
-        insta::assert_snapshot!(list(&json!({ "actions": [action], "more": true })), @r#"
+        insta::assert_snapshot!(list(&json!({ "actions": [action], "next": "c" })), @r#"
         ACTION  STATE  KIND  VENDOR  SINCE                 RULE      CASE
         0123/1  held   open  akamai  2026-08-01T10:00:00Z  edge-5xx  -
             alert: alertname=A  property=shop
@@ -163,7 +256,7 @@ mod tests {
 
     #[test]
     fn an_empty_list_says_so() {
-        assert_eq!(list(&json!({ "actions": [], "more": false })), "nothing waits for a person");
+        assert_eq!(list(&json!({ "actions": [], "next": null })), "nothing waits for a person");
     }
 
     #[test]

@@ -44,8 +44,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         wanted.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
     let remote = Remote::of(&args.reach)?;
     let answer = remote.ask_for(&["api", "v1", "audit"], &query).await?;
-    let is_json = args.form.is_json();
-    say(&if is_json { serde_json::to_string_pretty(&answer)? } else { list(&answer) });
+    say(&args.form.render(&answer, list)?);
     Ok(ExitCode::SUCCESS)
 }
 

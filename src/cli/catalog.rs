@@ -217,7 +217,7 @@ async fn sync(
             Err(error) => return Err(error.into()),
         }
     };
-    say(&if form.is_json() { serde_json::to_string_pretty(&answer)? } else { synced(&answer) });
+    say(&form.render(&answer, synced)?);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -344,7 +344,7 @@ fn entries(catalog: &VendorCatalog) -> Vec<Entry> {
 
 fn show(kept: &Kept, form: Form) -> anyhow::Result<ExitCode> {
     let now = SystemClock.now();
-    if form.is_json() {
+    if form.is_data() {
         let vendors: Vec<Value> = kept
             .iter()
             .map(|(vendor, kept)| {
@@ -353,7 +353,7 @@ fn show(kept: &Kept, form: Form) -> anyhow::Result<ExitCode> {
                 })
             })
             .collect();
-        say(&serde_json::to_string_pretty(&json!({ "vendors": vendors }))?);
+        say(&form.render(&json!({ "vendors": vendors }), ToString::to_string)?);
         return Ok(ExitCode::SUCCESS);
     }
     let texts: Vec<String> = kept
@@ -404,12 +404,12 @@ fn search(kept: &Kept, words: &str, limit: usize, form: Form) -> anyhow::Result<
     // Of equals, in the order of the catalog.
     hits.sort_by_key(|(score, ..)| Reverse(*score));
     hits.truncate(limit);
-    if form.is_json() {
+    if form.is_data() {
         let hits: Vec<Value> = hits
             .iter()
             .map(|(_, vendor, entry)| json!({ "vendor": vendor, "entry": entry }))
             .collect();
-        say(&serde_json::to_string_pretty(&json!({ "found": hits }))?);
+        say(&form.render(&json!({ "found": hits }), ToString::to_string)?);
     } else if hits.is_empty() {
         say(&format!("no name is like \"{}\"", shown(words)));
     } else {
@@ -451,7 +451,7 @@ fn diff(setup: &Setup, kept: &Kept, form: Form) -> anyhow::Result<ExitCode> {
         }));
     }
     let answer = json!({ "vendors": vendors });
-    say(&if form.is_json() { serde_json::to_string_pretty(&answer)? } else { differs(&answer) });
+    say(&form.render(&answer, differs)?);
     Ok(ExitCode::SUCCESS)
 }
 

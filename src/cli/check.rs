@@ -126,9 +126,9 @@ async fn led_elsewhere(setup: &Setup) -> anyhow::Result<Vec<Displaced>> {
     let archive = Archive::open(&setup.config.store.sqlite).await?;
     let mut found = Vec::new();
     for state in State::GOING_ON {
-        let sought = Sought { state: Some(state), rule: None };
+        let sought = Sought { state: Some(state), ..Sought::default() };
         let incidents = archive.incidents(&sought, u32::MAX).await?;
-        found.extend(incidents.iter().filter_map(|one| displaced(&setup.playbook, one)));
+        found.extend(incidents.items.iter().filter_map(|one| displaced(&setup.playbook, one)));
     }
     Ok(found)
 }

@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::remote::{Form, Reach, Remote, field, shown, table, time};
+use super::remote::{Form, Reach, Remote, Watch, field, shown, table, time};
 use super::say;
+use crate::clock::{Clock as _, SystemClock};
+use crate::time::{duration, earlier};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -25,9 +27,23 @@ enum What {
         /// Only those of this rule.
         #[arg(long)]
         rule: Option<String>,
+        /// Only those whose first alert has this label; may be given several times.
+        #[arg(long = "label", value_name = "NAME=VALUE")]
+        labels: Vec<String>,
+        /// Only those whose first alert has this in its name.
+        #[arg(long)]
+        title: Option<String>,
+        /// Only those whose case is, or would be, there.
+        #[arg(long)]
+        vendor: Option<String>,
+        /// Only those that began in the last so long, such as 2h.
+        #[arg(long, value_name = "DURATION")]
+        last: Option<String>,
         /// How many.
         #[arg(long, default_value_t = 50)]
         limit: u32,
+        #[command(flatten)]
+        watch: Watch,
         #[command(flatten)]
         reach: Reach,
         #[command(flatten)]
@@ -74,13 +90,18 @@ pub(super) struct Why {
 
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
-        What::List { state, rule, limit, reach, form } => {
-            let limit = limit.to_string();
-            let mut query = vec![("limit", limit.as_str())];
+        What::List { state, rule, labels, title, vendor, last, limit, watch, reach, form } => {
+            let since = last.as_deref().map(since).transpose()?;
+            let mut query = Vec::new();
             query.extend(state.as_deref().map(|state| ("state", state)));
             query.extend(rule.as_deref().map(|rule| ("rule", rule)));
-            let answer = Remote::of(&reach)?.ask_for(&["api", "v1", "incidents"], &query).await?;
-            print(form, &answer, list)
+            query.extend(labels.iter().map(|label| ("label", label.as_str())));
+            query.extend(title.as_deref().map(|title| ("title", title)));
+            query.extend(vendor.as_deref().map(|vendor| ("vendor", vendor)));
+            query.extend(since.as_deref().map(|since| ("since", since)));
+            let remote = Remote::of(&reach)?;
+            watch.show(form, || remote.list("incidents", &query, limit), list).await?;
+            Ok(ExitCode::SUCCESS)
         }
         What::Show { id, reach, form } => {
             let answer = Remote::of(&reach)?.get(&["api", "v1", "incidents", &id]).await?;
@@ -106,14 +127,24 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// So long ago, as a time.
+fn since(last: &str) -> anyhow::Result<String> {
+    let last = duration::parse(last).map_err(|why| anyhow::anyhow!("--last: {why}"))?;
+    Ok(earlier(SystemClock.now(), last).to_string())
+}
+
 pub(super) async fn why(args: Why) -> anyhow::Result<ExitCode> {
     let Why { about, reach, form } = args;
     let answer = Remote::of(&reach)?.ask_for(&["api", "v1", "why"], &[("about", &about)]).await?;
     print(form, &answer, |answer| reasons(&about, answer))
 }
 
-fn print(form: Form, answer: &Value, text: impl Fn(&Value) -> String) -> anyhow::Result<ExitCode> {
-    say(&if form.is_json() { serde_json::to_string_pretty(answer)? } else { text(answer) });
+fn print(
+    form: Form,
+    answer: &Value,
+    text: impl FnOnce(&Value) -> String,
+) -> anyhow::Result<ExitCode> {
+    say(&form.render(answer, text)?);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -147,7 +178,7 @@ fn list(answer: &Value) -> String {
     }
     let head = ["INCIDENT", "STATE", "RANK", "RULE", "SINCE", "CASE", "ALERT"];
     let mut lines = table(&head, &rows);
-    if answer.get("more").and_then(Value::as_bool) == Some(true) {
+    if answer.get("next").is_some_and(Value::is_string) {
         lines.push("There are more than these; the newest come first.".to_owned());
     }
     lines.join("\n")
@@ -187,6 +218,16 @@ fn record(record: &Value) -> String {
     }
     if record.get("due_at").is_some_and(|due| !due.is_null()) {
         lines.push(format!("  next look {}", time(record, "due_at")));
+    }
+    if let Some(edited) = record.get("edited").filter(|edited| !edited.is_null()) {
+        let fields = edited.get("fields").and_then(Value::as_array).into_iter().flatten();
+        let fields: Vec<String> = fields.filter_map(Value::as_str).map(shown).collect();
+        lines.push(format!(
+            "  edited    by {} at {}: {}",
+            field(edited, "by"),
+            time(edited, "at"),
+            fields.join(", ")
+        ));
     }
     lines.extend(at_vendor_lines(record));
     lines.push("decisions".to_owned());
@@ -446,7 +487,7 @@ mod tests {
 
     #[test]
     fn a_list_has_a_line_for_each() {
-        insta::assert_snapshot!(list(&json!({ "incidents": [incident()], "more": true })), @r#"
+        insta::assert_snapshot!(list(&json!({ "incidents": [incident()], "next": "c" })), @r#"
         INCIDENT      STATE          RANK  RULE      SINCE                 CASE  ALERT
         9f3a1c7be2d0  held (budget)  1     edge-5xx  2026-08-01T10:00:00Z  -     High
         There are more than these; the newest come first.

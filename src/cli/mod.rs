@@ -2,9 +2,12 @@
 
 mod actions;
 mod audit;
+mod cases;
 mod catalog;
 mod check;
 mod completions;
+mod contexts;
+mod deliveries;
 mod demo;
 mod doctor;
 mod explain;
@@ -16,6 +19,7 @@ mod sandbox;
 mod schema;
 mod serve;
 mod shutdown;
+mod status;
 mod store;
 mod test;
 mod token;
@@ -62,6 +66,8 @@ enum Command {
     Demo(demo::Args),
     /// Print the JSON Schema of a file, for editors.
     Schema(schema::Args),
+    /// Print the OpenAPI document of the API.
+    ApiSpec,
     /// Print what a shell needs to complete commands and flags.
     Completions(completions::Args),
     /// Write the manual pages.
@@ -70,15 +76,21 @@ enum Command {
     Sandbox(sandbox::Args),
     /// Back the store up, or check it, also while the daemon runs.
     Store(store::Args),
+    /// Show how everything stands: the store, the queue, incidents, vendors, alarms.
+    Status(status::Args),
     /// Show how incidents stand, and approve or reject those that are held.
     Incidents(incidents::Args),
+    /// Show the cases that were opened, and what the vendors do with them.
+    Cases(cases::Args),
+    /// Show what senders have posted, and have it taken in once more.
+    Deliveries(deliveries::Args),
     /// Tell why there was a case, or none.
     Why(incidents::Why),
     /// Open no cases for some time.
     Mutes(mutes::Args),
-    /// Show what waits for a person, and have it tried again.
+    /// Show what waits for a person, or all that is done, and have it tried again.
     Actions(actions::Args),
-    /// Show how the vendors stand, and have one probed at once.
+    /// Show how the vendors stand, and have one left alone or probed at once.
     Vendors(vendors::Args),
     /// Show who has had what done.
     Audit(audit::Args),
@@ -138,6 +150,9 @@ enum Output {
     Json,
 }
 
+/// The exit status if no daemon answers; a mistake on the command line is 2, everything else 1.
+const UNREACHABLE: u8 = 3;
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -163,7 +178,11 @@ pub fn main() -> ExitCode {
             Command::Man(args) => completions::man(&args),
             Command::Sandbox(args) => sandbox::run(args, world()).await,
             Command::Store(args) => store::run(args).await,
+            Command::Status(args) => status::run(args).await,
             Command::Incidents(args) => incidents::run(args).await,
+            Command::Cases(args) => cases::run(args).await,
+            Command::Deliveries(args) => deliveries::run(args).await,
+            Command::ApiSpec => api_spec(),
             Command::Why(args) => incidents::why(args).await,
             Command::Mutes(args) => mutes::run(args).await,
             Command::Actions(args) => actions::run(args).await,
@@ -181,6 +200,11 @@ pub fn main() -> ExitCode {
     }
 }
 
+fn api_spec() -> anyhow::Result<ExitCode> {
+    say(&serde_json::to_string_pretty(&crate::http::api::document())?);
+    Ok(ExitCode::SUCCESS)
+}
+
 fn world() -> World<'static> {
     World { clock: Arc::new(SystemClock), rng: Arc::new(Rng::from_os()), env: &process_env }
 }
@@ -189,7 +213,7 @@ fn world() -> World<'static> {
 fn fail(error: &anyhow::Error) -> ExitCode {
     // Nothing can be done about a standard error that is closed.
     let _ = writeln!(std::io::stderr(), "error: {error:#}");
-    ExitCode::FAILURE
+    if error.is::<remote::Unreachable>() { ExitCode::from(UNREACHABLE) } else { ExitCode::FAILURE }
 }
 
 /// Writes to standard output. A reader that has gone (`| head`) is no error.

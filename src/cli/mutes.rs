@@ -67,7 +67,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             })
         }
     };
-    say(&if form.is_json() { serde_json::to_string_pretty(&answer)? } else { text(&answer) });
+    say(&form.render(&answer, text)?);
     Ok(ExitCode::SUCCESS)
 }
 

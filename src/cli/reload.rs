@@ -19,8 +19,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match Remote::of(&args.reach)?.post(&["-", "reload"], &[]).await {
-        Ok(answer) if args.form.is_json() => say(&serde_json::to_string_pretty(&answer)?),
-        Ok(answer) => say(&in_words(&answer)),
+        Ok(answer) => say(&args.form.render(&answer, in_words)?),
         Err(error) => {
             let report = error.downcast_ref::<Refused>().and_then(|refused| refused.report.clone());
             if let Some(report) = report {

@@ -23,7 +23,22 @@ enum What {
         #[command(flatten)]
         form: Form,
     },
-    /// Have one probed at once that is left alone, because its trouble may be over.
+    /// Have one left alone for some time. What is to be done there waits, and goes on by itself.
+    Pause {
+        /// The vendor, as `list` shows it.
+        name: String,
+        /// For how long, such as 2h; a day at most.
+        #[arg(long = "for", value_name = "DURATION")]
+        lasts: String,
+        /// Why, for whoever wonders later.
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        reach: Reach,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Have one probed at once that is left alone, because its trouble may be over; or end its pause.
     Resume {
         /// The vendor, as `list` shows it.
         name: String,
@@ -38,18 +53,26 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         What::List { reach, form } => {
             let answer = Remote::of(&reach)?.get(&["api", "v1", "vendors"]).await?;
-            let text =
-                if form.is_json() { serde_json::to_string_pretty(&answer)? } else { list(&answer) };
+            let text = form.render(&answer, list)?;
+            say(&text);
+        }
+        What::Pause { name, lasts, reason, reach, form } => {
+            let query = [("for", lasts.as_str()), ("reason", reason.as_str())];
+            let path = ["api", "v1", "vendors", &name, "pause"];
+            let answer = Remote::of(&reach)?.post(&path, &query).await?;
+            let text = form.render(&answer, |answer| {
+                format!(
+                    "vendor {} is left alone until {}; `casewright vendors resume` ends that earlier",
+                    field(answer, "name"),
+                    time(answer, "paused_until")
+                )
+            })?;
             say(&text);
         }
         What::Resume { name, reach, form } => {
             let path = ["api", "v1", "vendors", &name, "resume"];
             let answer = Remote::of(&reach)?.post(&path, &[]).await?;
-            let text = if form.is_json() {
-                serde_json::to_string_pretty(&answer)?
-            } else {
-                resumed(&answer)
-            };
+            let text = form.render(&answer, resumed)?;
             say(&text);
         }
     }
@@ -88,7 +111,12 @@ fn resumed(answer: &Value) -> String {
     let vendor = answer.get("vendor").cloned().unwrap_or_default();
     let name = field(&vendor, "name");
     if answer.get("resumed").and_then(Value::as_bool) == Some(true) {
-        return format!("vendor {name} is probed at once; if it works, all that waits goes on");
+        return match vendor.get("state").and_then(Value::as_str) {
+            Some("open") => {
+                format!("vendor {name} is not left alone any more; all that waits goes on")
+            }
+            _ => format!("vendor {name} is probed at once; if it works, all that waits goes on"),
+        };
     }
     match vendor.get("state").and_then(Value::as_str) {
         Some("paused") => format!(

@@ -258,9 +258,11 @@ impl Reloader {
     async fn displaced(&self, playbook: &Playbook) -> Vec<Displaced> {
         let mut found = Vec::new();
         for state in State::GOING_ON {
-            let sought = Sought { state: Some(state), rule: None };
+            let sought = Sought { state: Some(state), ..Sought::default() };
             match self.store.seek(&sought, LOOKED_AT).await {
-                Ok(some) => found.extend(some.iter().filter_map(|one| displaced(playbook, one))),
+                Ok(some) => {
+                    found.extend(some.items.iter().filter_map(|one| displaced(playbook, one)))
+                }
                 Err(error) => warn!(%error, "incidents could not be compared: {error}"),
             }
         }

@@ -16,8 +16,8 @@ use crate::domain::catalog::whole::VendorCatalog;
 use crate::domain::catalog::{Catalog, Category, RankedSeverity};
 use crate::domain::draft::problems::choice_problems;
 use crate::domain::draft::{
-    AsOf, Choices, Contact, Draft, DraftProblem, Fallback, comment_parts, drop_wrong_people, fit,
-    fit_attachment, fit_comment, fit_description, fit_subject,
+    AsOf, Choices, Contact, Draft, DraftEdit, DraftProblem, EditedDraft, Fallback, comment_parts,
+    drop_wrong_people, fit, fit_attachment, fit_comment, fit_description, fit_subject,
 };
 use crate::domain::ids::{AccountId, RuleName};
 use crate::domain::incident::Incident;
@@ -80,7 +80,7 @@ pub struct Drafted {
 const RENDER_LIMIT: usize = 256 * 1024;
 
 /// Makes the draft of an incident's case. What the vendor offers is taken from what is kept, if that
-/// is new enough for `wanted`.
+/// is new enough for `wanted`. What a person has `edited` of it takes the place of what the rule says.
 ///
 /// # Errors
 ///
@@ -92,8 +92,9 @@ pub async fn draft(
     incident: &Incident,
     now: Timestamp,
     wanted: Wanted,
+    edited: Option<&EditedDraft>,
 ) -> Result<Drafted, Unready> {
-    let sheet = Sheet::of(&lane.playbook, incident, now)?;
+    let sheet = Sheet::of(&lane.playbook, incident, now, edited)?;
     let desk = Desk { lane, catalogs, account: sheet.account()?, wanted };
     let own = match sheet.choices() {
         Ok(choices) => desk.file(&sheet, sheet.plan.category, choices).await,
@@ -120,8 +121,9 @@ pub fn preview(
     incident: &Incident,
     now: Timestamp,
     known: Option<&VendorCatalog>,
+    edited: Option<&EditedDraft>,
 ) -> Result<Drafted, Unready> {
-    let sheet = Sheet::of(playbook, incident, now)?;
+    let sheet = Sheet::of(playbook, incident, now, edited)?;
     let account = sheet.account()?;
     let file = |category, choices| {
         let page = known.and_then(|known| known.page(&account, category));
@@ -136,6 +138,47 @@ pub fn preview(
         }
     };
     sheet.finish(account, filed)
+}
+
+/// Everything that the vendor would not take of what a person has edited, by what is `known` of its
+/// catalog; nothing if it would take all of it. Unlike [`preview`], nothing stands in for anything:
+/// whoever edits is there to choose again.
+///
+/// # Errors
+///
+/// As of [`draft`].
+pub fn objections(
+    playbook: &Playbook,
+    incident: &Incident,
+    now: Timestamp,
+    known: Option<&VendorCatalog>,
+    edited: &EditedDraft,
+) -> Result<Vec<String>, Unready> {
+    let sheet = Sheet::of(playbook, incident, now, Some(edited))?;
+    let mut wrong = Vec::new();
+    if !edited.edit.is_about_catalog() {
+        return Ok(wrong);
+    }
+    let (account, category) = (sheet.account()?, sheet.plan.category);
+    let page = known.and_then(|known| known.page(&account, category));
+    let catalog = page.map(|page| &page.catalog);
+    let mut choices = sheet.choices()?;
+    if let Some(catalog) = catalog {
+        choices.name_the_only_parent(category, catalog);
+    }
+    let mut problems = Vec::new();
+    choice_problems(category, &choices, catalog, &mut problems);
+    wrong.extend(problems.iter().map(ToString::to_string));
+    if let (Some(name), Some(catalog)) = (&edited.edit.severity, catalog) {
+        let offered = catalog.severities_for(category, &choices);
+        if wrong.is_empty() && !offered.contains(&name.as_str()) {
+            wrong.push(format!(
+                "`severity`: the vendor does not offer {name:?}; it offers {}",
+                offered.join(", ")
+            ));
+        }
+    }
+    Ok(wrong)
 }
 
 /// Where the vendor's catalog is looked up for one draft.
@@ -245,14 +288,20 @@ struct Sheet<'a> {
     context: RenderContext,
     incident: &'a Incident,
     now: Timestamp,
+    edited: Option<&'a EditedDraft>,
 }
 
 impl<'a> Sheet<'a> {
-    fn of(playbook: &'a Playbook, incident: &'a Incident, now: Timestamp) -> Result<Self, Unready> {
+    fn of(
+        playbook: &'a Playbook,
+        incident: &'a Incident,
+        now: Timestamp,
+        edited: Option<&'a EditedDraft>,
+    ) -> Result<Self, Unready> {
         let rule = &incident.rule;
         let plan = &playbook.case_rule(rule).ok_or_else(|| rule_gone(rule))?.plan;
         let context = RenderContext::new(incident, now);
-        Ok(Self { playbook, rule, plan, context, incident, now })
+        Ok(Self { playbook, rule, plan, context, incident, now, edited })
     }
 
     /// Whether the case can go where its rule says, and where it goes else.
@@ -318,6 +367,9 @@ impl<'a> Sheet<'a> {
             *field.of_mut(&mut choices) =
                 Some(self.field(field.name(), text)?).filter(|value| !value.is_empty());
         }
+        if let Some(edited) = self.edited {
+            edited.edit.choose(&mut choices);
+        }
         Ok(choices)
     }
 
@@ -338,6 +390,18 @@ impl<'a> Sheet<'a> {
         choice_problems(category, &choices, catalog, &mut wrong);
         if !wrong.is_empty() {
             return Err(refused(&wrong));
+        }
+        if let Some(name) = self.edited.and_then(|edited| edited.edit.severity.as_ref()) {
+            let offered = |catalog: &Catalog| {
+                catalog.severities_for(category, &choices).contains(&name.as_str())
+            };
+            if catalog.is_none_or(offered) {
+                let (severity, catalog) = (name.clone(), catalog.cloned());
+                return Ok(Filed { category, choices, severity, catalog, remarks, preface: None });
+            }
+            remarks.push(format!(
+                "the severity {name:?}, which a person has chosen, is not offered here; the rule's stands in"
+            ));
         }
         let (rank, policy) = (self.incident.rank, self.plan.severity_policy);
         let severity = match catalog.map(|known| known.severity(category, &choices, rank, policy)) {
@@ -368,6 +432,10 @@ impl<'a> Sheet<'a> {
     fn finish(&self, account: AccountId, filed: Filed) -> Result<Drafted, Unready> {
         let Filed { category, choices, severity, catalog, remarks, preface } = filed;
         let catalog = catalog.as_ref();
+        let remarks = match self.edited.filter(|edited| !edited.edit.is_empty()) {
+            Some(edited) => [vec![edited.told()], remarks].concat(),
+            None => remarks,
+        };
         let mut notes = remarks.clone();
         let mut failed_templates = 0;
         let marker = self.incident.id.marker();
@@ -378,8 +446,7 @@ impl<'a> Sheet<'a> {
         }
         let (subject, description) = self.redact(&subject, &description, &mut notes);
         // After the redaction: it is ours, and nothing of it may go.
-        let link = self.playbook.links.incident(&self.incident.id);
-        let link = link.map(|link| format!("Casewright: {link}"));
+        let link = self.playbook.links.ending(&self.incident.id);
         let fitted = fit_description(&description, link.as_deref(), fit::DESCRIPTION_LIMIT);
         if fitted.cut {
             notes.push(
@@ -421,9 +488,19 @@ impl<'a> Sheet<'a> {
         Err(refused(&problems))
     }
 
-    /// Values of names for secrets are taken out before anything is made of them: where they end is known
-    /// here, and in a text it may not be.
     fn texts(&self, notes: &mut Vec<String>, failed: &mut usize) -> (String, String) {
+        let (subject, description) = self.own_texts(notes, failed);
+        let edit = self.edited.map(|edited| &edited.edit);
+        let of = |text: fn(&DraftEdit) -> &Option<String>| edit.and_then(|edit| text(edit).clone());
+        (
+            of(|edit| &edit.subject).unwrap_or(subject),
+            of(|edit| &edit.description).unwrap_or(description),
+        )
+    }
+
+    /// The texts that nobody has edited. Values of names for secrets are taken out before anything is made
+    /// of them: where they end is known here, and in a text it may not be.
+    fn own_texts(&self, notes: &mut Vec<String>, failed: &mut usize) -> (String, String) {
         let incident = &*self.playbook.redaction(self.rule).incident(self.incident);
         if incident.is_rollup() {
             return (rollup::subject(incident), rollup::description(incident, self.now));
@@ -531,7 +608,7 @@ fn contacts(
     incident: &Incident,
     now: Timestamp,
 ) -> Result<(Vec<String>, Option<Contact>), Unready> {
-    let sheet = Sheet::of(playbook, incident, now)?;
+    let sheet = Sheet::of(playbook, incident, now, None)?;
     // What does not render or is no address is left out, as when the case was opened.
     let mut notes = Vec::new();
     let mut also_notify = sheet.addresses(&mut notes);

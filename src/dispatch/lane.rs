@@ -221,6 +221,11 @@ impl Lane {
         self.slots.available_permits() < self.settings.concurrency.max(1)
     }
 
+    /// How many actions are worked on.
+    pub fn working(&self) -> usize {
+        self.settings.concurrency.max(1).saturating_sub(self.slots.available_permits())
+    }
+
     /// Something is sent again.
     pub(super) fn repeats(&self) {
         self.condition().budget.spend();
@@ -268,6 +273,16 @@ impl Lane {
     /// this process.
     pub fn why(&self) -> Option<String> {
         self.condition().why.clone()
+    }
+
+    /// A person wants the vendor left alone for some time. What is under way goes on.
+    pub fn pause(&self, lasts: Duration, by: String, reason: String, now: Timestamp) {
+        self.condition().gate.pause(lasts, by, reason, now);
+    }
+
+    /// Ends the pause that a person wanted. `true` if there was one.
+    pub fn unpause(&self, now: Timestamp) -> bool {
+        self.condition().gate.unpause(now)
     }
 
     /// A person says that the trouble may be over: the vendor is probed at once. `true` if there

@@ -179,7 +179,11 @@ impl Dispatcher {
             return self.with_what_is_fetched(lane, claim, parcel).await;
         }
         let now = self.clock.now();
-        let drafting = draft(lane, &self.catalogs, &claim.incident, now, wanted);
+        let edited = self.store.edited_draft(&claim.incident.id).await;
+        // Without it, something else would be sent than a person has approved.
+        let edited = edited.map_err(|error| Unready::later(error.to_string()))?;
+        let edited = edited.as_ref();
+        let drafting = draft(lane, &self.catalogs, &claim.incident, now, wanted, edited);
         let drafted = self.bounded(lane, drafting).await.unwrap_or_else(|| {
             Err(Unready::later("the vendor's catalog did not come in time; nothing was sent"))
         })?;

@@ -7,6 +7,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::ids::CaseId;
 
@@ -116,7 +117,7 @@ impl NextAction {
 }
 
 /// A comment on a case that is not ours: of the vendor's people, or of whoever else writes on it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct VendorComment {
     /// The vendor's id of it.
     pub id: String,

@@ -1,12 +1,15 @@
 //! A draft: a fully rendered case that has not been sent.
 //!
 //! What the vendor demands of it is in [`fields`] (which fields a category has) and [`problems`]
-//! (everything that is wrong with a draft); [`fit`] makes texts fit the vendor's lengths.
+//! (everything that is wrong with a draft); [`fit`] makes texts fit the vendor's lengths; [`edit`] is
+//! what a person has changed of one.
 
+pub mod edit;
 pub mod fields;
 pub mod fit;
 pub mod problems;
 
+pub use edit::{DraftEdit, EditedDraft};
 pub use fields::{ChoiceField, forbidden_fields, required_fields};
 pub use fit::{Fitted, comment_parts, fit_attachment, fit_comment, fit_description, fit_subject};
 pub use problems::{DraftProblem, drop_wrong_people};

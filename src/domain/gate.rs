@@ -1,8 +1,9 @@
 //! The gate before a vendor: when it is asked, and when it is left alone.
 //!
-//! A circuit breaker that also knows a vendor's own wishes. Three things close it: a vendor that
-//! fails again and again (*tripped*), one that does not accept who we are (*denied*), and one that
-//! asks for a pause. While it is tripped or denied nothing is sent but a harmless probe now and
+//! A circuit breaker that also knows wishes. Four things close it: a vendor that fails again and
+//! again (*tripped*), one that does not accept who we are (*denied*), one that asks for a pause, and
+//! a person who wants it left alone for some time, which always ends: a pause that somebody has
+//! forgotten must not cost a case. While it is tripped or denied nothing is sent but a harmless probe now and
 //! then, so that no action is burned to find out whether the trouble is over.
 //!
 //! Pure: time and chance are arguments. What it remembers is kept in the store, so that a restart
@@ -102,6 +103,19 @@ struct Trouble {
     probes: u32,
 }
 
+/// A person wants the vendor left alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Until then.
+    pub until: Timestamp,
+    /// Since then.
+    pub since: Timestamp,
+    /// Who wants it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// How the last exchanges went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 struct Recent {
@@ -135,6 +149,8 @@ impl Recent {
 #[serde(default)]
 pub struct Gate {
     pause_until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused: Option<Pause>,
     trouble: Option<Trouble>,
     recent: Recent,
     /// Outages in quick succession: the next one begins with a longer pause.
@@ -151,6 +167,9 @@ impl Gate {
             let wait = between(now, until);
             !wait.is_zero() && wait <= longest
         };
+        if let Some(pause) = self.paused(now) {
+            return Admission::Wait(pause.until);
+        }
         if let Some(until) = self.pause_until.filter(|until| ahead(*until, LONGEST_WISH)) {
             return Admission::Wait(until);
         }
@@ -222,6 +241,28 @@ impl Gate {
         change
     }
 
+    /// A person wants the vendor left alone for some time, at most [`LONGEST_PAUSE`].
+    pub fn pause(&mut self, lasts: Duration, by: String, reason: String, now: Timestamp) {
+        let until = later(now, lasts.min(LONGEST_PAUSE));
+        self.paused = Some(Pause { until, since: now, by, reason });
+    }
+
+    /// The pause that a person wants and that goes on. As with other times, one that is too far
+    /// ahead is not believed.
+    pub fn paused(&self, now: Timestamp) -> Option<&Pause> {
+        self.paused.as_ref().filter(|pause| {
+            let wait = between(now, pause.until);
+            !wait.is_zero() && wait <= LONGEST_PAUSE
+        })
+    }
+
+    /// Ends the pause that a person wanted. `true` if there was one.
+    pub fn unpause(&mut self, now: Timestamp) -> bool {
+        let paused = self.paused(now).is_some();
+        self.paused = None;
+        paused
+    }
+
     /// A person says that the trouble may be over, or the files were read anew: it is probed at
     /// once. `true` if there was any.
     pub fn resume(&mut self, now: Timestamp) -> bool {
@@ -251,6 +292,7 @@ impl Gate {
     /// A word for people and metrics.
     pub fn name(&self, now: Timestamp) -> &'static str {
         match (self.cause(), self.admits(now)) {
+            _ if self.paused(now).is_some() => "paused",
             (Some(Cause::Tripped), _) => "tripped",
             (Some(Cause::Denied), _) => "denied",
             (None, Admission::Wait(_)) => "paused",
@@ -280,6 +322,9 @@ impl Gate {
 /// A vendor's own wish is capped at an hour (`Retry::delay`), our own pauses are shorter; with the
 /// jitter nothing is longer than this.
 const LONGEST_WISH: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// The longest that a person can want a vendor left alone.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
     first.saturating_mul(1 << times.min(16)).min(longest)
@@ -318,6 +363,41 @@ mod tests {
         }
         assert_eq!(hear(&mut gate, Sign::Bad, now), Change::Tripped);
         gate
+    }
+
+    #[test]
+    fn a_persons_pause_keeps_everything_back_until_it_ends_or_is_lifted() {
+        let mut gate = Gate::default();
+        gate.pause(Duration::from_secs(60), "ops".to_owned(), "they migrate".to_owned(), at(0));
+        assert_eq!(gate.admits(at(59)), Admission::Wait(at(60)));
+        assert_eq!(gate.name(at(59)), "paused");
+        // Nothing that the vendor says, or that a probe finds, ends it.
+        hear(&mut gate, Sign::Good, 1);
+        gate.resume(at(1));
+        assert_eq!(gate.admits(at(2)), Admission::Wait(at(60)));
+        assert_eq!(gate.admits(at(60)), Admission::Free);
+        assert!(gate.unpause(at(59)) && !gate.unpause(at(59)));
+        assert_eq!(gate.admits(at(59)), Admission::Free);
+    }
+
+    #[test]
+    fn no_pause_is_longer_than_a_day_and_one_from_a_clock_that_was_ahead_is_not_believed() {
+        let mut gate = Gate::default();
+        gate.pause(LONGEST_PAUSE * 2, String::new(), String::new(), at(0));
+        let day = i64::try_from(LONGEST_PAUSE.as_secs()).unwrap();
+        assert_eq!(gate.admits(at(0)), Admission::Wait(at(day)));
+        assert_eq!(gate.admits(at(-1)), Admission::Free);
+    }
+
+    #[test]
+    fn a_pause_comes_back_from_the_store_and_gates_of_earlier_versions_have_none() {
+        let mut gate = Gate::default();
+        let before = serde_json::to_string(&gate).unwrap();
+        assert!(!before.contains("paused"));
+        gate.pause(Duration::from_secs(60), "ops".to_owned(), "x".to_owned(), at(0));
+        let stored = serde_json::to_string(&gate).unwrap();
+        assert_eq!(serde_json::from_str::<Gate>(&stored).unwrap(), gate);
+        assert_eq!(serde_json::from_str::<Gate>(&before).unwrap(), Gate::default());
     }
 
     #[test]

@@ -77,6 +77,11 @@ impl Links {
         Some(format!("{console}/incidents/{}", encoded(id.as_str())))
     }
 
+    /// What the description of an incident's case ends in.
+    pub fn ending(&self, id: &IncidentId) -> Option<String> {
+        self.incident(id).map(|page| format!("Casewright: {page}"))
+    }
+
     /// The page of a case at its vendor.
     pub fn case(&self, vendor: &VendorName, case: &CaseId) -> Option<String> {
         self.cases.get(vendor).map(|page| page.of(case))

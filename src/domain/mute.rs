@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::ids::RuleName;
 use super::incident::Hold;
@@ -14,11 +15,12 @@ use super::schedule::Schedule;
 use super::storm::Restraint;
 
 /// A mute that a person has made, for some time from now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Mute {
     /// By which it is lifted again.
     pub id: String,
     /// The rule that is muted; `None`: all of them.
+    #[schema(value_type = Option<String>)]
     pub rule: Option<RuleName>,
     /// When it ends.
     pub until: Timestamp,

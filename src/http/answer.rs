@@ -1,4 +1,5 @@
-//! Answers in JSON, small and constant: `{"error":{"code":…,"message":…,"hint":…}}`.
+//! Answers in JSON, small and constant. What is refused is told as RFC 9457 has it, with a code for
+//! scripts and a hint for people: `{"type":…,"title":…,"status":…,"detail":…,"code":…,"hint":…}`.
 //!
 //! Never 429, which Alertmanager does not retry, and never a redirect, which Go's client would
 //! follow with a GET without a body and take the 2xx of that for success.
@@ -6,13 +7,18 @@
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
 
 /// The longest message or hint, in bytes. Alertmanager copies our answer into its log.
 const TEXT_LIMIT: usize = 400;
+
+/// How problems are declared.
+const PROBLEM: &str = "application/problem+json";
 
 /// An error as the sender sees it.
 #[derive(Debug, Clone)]
@@ -25,19 +31,26 @@ pub struct Refusal {
     beside: Map<String, Value>,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
-    error: Error<'a>,
-    #[serde(flatten)]
-    beside: &'a Map<String, Value>,
-}
-
-#[derive(Serialize)]
-struct Error<'a> {
-    code: &'a str,
-    message: &'a str,
+/// Why something was not done (RFC 9457). There may be more beside these, such as `report`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// What kind of problem it is: `urn:casewright:problem:` and the code.
+    pub r#type: String,
+    /// The kind in words; the same for every problem of a kind.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What is wrong here and now.
+    pub detail: String,
+    /// The kind, for scripts.
+    pub code: &'static str,
+    /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<&'a str>,
+    pub hint: Option<String>,
+    /// What else there is to say.
+    #[serde(flatten)]
+    #[schema(value_type = Object, additional_properties)]
+    beside: Map<String, Value>,
 }
 
 impl Refusal {
@@ -115,19 +128,32 @@ impl Refusal {
         Self::new(StatusCode::CONFLICT, code, message)
     }
 
+    /// 412: it is not as who asks has seen it.
+    pub fn moved(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, "moved", message)
+    }
+
+    /// 428: who asks must say what they have seen.
+    pub fn unseen(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::PRECONDITION_REQUIRED, "unseen", message)
+    }
+
     /// 422: what it is about (not the request) cannot be used.
     pub fn unprocessable(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message)
     }
 
     /// 405, with the methods that are allowed (RFC 9110 §15.5.6 demands `Allow`).
-    pub fn method(allowed: &'static str) -> Self {
+    pub fn method(allowed: &str) -> Self {
         let mut refusal = Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",
             format!("this address takes {allowed} only"),
         );
-        refusal.headers.insert(ALLOW, HeaderValue::from_static(allowed));
+        // Names of methods and commas.
+        if let Ok(allowed) = HeaderValue::from_str(allowed) {
+            refusal.headers.insert(ALLOW, allowed);
+        }
         refusal
     }
 
@@ -175,15 +201,17 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let body = Body {
-            error: Error {
-                code: self.code,
-                message: clip(&self.message),
-                hint: self.hint.as_deref().map(clip),
-            },
-            beside: &self.beside,
+        let problem = Problem {
+            r#type: format!("urn:casewright:problem:{}", self.code),
+            title: self.code.replace('_', " "),
+            status: self.status.as_u16(),
+            detail: clip(&self.message).to_owned(),
+            code: self.code,
+            hint: self.hint.as_deref().map(clip).map(str::to_owned),
+            beside: self.beside,
         };
-        let mut response = json(self.status, &body);
+        let mut response = json(self.status, &problem);
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
         response.headers_mut().extend(self.headers);
         response
     }
@@ -200,6 +228,26 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
         // Our own types, without maps that have odd keys: cannot fail.
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
+}
+
+/// What is at an address, with a tag of what it says; `304` and nothing else to who has it already.
+pub fn tagged(request: &HeaderMap, body: &impl Serialize) -> Response {
+    let mut response = json(StatusCode::OK, body);
+    let Ok(bytes) = serde_json::to_vec(body) else { return response };
+    let digest = hex::encode(Sha256::digest(&bytes));
+    let tag = format!("\"{}\"", digest.get(..16).unwrap_or_default());
+    let has_it = |value: &HeaderValue| {
+        let listed = value.to_str().unwrap_or_default().split(',').map(str::trim);
+        listed.map(|one| one.trim_start_matches("W/")).any(|one| one == tag || one == "*")
+    };
+    let known = request.get_all(IF_NONE_MATCH).iter().any(has_it);
+    if known {
+        response = StatusCode::NOT_MODIFIED.into_response();
+    }
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    response
 }
 
 /// 202: the delivery is on disk.
@@ -234,20 +282,22 @@ mod tests {
         let refusal = Refusal::unusable("x").hint("y");
         let (status, headers, body) = shown(refusal.into_response()).await;
         assert_eq!(status, 400);
-        assert_eq!(headers["content-type"], "application/json");
+        assert_eq!(headers["content-type"], "application/problem+json");
         let expected = serde_json::json!({
-            "error": { "code": "unusable", "message": "x", "hint": "y" }
+            "type": "urn:casewright:problem:unusable", "title": "unusable", "status": 400,
+            "detail": "x", "code": "unusable", "hint": "y",
         });
         assert_eq!(body, expected);
         let (_, _, body) = shown(Refusal::not_found().into_response()).await;
-        assert!(body["error"].get("hint").is_none());
+        assert!(body.get("hint").is_none());
+        assert_eq!(body["title"], "not found");
     }
 
     #[tokio::test]
     async fn long_texts_are_cut_between_characters() {
         let refusal = Refusal::unusable("ä".repeat(TEXT_LIMIT));
         let (_, _, body) = shown(refusal.into_response()).await;
-        assert_eq!(body["error"]["message"].as_str().unwrap().len(), TEXT_LIMIT);
+        assert_eq!(body["detail"].as_str().unwrap().len(), TEXT_LIMIT);
     }
 
     #[tokio::test]
@@ -258,6 +308,20 @@ mod tests {
             assert_eq!(status, 503);
             assert_eq!(headers["retry-after"], header, "{wait}");
         }
+    }
+
+    #[tokio::test]
+    async fn who_has_what_there_is_gets_nothing_again() {
+        let body = serde_json::json!({ "a": 1 });
+        let (status, headers, _) = shown(tagged(&HeaderMap::new(), &body)).await;
+        assert_eq!(status, 200);
+        let tag = headers["etag"].clone();
+        let with = |tag: &HeaderValue| HeaderMap::from_iter([(IF_NONE_MATCH, tag.clone())]);
+        assert_eq!(tagged(&with(&tag), &body).status(), 304);
+        let several = format!("\"x\", W/{}", tag.to_str().unwrap());
+        assert_eq!(tagged(&with(&several.parse().unwrap()), &body).status(), 304);
+        let other = serde_json::json!({ "a": 2 });
+        assert_eq!(tagged(&with(&tag), &other).status(), 200);
     }
 
     #[tokio::test]

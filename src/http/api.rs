@@ -1,12 +1,24 @@
-//! What a person does through the admin listener: `/api/v1` and `/-/reload`.
+//! What a person does through the admin listener: `/api/v1` and `/-/reload`, as
+//! [`document`] tells it.
 //!
 //! Everything here is behind [`guard`]. What changes something runs in a task of its own, to its
 //! end, whatever the client does; it is logged with the name of the token, and counted.
 
+mod actions;
 mod acts;
+mod alerts;
+mod asked;
+mod cases;
 mod catalogs;
+mod deliveries;
+mod document;
+mod drafts;
 mod incidents;
 mod mutes;
+mod routes;
+mod rules;
+mod status;
+mod vendors;
 
 use std::fmt;
 use std::future::Future;
@@ -14,25 +26,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::extract::{Path, Query, State, rejection};
+use axum::extract::{Path, State, rejection};
 use axum::response::Response;
-use axum::routing::{get, post};
 use axum::{Router, middleware};
-use http::StatusCode;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use http::{Method, StatusCode};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
 
+pub use self::document::document;
+use self::routes::Routes;
 use super::access::{Access, Guard, guard};
 use super::answer::{self, Refusal};
 use crate::current::Current;
-use crate::domain::access::{Admin, Operator, Role};
+use crate::domain::access::{Admin, Role};
 use crate::domain::audit::{Act, End, Object};
-use crate::domain::ids::{ActionId, IncidentId, VendorName};
+use crate::domain::ids::VendorName;
 use crate::intake::Displaced;
-use crate::people::{NotRetried, People};
-use crate::store::{NotRevived, Revival, StoreError};
+use crate::people::People;
+use crate::store::StoreError;
 use crate::telemetry::metrics::{AdminCall, Metrics};
 
+/// Below which the API is.
+const BASE: &str = "/api/v1";
+/// Where files are read anew.
+const RELOAD: &str = "/-/reload";
 /// How many rows a list shows unless it is asked for another number.
 const LIST: u32 = 100;
 /// How many it shows at most.
@@ -48,7 +66,7 @@ pub trait Reload: Send + Sync {
 }
 
 /// What a reload has led to.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Reloaded {
     /// Rules in force.
     pub rules: usize,
@@ -59,8 +77,10 @@ pub struct Reloaded {
     /// What the files say otherwise than at the start and what takes a restart, one sentence each.
     pub restart: Vec<String>,
     /// Vendors that did not accept who we were, and are probed now.
+    #[schema(value_type = Vec<String>)]
     pub resumed: Vec<VendorName>,
     /// Incidents that go on and that the rules lead their alerts to no longer.
+    #[schema(value_type = Vec<Object>)]
     pub displaced: Vec<Displaced>,
     /// Warnings, for people; empty if there are none.
     pub report: String,
@@ -115,31 +135,34 @@ pub fn router(api: Api) -> Router {
         middleware::from_fn_with_state(keeper, guard)
     };
     // The guard stands before the fallback as well: who may not come in is not told what is there.
-    let v1 = Router::new()
-        .route("/actions", get(actions).fallback(only_read))
-        .route("/actions/{incident}/{seq}/retry", post(retry).fallback(only_post))
+    let v1 = v1().router().fallback(|| async { Refusal::not_found() }).layer(door(Role::Operator));
+    let reload = Routes::default().post(RELOAD, reload).router().layer(door(Role::Admin));
+    Router::new().nest(BASE, v1).merge(reload).with_state(api)
+}
+
+/// Everything below [`BASE`].
+fn v1() -> Routes {
+    Routes::default()
+        .merge(actions::routes())
+        .merge(acts::routes())
+        .merge(alerts::routes())
+        .merge(cases::routes())
+        .merge(catalogs::routes())
+        .merge(deliveries::routes())
+        .merge(document::routes())
+        .merge(drafts::routes())
         .merge(incidents::routes())
         .merge(mutes::routes())
-        .merge(catalogs::routes())
-        .merge(acts::routes())
-        .route("/vendors", get(vendors).fallback(only_read))
-        .route("/vendors/{name}/resume", post(resume).fallback(only_post))
-        .fallback(|| async { Refusal::not_found() })
-        .layer(door(Role::Operator))
-        .with_state(api.clone());
-    let reload = Router::new()
-        .route("/-/reload", post(reload).fallback(only_post))
-        .layer(door(Role::Admin))
-        .with_state(api.clone());
-    Router::new().nest("/api/v1", v1).merge(reload)
+        .merge(rules::routes())
+        .merge(status::routes())
+        .merge(vendors::routes())
 }
 
-async fn only_read() -> Refusal {
-    Refusal::method("GET, HEAD")
-}
-
-async fn only_post() -> Refusal {
-    Refusal::method("POST")
+/// Every address with each method that it takes, such as `GET /api/v1/incidents`.
+pub fn operations() -> Vec<(Method, String)> {
+    let below =
+        v1().operations().into_iter().map(|(method, path)| (method, format!("{BASE}{path}")));
+    below.chain([(Method::POST, RELOAD.to_owned())]).collect()
 }
 
 /// Runs to its end, also if the client has gone.
@@ -154,124 +177,18 @@ fn trouble(error: &StoreError) -> Refusal {
     Refusal::overloaded("the store does not answer now", AFTER_TROUBLE)
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Listing {
-    limit: Option<u32>,
+/// What a part of an address says. One that is no text names nothing that exists.
+fn named(path: Result<Path<String>, rejection::PathRejection>) -> String {
+    path.map(|Path(text)| text).unwrap_or_default()
 }
 
-async fn actions(
-    State(api): State<Api>,
-    query: Result<Query<Listing>, rejection::QueryRejection>,
-) -> Result<Response, Refusal> {
-    let hint = format!("the only parameter is `limit`, 1 to {LIST_MAX}");
-    let limit = match query {
-        Ok(Query(Listing { limit })) => limit.unwrap_or(LIST),
-        Err(_) => return Err(Refusal::unusable("the query is not understood").hint(hint)),
-    };
-    if !(1..=LIST_MAX).contains(&limit) {
-        return Err(Refusal::unusable("`limit` is out of range").hint(hint));
-    }
-    let (actions, more) = api.people.waiting(limit).await.map_err(|error| trouble(&error))?;
-    Ok(answer::json(StatusCode::OK, &json!({ "actions": actions, "more": more })))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Retrying {
-    #[serde(default)]
-    how: How,
-}
-
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum How {
-    #[default]
-    Look,
-    Send,
-}
-
-async fn retry(
-    State(api): State<Api>,
-    by: Operator,
-    path: Result<Path<(String, u32)>, rejection::PathRejection>,
-    query: Result<Query<Retrying>, rejection::QueryRejection>,
-) -> Result<Response, Refusal> {
-    let Ok(Query(Retrying { how })) = query else {
-        return Err(Refusal::unusable("the query is not understood")
-            .hint("the only parameter is `how`, `look` (the default) or `send`"));
-    };
-    let (how, call) = match how {
-        How::Look => (Revival::Look, AdminCall::RetryLook),
-        How::Send => (Revival::Send, AdminCall::RetrySend),
-    };
-    let id = path
-        .map(|Path((incident, seq))| ActionId { incident: IncidentId::from_stored(incident), seq });
-    // What is no number is no action either.
-    let Ok(id) = id else { return Err(no_such_action(&api, call)) };
-    let (people, who) = (api.people.clone(), by.name.clone());
-    let asked = id.clone();
-    let retried = whole(async move { people.retry(&by, &asked, how).await }).await?;
-    match retried.map_err(|error| trouble(&error))? {
-        Ok(retried) => {
-            api.metrics.admin_call(call, "done");
-            tracing::info!(
-                who, action = %id, call = call.as_str(),
-                "{who} has action {id} tried again ({})", call.as_str()
-            );
-            Ok(answer::json(StatusCode::OK, &retried))
-        }
-        Err(NotRetried::NotRevived(NotRevived::Unknown)) => Err(no_such_action(&api, call)),
-        Err(why) => {
-            api.metrics.admin_call(call, "refused");
-            tracing::info!(
-                who, action = %id, call = call.as_str(),
-                "{who} wanted action {id} tried again, which it is not: {why}"
-            );
-            let hint = match &why {
-                NotRetried::NotRevived(_) => {
-                    "`casewright actions list` shows what waits for a person"
-                }
-                NotRetried::VendorGone(_) => "give the vendor its old name back, and restart",
-            };
-            Err(Refusal::conflict("not_retried", format!("action {id}: {why}")).hint(hint))
-        }
-    }
-}
-
-fn no_such_action(api: &Api, call: AdminCall) -> Refusal {
-    api.metrics.admin_call(call, "refused");
-    Refusal::unknown("there is no such action")
-        .hint("its id is INCIDENT/NUMBER, as `casewright actions list` shows it")
-}
-
-async fn vendors(State(api): State<Api>) -> Result<Response, Refusal> {
-    let vendors = api.people.vendors().await.map_err(|error| trouble(&error))?;
-    Ok(answer::json(StatusCode::OK, &json!({ "vendors": vendors })))
-}
-
-async fn resume(
-    State(api): State<Api>,
-    by: Operator,
-    path: Result<Path<String>, rejection::PathRejection>,
-) -> Result<Response, Refusal> {
-    let name = VendorName::new(path.map(|Path(name)| name).unwrap_or_default());
-    let (people, who) = (api.people.clone(), by.name.clone());
-    let asked = name.clone();
-    let resumed = whole(async move { people.resume(&by, &asked).await }).await?;
-    let Some(resumed) = resumed.map_err(|error| trouble(&error))? else {
-        api.metrics.admin_call(AdminCall::Resume, "refused");
-        return Err(Refusal::unknown("there is no such vendor")
-            .hint("`casewright vendors list` shows all of them"));
-    };
-    api.metrics.admin_call(AdminCall::Resume, "done");
-    tracing::info!(who, vendor = %name, resumed, "{who} has vendor {name} probed at once");
-    let vendors = api.people.vendors().await.map_err(|error| trouble(&error))?;
-    let vendor = vendors.into_iter().find(|vendor| vendor.name == name.as_str());
-    Ok(answer::json(StatusCode::OK, &json!({ "resumed": resumed, "vendor": vendor })))
-}
-
-async fn reload(State(api): State<Api>, by: Admin) -> Result<Response, Refusal> {
+/// Have all files read anew.
+///
+/// All of what they say is in force then, but for what takes a restart, or nothing of it.
+#[utoipa::path(post, path = "/-/reload", tag = "daemon", responses(
+    (status = 200, description = "They are in force.", body = Reloaded),
+))]
+pub(super) async fn reload(State(api): State<Api>, by: Admin) -> Result<Response, Refusal> {
     let (people, reload) = (api.people.clone(), api.reload.clone());
     let reloaded = whole(async move {
         let came_of = |reloaded: &Result<Reloaded, NotReloaded>| match reloaded {

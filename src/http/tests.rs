@@ -217,7 +217,7 @@ impl Answer {
     }
 
     fn code(&self) -> String {
-        self.json()["error"]["code"].as_str().unwrap().to_owned()
+        self.json()["code"].as_str().unwrap().to_owned()
     }
 
     fn header(&self, name: &str) -> Option<&str> {
@@ -422,8 +422,8 @@ async fn senseless_payloads_are_400_with_a_hint() {
     let house = House::start().await;
     let answer = house.send(AM, br#"{"version":"3","groupKey":"k","alerts":[]}"#).await;
     assert_eq!((answer.status, answer.code().as_str()), (400, "unusable"));
-    assert!(answer.json()["error"]["message"].as_str().unwrap().contains("\"3\""));
-    assert!(answer.json()["error"]["hint"].as_str().unwrap().contains("version 4"));
+    assert!(answer.json()["detail"].as_str().unwrap().contains("\"3\""));
+    assert!(answer.json()["hint"].as_str().unwrap().contains("version 4"));
 }
 
 #[tokio::test]

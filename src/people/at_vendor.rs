@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::case_view::{CaseStatus, CaseView, KeptCase, NextAction, VendorComment};
 
 /// See the [module](self). What the vendor did not tell is absent.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct AtVendor {
     /// The case.
     pub case: String,

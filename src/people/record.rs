@@ -6,8 +6,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::at_vendor::AtVendor;
+use super::drafts::EditedBy;
+use super::paging::{List, Page};
 use super::{Exchange, People};
 use crate::domain::access::Operator;
 use crate::domain::action::ActionKind;
@@ -16,6 +19,7 @@ use crate::domain::audit::{Act, End, Object};
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::{Incident, State};
 use crate::domain::judgement::{self, Judgement};
+use crate::domain::lifecycle::Step;
 use crate::domain::storm::Usage;
 use crate::explain::{CaseStory, case_of};
 use crate::playbook::Playbook;
@@ -28,7 +32,7 @@ const MEMBERS: usize = 100;
 const ANSWERS: u32 = 20;
 
 /// An incident, in a line.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Summary {
     /// Its id.
     pub id: String,
@@ -51,6 +55,7 @@ pub struct Summary {
     /// The token in the subject of its case.
     pub token: String,
     /// The labels that tell it from others of its rule; empty if the rule is gone.
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
     pub identity: Labels,
     /// Alerts that fire.
     pub firing: u32,
@@ -65,7 +70,7 @@ pub struct Summary {
 }
 
 /// All that there is to tell of an incident.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Record {
     /// In a line.
     #[serde(flatten)]
@@ -77,6 +82,7 @@ pub struct Record {
     /// The delivery that began it.
     pub delivery: String,
     /// The labels of the alert that began it.
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
     pub labels: Labels,
     /// Its alerts, those that fire first; not all of very many.
     pub members: Vec<MemberLine>,
@@ -86,6 +92,8 @@ pub struct Record {
     pub actions: Vec<ActionLine>,
     /// What its case says, or would say if it were sent now.
     pub draft: Option<CaseStory>,
+    /// What a person has changed of it.
+    pub edited: Option<EditedBy>,
     /// What was sent to open the case.
     pub sent: Option<Value>,
     /// How the case stands at the vendor; `None` if that was never read.
@@ -93,7 +101,7 @@ pub struct Record {
 }
 
 /// An alert of an incident.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct MemberLine {
     /// Its fingerprint.
     pub fingerprint: String,
@@ -108,7 +116,7 @@ pub struct MemberLine {
 }
 
 /// Something that is done at the vendor.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ActionLine {
     /// Its id.
     pub id: String,
@@ -130,7 +138,7 @@ pub struct ActionLine {
 }
 
 /// An answer to: why was there a case, or none?
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Answer {
     /// The incidents that it is about, newest first.
     pub incidents: Vec<Record>,
@@ -140,7 +148,7 @@ pub struct Answer {
 }
 
 /// What became of an alert of a delivery.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct VerdictLine {
     /// The delivery.
     pub delivery: String,
@@ -173,10 +181,13 @@ pub enum NotJudged {
     /// It is not waiting.
     #[error("it is {0}, and only what is held or pending has no case yet")]
     NotWaiting(&'static str),
+    /// Its draft says something else than was seen: so many edits there are by now.
+    #[error("its draft has been edited meanwhile")]
+    Moved(u32),
 }
 
 impl People {
-    /// The newest incidents of a kind, at most `limit`, and whether there are more.
+    /// A page of incidents, the newest first.
     ///
     /// # Errors
     ///
@@ -185,13 +196,11 @@ impl People {
         &self,
         sought: &Sought,
         limit: u32,
-    ) -> Result<(Vec<Summary>, bool), StoreError> {
-        let mut found = self.store.seek(sought, limit.saturating_add(1)).await?;
-        let most = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = found.len() > most;
-        found.truncate(most);
+    ) -> Result<Page<Summary>, StoreError> {
+        let found = self.store.seek(sought, limit).await?;
         let playbook = self.playbook.get();
-        Ok((found.iter().map(|incident| Summary::of(incident, &playbook)).collect(), more))
+        let found = found.map(|incident| Summary::of(&incident, &playbook));
+        Ok(Page::of(List::Incidents, found))
     }
 
     /// All that there is to tell of an incident.
@@ -209,7 +218,9 @@ impl People {
         let at_vendor = at_vendor.filter(|kept| incident.state.case() == Some(&kept.case));
         let playbook = self.playbook.get();
         let known = self.catalogs.kept(&incident.vendor).await?;
-        let draft = case_of(&playbook, &incident, self.clock.now(), known.as_deref());
+        let edited = self.store.edited_draft(id).await?;
+        let (now, known) = (self.clock.now(), known.as_deref());
+        let draft = case_of(&playbook, &incident, now, known, edited.as_ref());
         let sent = attempts.iter().rev().find_map(|attempt| {
             let opens =
                 |action: &&Action| action.id == attempt.action && action.kind == ActionKind::Open;
@@ -230,6 +241,7 @@ impl People {
             decisions,
             actions: actions.iter().map(|action| ActionLine::of(action, &attempts)).collect(),
             draft,
+            edited: edited.filter(|edited| !edited.edit.is_empty()).as_ref().map(EditedBy::of),
             sent,
             at_vendor: at_vendor.map(AtVendor::of),
         }))
@@ -306,13 +318,17 @@ impl People {
         let Some(step) = self.store.advance(id, &cause, now, decide).await? else {
             return Ok(Err(NotJudged::Unknown));
         };
+        Ok(self.heeded(step, &playbook))
+    }
+
+    pub(super) fn heeded(&self, step: Step, playbook: &Playbook) -> Result<Summary, NotJudged> {
         let heeded = judgement::was_heeded(&step);
-        let Some(incident) = step.incident else { return Ok(Err(NotJudged::Unknown)) };
+        let Some(incident) = step.incident else { return Err(NotJudged::Unknown) };
         if !heeded {
-            return Ok(Err(NotJudged::NotWaiting(incident.state.name())));
+            return Err(NotJudged::NotWaiting(incident.state.name()));
         }
         self.wake.notify_one();
-        Ok(Ok(Summary::of(&incident, &playbook)))
+        Ok(Summary::of(&incident, playbook))
     }
 }
 

@@ -6,6 +6,7 @@
 //! `tests/store_conformance.rs` holds what every implementation promises.
 
 pub mod admission;
+pub mod lists;
 pub mod sqlite;
 
 use std::collections::HashMap;
@@ -15,13 +16,19 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use self::admission::Admission;
+pub use self::lists::Sought;
+use self::lists::{
+    ActionOf, ActionsSought, AlertOf, AlertsSought, CaseOf, CasesSought, DeliveriesSought, Listed,
+};
 use crate::domain::action::ActionKind;
 use crate::domain::alert::{Alert, AlertStatus};
 use crate::domain::audit::{Asked, Deed, End, Entry};
 use crate::domain::case_view::{CaseView, KeptCase};
 use crate::domain::catalog::whole::KeptCatalog;
+use crate::domain::draft::{DraftEdit, EditedDraft};
 use crate::domain::gate::Gate;
 use crate::domain::ids::{
     ActionId, CaseId, DeliveryId, Fingerprint, IncidentId, IncidentKey, InstallationId, RuleName,
@@ -503,7 +510,7 @@ pub type BudgetedFn = Arc<dyn Fn(&Incident, &Usage) -> Step + Send + Sync>;
 pub type NewestFn = Arc<dyn Fn(Option<&Incident>) -> Option<Step> + Send + Sync>;
 
 /// One line of the record of what was decided about an incident.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Decided {
     /// When.
     pub at: Timestamp,
@@ -532,15 +539,6 @@ pub mod cause {
     pub fn person(who: &str) -> String {
         format!("{PERSON} {who}")
     }
-}
-
-/// Which incidents a list shows.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sought {
-    /// Only those in this state.
-    pub state: Option<&'static str>,
-    /// Only those of this rule.
-    pub rule: Option<RuleName>,
 }
 
 /// An attempt as the store has it.
@@ -585,6 +583,29 @@ pub struct DeliveryRecord {
     pub verdicts: Vec<Verdict>,
 }
 
+/// A delivery with what was posted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptDelivery {
+    /// What became of it.
+    pub record: DeliveryRecord,
+    /// What was posted; not kept of those that told nothing new.
+    pub body: Option<Vec<u8>>,
+}
+
+/// Why a draft was not edited, or not approved as it was seen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotEdited {
+    /// There is no such incident.
+    #[error("there is no such incident")]
+    Unknown,
+    /// Its case was asked for, or never will be.
+    #[error("it is {0}, and only what is held or pending has a draft")]
+    NotWaiting(String),
+    /// Somebody else was quicker: so many edits there are by now.
+    #[error("its draft has been edited meanwhile")]
+    Moved(u32),
+}
+
 /// A case that is worth watching, and what is kept of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenCase {
@@ -600,6 +621,15 @@ pub struct OpenCase {
     pub known: Option<CaseView>,
     /// The vendor's id of the newest comment that is kept.
     pub last_comment: Option<String>,
+}
+
+/// How much room a store takes, and how much there is; `None` where nobody tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Its size without its log, in bytes.
+    pub bytes: Option<u64>,
+    /// Bytes that may still be written where it is.
+    pub free: Option<u64>,
 }
 
 /// Counts for metrics.
@@ -654,6 +684,8 @@ pub struct Pruned {
     pub watched_cases: u64,
     /// Comments on cases.
     pub case_comments: u64,
+    /// What people have changed of drafts.
+    pub edited_drafts: u64,
     /// Incidents of which a newer generation exists.
     pub incidents: u64,
     /// Lines of the record of what people have had done.
@@ -666,7 +698,7 @@ pub struct Pruned {
 
 impl Pruned {
     /// The tables, with how many of their rows are gone.
-    pub const fn tables(&self) -> [(&'static str, u64); 11] {
+    pub const fn tables(&self) -> [(&'static str, u64); 12] {
         [
             ("deliveries", self.deliveries),
             ("delivery_ids", self.delivery_ids),
@@ -676,6 +708,7 @@ impl Pruned {
             ("decisions", self.decisions),
             ("watched_cases", self.watched_cases),
             ("case_comments", self.case_comments),
+            ("edited_drafts", self.edited_drafts),
             ("incidents", self.incidents),
             ("audit", self.audit),
             ("sessions", self.sessions),
@@ -786,9 +819,37 @@ pub trait Store: Send + Sync {
         decide: StepFn,
     ) -> Result<Result<Action, NotRevived>, StoreError>;
 
-    /// Actions that are held or dead letters, longest waiting first; without open actions in whose
-    /// place another came.
-    async fn for_people(&self, limit: u32) -> Result<Vec<Action>, StoreError>;
+    /// What a person has changed of the draft of an incident.
+    async fn edited_draft(&self, incident: &IncidentId) -> Result<Option<EditedDraft>, StoreError>;
+
+    /// Keeps what a person has changed of the draft of an incident, in place of what was changed
+    /// before, and a line of the record of decisions. Only while its case is not asked for, and only
+    /// if there were exactly `seen` edits before.
+    async fn edit_draft(
+        &self,
+        incident: &IncidentId,
+        seen: u32,
+        edit: &DraftEdit,
+        who: &str,
+        now: Timestamp,
+    ) -> Result<Result<EditedDraft, NotEdited>, StoreError>;
+
+    /// As [`Self::advance`], but only if the draft of the incident was edited exactly `seen` times.
+    async fn advance_as_seen(
+        &self,
+        id: &IncidentId,
+        seen: u32,
+        cause: &str,
+        budget_since: Timestamp,
+        decide: BudgetedFn,
+    ) -> Result<Result<Step, NotEdited>, StoreError>;
+
+    /// A page of actions, at most `limit`.
+    async fn seek_actions(
+        &self,
+        sought: &ActionsSought,
+        limit: u32,
+    ) -> Result<Listed<ActionOf>, StoreError>;
 
     /// What is remembered of a vendor's gate.
     async fn gate(&self, vendor: &VendorName) -> Result<Option<Gate>, StoreError>;
@@ -849,8 +910,32 @@ pub trait Store: Send + Sync {
     /// The newest incidents, newest first.
     async fn incidents(&self, limit: u32) -> Result<Vec<Incident>, StoreError>;
 
-    /// The newest incidents of a kind, newest first, without their members.
-    async fn seek(&self, sought: &Sought, limit: u32) -> Result<Vec<Incident>, StoreError>;
+    /// A page of incidents, at most `limit`, without their members.
+    async fn seek(&self, sought: &Sought, limit: u32) -> Result<Listed<Incident>, StoreError>;
+
+    /// A page of alerts, at most `limit`.
+    async fn seek_alerts(
+        &self,
+        sought: &AlertsSought,
+        limit: u32,
+    ) -> Result<Listed<AlertOf>, StoreError>;
+
+    /// A page of cases, at most `limit`.
+    async fn seek_cases(
+        &self,
+        sought: &CasesSought,
+        limit: u32,
+    ) -> Result<Listed<CaseOf>, StoreError>;
+
+    /// A page of deliveries, at most `limit`.
+    async fn seek_deliveries(
+        &self,
+        sought: &DeliveriesSought,
+        limit: u32,
+    ) -> Result<Listed<DeliveryRecord>, StoreError>;
+
+    /// One delivery, with what was posted.
+    async fn delivery(&self, id: &DeliveryId) -> Result<Option<KeptDelivery>, StoreError>;
 
     /// The newest incidents that something is about, newest first, without their members: an
     /// incident's id or the beginning of one, the number of a case, the delivery that began it, a
@@ -916,6 +1001,9 @@ pub trait Store: Send + Sync {
         now: Timestamp,
         limit: u32,
     ) -> Result<Pruned, StoreError>;
+
+    /// How much room it takes, and how much there is.
+    fn room(&self) -> Room;
 
     /// Whether the store takes writes now; makes a durable one to find out.
     async fn check(&self) -> Result<(), StoreError>;

@@ -6,7 +6,7 @@
 //! Counters are counted where things happen. Gauges that the store knows (incidents, actions, the
 //! outbox) are read from it at each scrape and handed in as a [`Snapshot`].
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -116,6 +116,12 @@ pub enum AdminCall {
     Unmute,
     /// That catalogs are read.
     Sync,
+    /// That a delivery is taken in once more.
+    Replay,
+    /// That a draft is edited.
+    EditDraft,
+    /// That a vendor is left alone.
+    Pause,
     /// To be let in by a browser.
     Login,
     /// To be let in no more.
@@ -136,6 +142,9 @@ impl AdminCall {
             Self::Mute => "mute",
             Self::Unmute => "unmute",
             Self::Sync => "sync",
+            Self::Replay => "replay",
+            Self::EditDraft => "edit_draft",
+            Self::Pause => "pause",
             Self::Login => "login",
             Self::Logout => "logout",
         }
@@ -593,6 +602,20 @@ impl Metrics {
     pub fn alarm(&self, reason: &'static str) {
         debug_assert!(alarms::REASONS.contains(&reason), "{reason} is not among the reasons");
         self.alarms.get_or_create(&Reason { reason }).inc();
+    }
+
+    /// How often a person was told of something, by its reason; without zeros.
+    pub fn alarmed(&self) -> BTreeMap<&'static str, u64> {
+        let told =
+            |reason: &'static str| (reason, self.alarms.get_or_create(&Reason { reason }).get());
+        alarms::REASONS.into_iter().map(told).filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// Since when the files are in force, and whether they could be used when they were last read.
+    pub fn files(&self) -> (Option<Timestamp>, bool) {
+        let millis = self.reloaded_at.get() * 1e3;
+        let since = Timestamp::from_millisecond(millis.round() as i64).ok();
+        (since.filter(|_| millis > 0.0), self.reload_successful.get() == 1)
     }
 
     /// The draft of a rule's case was filed as the vendor's fallback says.

@@ -289,9 +289,9 @@ impl Answer {
     #[track_caller]
     pub(crate) fn refuses(&self, status: u16, code: &str, pieces: &[&str]) {
         assert_eq!(self.status, status, "{self:?}");
-        let error = &self.json()["error"];
+        let error = &self.json();
         assert_eq!(error["code"], code, "{self:?}");
-        let said = format!("{} {}", error["message"], error["hint"]);
+        let said = format!("{} {}", error["detail"], error["hint"]);
         for piece in pieces {
             assert!(said.contains(piece), "nothing of {piece:?} in {said}");
         }

@@ -2,6 +2,7 @@
 //! neither dropped nor sent again.
 
 use casewright::sandbox::{Fault, Kind, On};
+use casewright::store::lists::{ActionsSought, Which};
 use casewright::store::{ActionState, Revival};
 
 use crate::support::alertmanager::Item;
@@ -32,9 +33,10 @@ async fn a_case_that_may_exist_and_is_not_found_is_held_and_shown_and_not_sent_a
     assert_eq!(house.requests("POST /cases"), 1);
     assert_eq!(house.alarms("held").await, 1);
     assert!(house.shows("casewright_outbox_actions{kind=\"open\",state=\"held\"} 1").await);
-    let for_people = house.store().for_people(10).await.expect("actions");
+    let for_people = house.store().seek_actions(&ActionsSought::that(Which::ForPeople), 10).await;
+    let for_people = for_people.expect("actions").items;
     assert_eq!(for_people.len(), 1, "{for_people:#?}");
-    assert_eq!(for_people[0].state, ActionState::Held);
+    assert_eq!(for_people[0].action.state, ActionState::Held);
 
     // Neither a repeat nor the end of the alert nor its return sends it.
     house.hears(alert()).await;

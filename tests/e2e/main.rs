@@ -4,6 +4,7 @@
 
 mod access;
 mod ambiguous_answers;
+mod api;
 mod attachments;
 mod catalogs;
 mod contacts;

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use casewright::domain::audit::{Asked, Deed, End, Entry};
 use casewright::domain::case_view::KeptCase;
 use casewright::domain::catalog::whole::KeptCatalog;
+use casewright::domain::draft::{DraftEdit, EditedDraft};
 use casewright::domain::gate::Gate;
 use casewright::domain::ids::{ActionId, DeliveryId, IncidentId, InstallationId, VendorName};
 use casewright::domain::incident::Incident;
@@ -21,11 +22,14 @@ use casewright::domain::rollup::RollCall;
 use casewright::domain::session::Session;
 use casewright::domain::storm::Usage;
 use casewright::store::admission::Admission;
+use casewright::store::lists::{
+    ActionOf, ActionsSought, AlertOf, AlertsSought, CaseOf, CasesSought, DeliveriesSought, Listed,
+};
 use casewright::store::sqlite::SqliteStore;
 use casewright::store::{
     Action, Attempt, BudgetedFn, Census, Claim, ClaimRequest, Decided, DeliveryRecord, Intake,
-    Lease, NewAttempt, NewestFn, NotRevived, OpenCase, Phase, Progress, Pruned, Receipt, Revival,
-    Settlement, Sought, StepFn, Store, StoreError, Verdict, Wanted,
+    KeptDelivery, Lease, NewAttempt, NewestFn, NotEdited, NotRevived, OpenCase, Phase, Progress,
+    Pruned, Receipt, Revival, Room, Settlement, Sought, StepFn, Store, StoreError, Verdict, Wanted,
 };
 use jiff::Timestamp;
 use tokio::runtime::Handle;
@@ -211,9 +215,83 @@ impl Store for SimStore {
         self.call("review held", |store| async move { store.review_held(now).await }).await
     }
 
-    async fn seek(&self, sought: &Sought, limit: u32) -> Result<Vec<Incident>, StoreError> {
+    async fn seek(&self, sought: &Sought, limit: u32) -> Result<Listed<Incident>, StoreError> {
         let sought = sought.clone();
         self.call("seek", |store| async move { store.seek(&sought, limit).await }).await
+    }
+
+    async fn seek_alerts(
+        &self,
+        sought: &AlertsSought,
+        limit: u32,
+    ) -> Result<Listed<AlertOf>, StoreError> {
+        let sought = sought.clone();
+        self.call("seek alerts", |store| async move { store.seek_alerts(&sought, limit).await })
+            .await
+    }
+
+    async fn seek_cases(
+        &self,
+        sought: &CasesSought,
+        limit: u32,
+    ) -> Result<Listed<CaseOf>, StoreError> {
+        let sought = sought.clone();
+        self.call("seek cases", |store| async move { store.seek_cases(&sought, limit).await }).await
+    }
+
+    async fn seek_deliveries(
+        &self,
+        sought: &DeliveriesSought,
+        limit: u32,
+    ) -> Result<Listed<DeliveryRecord>, StoreError> {
+        let sought = sought.clone();
+        let seek =
+            |store: Arc<SqliteStore>| async move { store.seek_deliveries(&sought, limit).await };
+        self.call("seek deliveries", seek).await
+    }
+
+    async fn delivery(&self, id: &DeliveryId) -> Result<Option<KeptDelivery>, StoreError> {
+        let id = id.clone();
+        self.call("delivery", |store| async move { store.delivery(&id).await }).await
+    }
+
+    async fn edited_draft(&self, incident: &IncidentId) -> Result<Option<EditedDraft>, StoreError> {
+        let incident = incident.clone();
+        self.call("edited draft", |store| async move { store.edited_draft(&incident).await }).await
+    }
+
+    async fn edit_draft(
+        &self,
+        incident: &IncidentId,
+        seen: u32,
+        edit: &DraftEdit,
+        who: &str,
+        now: Timestamp,
+    ) -> Result<Result<EditedDraft, NotEdited>, StoreError> {
+        let (incident, edit, who) = (incident.clone(), edit.clone(), who.to_owned());
+        let edit = |store: Arc<SqliteStore>| async move {
+            store.edit_draft(&incident, seen, &edit, &who, now).await
+        };
+        self.call("edit draft", edit).await
+    }
+
+    async fn advance_as_seen(
+        &self,
+        id: &IncidentId,
+        seen: u32,
+        cause: &str,
+        budget_since: Timestamp,
+        decide: BudgetedFn,
+    ) -> Result<Result<Step, NotEdited>, StoreError> {
+        let (id, cause) = (id.clone(), cause.to_owned());
+        let advance = |store: Arc<SqliteStore>| async move {
+            store.advance_as_seen(&id, seen, &cause, budget_since, decide).await
+        };
+        self.call("advance as seen", advance).await
+    }
+
+    fn room(&self) -> Room {
+        self.inner.room()
     }
 
     async fn about(&self, what: &str, limit: u32) -> Result<Vec<Incident>, StoreError> {
@@ -305,8 +383,14 @@ impl Store for SimStore {
             .await
     }
 
-    async fn for_people(&self, limit: u32) -> Result<Vec<Action>, StoreError> {
-        self.call("for people", |store| async move { store.for_people(limit).await }).await
+    async fn seek_actions(
+        &self,
+        sought: &ActionsSought,
+        limit: u32,
+    ) -> Result<Listed<ActionOf>, StoreError> {
+        let sought = sought.clone();
+        self.call("seek actions", |store| async move { store.seek_actions(&sought, limit).await })
+            .await
     }
 
     async fn gate(&self, vendor: &VendorName) -> Result<Option<Gate>, StoreError> {

@@ -10,6 +10,7 @@ use casewright::domain::alert::Labels;
 use casewright::domain::incident::Incident;
 use casewright::domain::lifecycle::{Event, step};
 use casewright::domain::storm::Usage;
+use casewright::store::lists::{ActionsSought, Which};
 use casewright::store::{Action, Revival, Sought, Store, cause};
 use casewright::time::later;
 use jiff::SignedDuration;
@@ -124,7 +125,8 @@ async fn rest(world: &World) {
         tokio::time::sleep(Duration::from_secs(20)).await;
         let Some(running) = world.running() else { continue };
         let due = running.store.next_due(&vendors).await.expect("the store is well");
-        let waiting = running.store.for_people(1).await.expect("the store is well");
+        let waiting =
+            running.store.seek_actions(&for_people(), 1).await.expect("the store is well").items;
         let held = running.store.over_budget(1).await.expect("the store is well");
         let census = running.store.census().await.expect("the store is well");
         // What fires is waited for as long as its sender may be silent.
@@ -263,9 +265,13 @@ async fn on_call(world: Arc<World>, dice: Dice) {
     }
 }
 
+fn for_people() -> ActionsSought {
+    ActionsSought::that(Which::ForPeople)
+}
+
 async fn look_after(world: &World, store: &dyn Store) {
-    let Ok(waiting) = store.for_people(20).await else { return };
-    for action in waiting {
+    let Ok(waiting) = store.seek_actions(&for_people(), 20).await else { return };
+    for action in waiting.items.into_iter().map(|found| found.action) {
         let how = if can_be_sent(world, &action) { Revival::Send } else { Revival::Look };
         world.revived.lock().unwrap().insert(action.id.clone());
         if how == Revival::Send {
@@ -294,9 +300,10 @@ async fn look_after(world: &World, store: &dyn Store) {
 async fn approve_one(world: &World, store: &dyn Store, rolled_too: bool) {
     let Ok(mut held) = store.over_budget(1).await else { return };
     if held.is_empty() && rolled_too {
-        let sought = Sought { state: Some("held"), rule: Some("patient".into()) };
+        let sought =
+            Sought { state: Some("held"), rule: Some("patient".into()), ..Sought::default() };
         let Ok(rolled) = store.seek(&sought, 1).await else { return };
-        held.extend(rolled.into_iter().map(|incident| incident.id));
+        held.extend(rolled.items.into_iter().map(|incident| incident.id));
     }
     let Some(id) = held.first() else { return };
     let (now, playbook) = (world.ground.daemon_now(), world.plan.playbook.clone());

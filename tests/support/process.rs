@@ -63,6 +63,7 @@ impl Drop for Process {
 #[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) ok: bool,
+    pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
@@ -89,6 +90,7 @@ impl Said {
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
         Self {
             ok: output.status.success(),
+            code: output.status.code(),
             stdout: text(output.stdout),
             stderr: text(output.stderr),
         }

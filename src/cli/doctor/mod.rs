@@ -103,7 +103,7 @@ pub(super) async fn run(args: Args, world: World<'static>) -> anyhow::Result<Exi
         found.extend(tried);
     }
     let [ok, warn, fail] = counts(&found);
-    if args.form.is_json() {
+    if args.form.is_data() {
         let told = json!({
             "findings": found,
             "ok": ok,
@@ -111,7 +111,7 @@ pub(super) async fn run(args: Args, world: World<'static>) -> anyhow::Result<Exi
             "fail": fail,
             "diagnostics": diagnostics.to_json(),
         });
-        say(&serde_json::to_string_pretty(&told)?);
+        say(&args.form.render(&told, ToString::to_string)?);
     } else {
         if setup.is_none() {
             tell(&diagnostics.render(colorful()));

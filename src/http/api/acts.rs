@@ -1,77 +1,86 @@
 //! The record of what people have had done; and who asks, for whoever wonders.
 
-use axum::Router;
-use axum::extract::{Query, State, rejection};
-use axum::response::Response;
-use axum::routing::get;
-use http::StatusCode;
-use serde::Deserialize;
-use serde_json::json;
+use std::net::IpAddr;
 
-use super::{Api, LIST, LIST_MAX, only_read, trouble};
-use crate::domain::audit::{Act, Asked};
-use crate::http::access::{FORM_TOKEN, Visit};
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::asked::Asked as Query;
+use super::routes::Routes;
+use super::{Api, trouble};
+use crate::domain::audit::{Act, Asked, Entry};
+use crate::http::access::Visit;
 use crate::http::answer::{self, Refusal};
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new()
-        .route("/audit", get(list).fallback(only_read))
-        .route("/whoami", get(whoami).fallback(only_read))
+pub(super) fn routes() -> Routes {
+    Routes::default().get("/audit", list).get("/whoami", whoami)
 }
 
-/// Who asks. The token of forms is for scripts in pages of the same session, which send it in a
-/// header; other sites cannot read an answer of ours.
-async fn whoami(visit: Visit) -> Response {
+/// Who asks.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Asker {
+    /// The name of the token, or the user.
+    name: String,
+    /// What they may do.
+    role: &'static str,
+    /// How they were recognised.
+    means: &'static str,
+    /// Where the request came from.
+    #[schema(value_type = Option<String>)]
+    from: Option<IpAddr>,
+    /// What forms must carry, for scripts in pages of the same session, which send it in a header;
+    /// other sites cannot read an answer of ours. Only for those who have logged in.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    form_token: String,
+}
+
+/// Who asks, and what they may do.
+#[utoipa::path(get, path = "/api/v1/whoami", tag = "daemon", responses(
+    (status = 200, description = "Who asks.", body = Asker),
+))]
+pub(super) async fn whoami(visit: Visit) -> Response {
     let Visit { who, form_token } = visit;
-    let mut told = json!({
-        "name": who.name,
-        "role": who.role.name(),
-        "means": who.means.name(),
-        "from": who.from,
-    });
-    if let Some(told) = told.as_object_mut().filter(|_| !form_token.is_empty()) {
-        told.insert(FORM_TOKEN.to_owned(), form_token.into());
-    }
-    answer::json(StatusCode::OK, &told)
+    let (role, means) = (who.role.name(), who.means.name());
+    let asker = Asker { name: who.name, role, means, from: who.from, form_token };
+    answer::json(StatusCode::OK, &asker)
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Listing {
-    limit: Option<u32>,
-    /// The `next` of the page before.
-    cursor: Option<String>,
-    who: Option<String>,
-    act: Option<String>,
-    object: Option<String>,
+/// A page of the record.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Acts {
+    /// Who had what done, when, from where, and what came of it.
+    #[schema(value_type = Vec<Object>)]
+    entries: Vec<Entry>,
+    /// The cursor of the next page; `null` if this is the last.
+    next: Option<String>,
 }
 
-async fn list(
+/// What people have had done, the newest first.
+#[utoipa::path(get, path = "/api/v1/audit", tag = "daemon", params(
+    ("who" = Option<String>, Query, description = "only what this person had done"),
+    ("act" = Option<String>, Query, description = "only of this kind, such as `approve`"),
+    ("object" = Option<String>, Query, description = "only what is about this"),
+    ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "how many; 100 unless it says otherwise"),
+    ("cursor" = Option<String>, Query, description = "the `next` of the page before"),
+), responses((status = 200, description = "A page.", body = Acts)))]
+pub(super) async fn list(
     State(api): State<Api>,
-    query: Result<Query<Listing>, rejection::QueryRejection>,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
-    let refuse = |what: &str| {
-        let acts = Act::ALL.map(Act::name).join(", ");
-        Refusal::unusable(what).hint(format!(
-            "parameters are `limit`, 1 to {LIST_MAX}, `cursor`, the `next` of the page before, \
-             `who`, `object`, and `act`, one of {acts}"
-        ))
-    };
-    let Ok(Query(Listing { limit, cursor, who, act, object })) = query else {
-        return Err(refuse("the query is not understood"));
-    };
-    let limit = limit.unwrap_or(LIST);
-    if !(1..=LIST_MAX).contains(&limit) {
-        return Err(refuse("`limit` is out of range"));
-    }
+    let asked = Query::read(query.as_deref(), &["who", "act", "object", "limit", "cursor"])?;
+    let limit = asked.limit()?;
+    let act = asked.one_of("act", Act::ALL.map(Act::name))?.and_then(Act::named);
+    let (who, object) = (asked.text("who"), asked.text("object"));
+    let (who, object) = (who.map(str::to_owned), object.map(str::to_owned));
+    let cursor = asked.text("cursor");
     let before = cursor.map(|cursor| cursor.parse()).transpose();
-    let before = before.map_err(|_| refuse("`cursor` is not one of ours"))?;
-    let act = match act {
-        None => None,
-        Some(name) => Some(Act::named(&name).ok_or_else(|| refuse("there is no such act"))?),
-    };
+    let before = before
+        .map_err(|_| asked.refuse("`cursor` is not the `next` of an earlier page of this list"))?;
     let asked = Asked { who, act, object, before };
     let (entries, more) = api.people.acts(&asked, limit).await.map_err(|error| trouble(&error))?;
     let next = entries.last().filter(|_| more).map(|last| last.number.to_string());
-    Ok(answer::json(StatusCode::OK, &json!({ "entries": entries, "next": next })))
+    Ok(answer::json(StatusCode::OK, &Acts { entries, next }))
 }

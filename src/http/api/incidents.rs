@@ -1,110 +1,142 @@
 //! Incidents: the list, the record of one, why there was a case or none, and a person's word.
 
-use axum::Router;
-use axum::extract::{Path, Query, State, rejection};
+use axum::extract::{Path, RawQuery, State, rejection};
 use axum::response::Response;
-use axum::routing::{get, post};
-use http::StatusCode;
-use serde::Deserialize;
-use serde_json::json;
+use http::{HeaderMap, StatusCode};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::{Api, LIST, LIST_MAX, only_post, only_read, trouble, whole};
+use super::asked::Asked;
+use super::drafts::{moved, seen};
+use super::routes::Routes;
+use super::{Api, trouble, whole};
 use crate::domain::access::Operator;
-use crate::domain::ids::{IncidentId, RuleName};
+use crate::domain::ids::{IncidentId, RuleName, VendorName};
 use crate::domain::incident;
 use crate::domain::judgement::Judgement;
 use crate::http::answer::{self, Refusal};
-use crate::people::record::NotJudged;
+use crate::people::paging::List;
+use crate::people::record::{Answer, NotJudged, Record, Summary};
 use crate::store::Sought;
 use crate::telemetry::metrics::AdminCall;
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new()
-        .route("/incidents", get(list).fallback(only_read))
-        .route("/incidents/{id}", get(show).fallback(only_read))
-        .route("/incidents/{id}/approve", post(approve).fallback(only_post))
-        .route("/incidents/{id}/reject", post(reject).fallback(only_post))
-        .route("/why", get(why).fallback(only_read))
+pub(super) fn routes() -> Routes {
+    Routes::default()
+        .get("/incidents", list)
+        .get("/incidents/{id}", show)
+        .post("/incidents/{id}/approve", approve)
+        .post("/incidents/{id}/reject", reject)
+        .get("/why", why)
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Listing {
-    limit: Option<u32>,
-    state: Option<String>,
-    rule: Option<String>,
+/// A page of incidents.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Incidents {
+    incidents: Vec<Summary>,
+    /// The cursor of the next page; `null` if this is the last.
+    next: Option<String>,
 }
 
-async fn list(
+/// Incidents, the newest first.
+///
+/// A page looks at no more than 5,000 of them, so it may show little or nothing and still have a
+/// next one.
+#[utoipa::path(get, path = "/api/v1/incidents", tag = "incidents", params(
+    ("state" = Option<String>, Query, description = "only in this state, such as `held` or `open`"),
+    ("rule" = Option<String>, Query, description = "only of this rule"),
+    ("vendor" = Option<String>, Query, description = "only those whose case is, or would be, there"),
+    ("label" = Option<Vec<String>>, Query, description = "NAME=VALUE, several times: only those whose first alert has these labels"),
+    ("title" = Option<String>, Query, description = "only those whose first alert has this in its name"),
+    ("has_case" = Option<bool>, Query, description = "only those that have a case, or have none"),
+    ("since" = Option<String>, Query, format = DateTime, description = "only those that began since"),
+    ("until" = Option<String>, Query, format = DateTime, description = "only those that began before"),
+    ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "how many; 100 unless it says otherwise"),
+    ("cursor" = Option<String>, Query, description = "the `next` of the page before"),
+), responses((status = 200, description = "A page.", body = Incidents)))]
+pub(super) async fn list(
     State(api): State<Api>,
-    query: Result<Query<Listing>, rejection::QueryRejection>,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
-    let states = incident::State::NAMES.join(", ");
-    let hint =
-        format!("parameters are `limit`, 1 to {LIST_MAX}, `state`, one of {states}, and `rule`");
-    let refuse = |what: &str| Refusal::unusable(what).hint(hint.clone());
-    let Ok(Query(Listing { limit, state, rule })) = query else {
-        return Err(refuse("the query is not understood"));
+    let asked = Asked::read(
+        query.as_deref(),
+        &[
+            "state", "rule", "vendor", "label", "title", "has_case", "since", "until", "limit",
+            "cursor",
+        ],
+    )?;
+    let sought = Sought {
+        state: asked.one_of("state", incident::State::NAMES)?,
+        rule: asked.text("rule").map(RuleName::new),
+        vendor: asked.text("vendor").map(VendorName::new),
+        labels: asked.labels(),
+        title: asked.text("title").map(str::to_owned),
+        has_case: asked.yes("has_case")?,
+        span: asked.span()?,
+        after: asked.after(List::Incidents)?,
     };
-    let limit = limit.unwrap_or(LIST);
-    if !(1..=LIST_MAX).contains(&limit) {
-        return Err(refuse("`limit` is out of range"));
-    }
-    let state = match state {
-        None => None,
-        Some(wanted) => {
-            let known = incident::State::NAMES.into_iter().find(|name| *name == wanted);
-            Some(known.ok_or_else(|| refuse("there is no such state"))?)
-        }
-    };
-    let sought = Sought { state, rule: rule.map(RuleName::new) };
-    let found = api.people.incidents(&sought, limit).await;
-    let (incidents, more) = found.map_err(|error| trouble(&error))?;
-    Ok(answer::json(StatusCode::OK, &json!({ "incidents": incidents, "more": more })))
+    let page = api.people.incidents(&sought, asked.limit()?).await;
+    let page = page.map_err(|error| trouble(&error))?;
+    Ok(answer::json(StatusCode::OK, &Incidents { incidents: page.items, next: page.next }))
 }
 
-async fn show(
+/// All that there is to tell of an incident.
+#[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents", params(
+    ("id" = String, Path, description = "the incident"),
+), responses((status = 200, description = "The incident.", body = Record)))]
+pub(super) async fn show(
     State(api): State<Api>,
+    headers: HeaderMap,
     path: Result<Path<String>, rejection::PathRejection>,
 ) -> Result<Response, Refusal> {
     let record = api.people.record(&named(path)).await.map_err(|error| trouble(&error))?;
-    let record = record.ok_or_else(no_such_incident)?;
-    Ok(answer::json(StatusCode::OK, &record))
+    Ok(answer::tagged(&headers, &record.ok_or_else(no_such_incident)?))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct About {
-    about: String,
-}
-
-async fn why(
+/// Why there was a case, or none.
+#[utoipa::path(get, path = "/api/v1/why", tag = "incidents", params(
+    ("about" = String, Query, min_length = 1, description = "an incident's id or token, a case, a delivery, a rule, or an alert's fingerprint or name"),
+), responses((status = 200, description = "What is known.", body = Answer)))]
+pub(super) async fn why(
     State(api): State<Api>,
-    query: Result<Query<About>, rejection::QueryRejection>,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
-    let hint = "`about` is an incident's id or token, a case, a delivery, a rule, or an alert's \
-                fingerprint or name";
-    let about = query.ok().map(|Query(About { about })| about);
-    let about = about.filter(|about| !about.trim().is_empty());
-    let about = about.ok_or_else(|| Refusal::unusable("nothing is asked about").hint(hint))?;
-    let answer = api.people.why(&about).await.map_err(|error| trouble(&error))?;
+    let asked = Asked::read(query.as_deref(), &["about"])?;
+    let about = asked.demanded("about").map_err(|_| {
+        Refusal::unusable("nothing is asked about").hint(
+            "`about` is an incident's id or token, a case, a delivery, a rule, or an alert's \
+             fingerprint or name",
+        )
+    })?;
+    let answer = api.people.why(about).await.map_err(|error| trouble(&error))?;
     Ok(answer::json(StatusCode::OK, &answer))
 }
 
-async fn approve(
+/// Open the case of an incident that is held or pending, whatever holds it.
+///
+/// With `If-Match` only if its draft is as it was seen.
+#[utoipa::path(post, path = "/api/v1/incidents/{id}/approve", tag = "incidents", params(
+    ("id" = String, Path, description = "the incident"),
+    ("If-Match" = Option<String>, Header, description = "the `ETag` of the draft that was seen"),
+), responses((status = 200, description = "Its case is being opened.", body = Summary)))]
+pub(super) async fn approve(
     State(api): State<Api>,
     by: Operator,
+    headers: HeaderMap,
     path: Result<Path<String>, rejection::PathRejection>,
 ) -> Result<Response, Refusal> {
-    judge(api, by, named(path), Judgement::Approve).await
+    judge(api, by, named(path), Judgement::Approve, seen(&headers)).await
 }
 
-async fn reject(
+/// Open no case for an incident that is held or pending, as long as it fires.
+#[utoipa::path(post, path = "/api/v1/incidents/{id}/reject", tag = "incidents", params(
+    ("id" = String, Path, description = "the incident"),
+), responses((status = 200, description = "It gets no case, unless it ends and comes back.", body = Summary)))]
+pub(super) async fn reject(
     State(api): State<Api>,
     by: Operator,
     path: Result<Path<String>, rejection::PathRejection>,
 ) -> Result<Response, Refusal> {
-    judge(api, by, named(path), Judgement::Reject).await
+    judge(api, by, named(path), Judgement::Reject, None).await
 }
 
 async fn judge(
@@ -112,6 +144,7 @@ async fn judge(
     by: Operator,
     id: IncidentId,
     judgement: Judgement,
+    seen: Option<u32>,
 ) -> Result<Response, Refusal> {
     let done = judgement.participle();
     let call = match judgement {
@@ -119,7 +152,8 @@ async fn judge(
         Judgement::Reject => AdminCall::Reject,
     };
     let (people, asked, who) = (api.people.clone(), id.clone(), by.name.clone());
-    let judged = whole(async move { people.judge(&by, &asked, judgement).await }).await?;
+    let judged =
+        whole(async move { people.judge_as_seen(&by, &asked, judgement, seen).await }).await?;
     let judged = judged.map_err(|error| trouble(&error))?;
     api.metrics.admin_call(call, if judged.is_ok() { "done" } else { "refused" });
     match judged {
@@ -128,6 +162,7 @@ async fn judge(
             Ok(answer::json(StatusCode::OK, &summary))
         }
         Err(NotJudged::Unknown) => Err(no_such_incident()),
+        Err(NotJudged::Moved(edits)) => Err(moved(edits)),
         Err(why) => {
             Err(Refusal::conflict("not_waiting", format!("incident {id} is not {done}: {why}"))
                 .hint("`casewright incidents list --state held` shows what waits"))
@@ -136,10 +171,10 @@ async fn judge(
 }
 
 fn named(path: Result<Path<String>, rejection::PathRejection>) -> IncidentId {
-    IncidentId::from_stored(path.map(|Path(id)| id).unwrap_or_default())
+    IncidentId::from_stored(super::named(path))
 }
 
-fn no_such_incident() -> Refusal {
+pub(super) fn no_such_incident() -> Refusal {
     Refusal::unknown("there is no such incident")
         .hint("`casewright incidents list` shows the newest, `casewright why` finds one")
 }

@@ -1,16 +1,17 @@
 //! Mutes: the list, making one, lifting one.
 
-use axum::Router;
-use axum::extract::{Path, Query, State, rejection};
+use axum::extract::{Path, RawQuery, State, rejection};
 use axum::response::Response;
-use axum::routing::{get, post};
 use http::StatusCode;
-use serde::Deserialize;
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::{Api, only_post, trouble, whole};
+use super::asked::Asked;
+use super::routes::Routes;
+use super::{Api, named, trouble, whole};
 use crate::domain::access::Operator;
 use crate::domain::ids::RuleName;
+use crate::domain::mute::Mute;
 use crate::http::answer::{self, Refusal};
 use crate::people::muting::{LONGEST, Wish};
 use crate::telemetry::metrics::AdminCall;
@@ -19,53 +20,60 @@ use crate::time::duration;
 /// A reason is a sentence, not an essay.
 const REASON_MAX: usize = 500;
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new()
-        .route(
-            "/mutes",
-            get(list).post(make).fallback(|| async { Refusal::method("GET, HEAD, POST") }),
-        )
-        .route("/mutes/{id}/lift", post(lift).fallback(only_post))
+pub(super) fn routes() -> Routes {
+    Routes::default().get("/mutes", list).post("/mutes", make).post("/mutes/{id}/lift", lift)
 }
 
-async fn list(State(api): State<Api>) -> Result<Response, Refusal> {
+/// The mutes that count.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Mutes {
+    mutes: Vec<Mute>,
+}
+
+/// A mute that has ended.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Lifted {
+    /// Its id.
+    lifted: String,
+}
+
+/// The mutes that people have made and that count now, the one that ends first first.
+#[utoipa::path(get, path = "/api/v1/mutes", tag = "mutes", responses(
+    (status = 200, description = "The mutes.", body = Mutes),
+))]
+pub(super) async fn list(State(api): State<Api>) -> Result<Response, Refusal> {
     let mutes = api.people.mutes().await.map_err(|error| trouble(&error))?;
-    Ok(answer::json(StatusCode::OK, &json!({ "mutes": mutes })))
+    Ok(answer::json(StatusCode::OK, &Mutes { mutes }))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Making {
-    r#for: String,
-    reason: String,
-    rule: Option<String>,
-}
-
-async fn make(
+/// Open no cases for some time, of one rule or of all. What still fires then gets its case.
+#[utoipa::path(post, path = "/api/v1/mutes", tag = "mutes", params(
+    ("for" = String, Query, description = "for how long, such as `2h`; at most `30d`"),
+    ("reason" = String, Query, min_length = 1, max_length = 500, description = "why"),
+    ("rule" = Option<String>, Query, description = "only cases of this rule"),
+), responses((status = 201, description = "The mute.", body = Mute)))]
+pub(super) async fn make(
     State(api): State<Api>,
     by: Operator,
-    query: Result<Query<Making>, rejection::QueryRejection>,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
-    let refuse = |what: String| {
+    let refused = |refusal: Refusal| {
         api.metrics.admin_call(AdminCall::Mute, "refused");
-        let most = duration::format(LONGEST);
-        Refusal::unusable(what).hint(format!(
-            "parameters are `for`, such as 2h and at most {most}, `reason`, a sentence, and `rule`, \
-             without which everything is muted"
-        ))
+        refusal
     };
-    let Ok(Query(Making { r#for: lasts, reason, rule })) = query else {
-        return Err(refuse("the query is not understood".to_owned()));
-    };
-    let lasts =
-        duration::parse(&lasts).map_err(|why| refuse(format!("`for` is no time: {why}")))?;
+    let asked = Asked::read(query.as_deref(), &["for", "reason", "rule"]).map_err(refused)?;
+    let lasts = duration::parse(asked.demanded("for").map_err(refused)?)
+        .map_err(|why| refused(asked.refuse(format!("`for` is no time: {why}"))))?;
     if lasts.is_zero() || lasts > LONGEST {
-        return Err(refuse("`for` is out of range".to_owned()));
+        let most = duration::format(LONGEST);
+        return Err(refused(asked.refuse(format!("`for` is out of range: it is {most} at most"))));
     }
-    let reason = reason.trim().to_owned();
-    if reason.is_empty() || reason.chars().count() > REASON_MAX {
-        return Err(refuse(format!("`reason` has 1 to {REASON_MAX} characters")));
+    let reason = asked.demanded("reason").map_err(refused)?.to_owned();
+    if reason.chars().count() > REASON_MAX {
+        let what = format!("`reason` has 1 to {REASON_MAX} characters");
+        return Err(refused(asked.refuse(what)));
     }
+    let rule = asked.text("rule");
     let wish = Wish { rule: rule.map(RuleName::new), lasts, reason };
     let (people, who) = (api.people.clone(), by.name.clone());
     let made = whole(async move { people.mute(&by, wish).await }).await?;
@@ -90,12 +98,16 @@ async fn make(
     }
 }
 
-async fn lift(
+/// End a mute before its time: what still fires gets its case now.
+#[utoipa::path(post, path = "/api/v1/mutes/{id}/lift", tag = "mutes", params(
+    ("id" = String, Path, description = "the mute"),
+), responses((status = 200, description = "It has ended.", body = Lifted)))]
+pub(super) async fn lift(
     State(api): State<Api>,
     by: Operator,
     path: Result<Path<String>, rejection::PathRejection>,
 ) -> Result<Response, Refusal> {
-    let id = path.map(|Path(id)| id).unwrap_or_default();
+    let id = named(path);
     let (people, asked, who) = (api.people.clone(), id.clone(), by.name.clone());
     let lifted = whole(async move { people.unmute(&by, &asked).await }).await?;
     let lifted = lifted.map_err(|error| trouble(&error))?;
@@ -105,5 +117,5 @@ async fn lift(
             .hint("`casewright mutes list` shows those that count; the others are over"));
     }
     tracing::info!(who, mute = id, "{who} has lifted mute {id}");
-    Ok(answer::json(StatusCode::OK, &json!({ "lifted": id })))
+    Ok(answer::json(StatusCode::OK, &Lifted { lifted: id }))
 }

@@ -14,6 +14,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::checks::{self, FileSystem};
 use super::open::{APPLICATION_ID, newest_known};
+use crate::store::Room;
 
 /// Where SQLite writes the application id, big-endian.
 const ID_AT: usize = 68;
@@ -93,6 +94,12 @@ pub async fn look(path: &Path) -> Condition {
         database: database(&path).await,
         path,
     }
+}
+
+/// How much room the database at `path` takes, and how much there is.
+pub(super) fn room(path: &Path) -> Room {
+    let bytes = std::fs::metadata(path).ok().map(|found| found.len());
+    Room { bytes, free: free(checks::folder_of(path)) }
 }
 
 fn nearest_existing(folder: &Path) -> PathBuf {

@@ -11,8 +11,10 @@ mod backup;
 mod catalogs;
 mod checks;
 mod condition;
+mod edits;
 mod health;
 mod ingest;
+mod lists;
 mod mutes;
 mod open;
 mod outbox;
@@ -39,7 +41,7 @@ use jiff::Timestamp;
 use sqlx::SqlitePool;
 use tokio::sync::watch;
 
-pub use archive::{Archive, ArchiveError, KeptDelivery};
+pub use archive::{Archive, ArchiveError};
 pub use backup::BackupError;
 pub use checks::FileSystem;
 pub use condition::{Condition, Database, Found, Place, backup_age, look};
@@ -51,16 +53,20 @@ use self::prune::Cursors;
 use self::recovery::Line;
 use self::writer::Writer;
 use super::admission::Admission;
+use super::lists::{
+    ActionOf, ActionsSought, AlertOf, AlertsSought, CaseOf, CasesSought, DeliveriesSought, Listed,
+};
 use super::{
     Action, Attempt, BudgetedFn, Census, Claim, ClaimRequest, Decided, DeliveryRecord, Intake,
-    Lease, NewAttempt, NewestFn, NotRevived, OpenCase, Pruned, Receipt, Revival, Settlement,
-    Sought, StepFn, Store, StoreError, Wanted,
+    KeptDelivery, Lease, NewAttempt, NewestFn, NotEdited, NotRevived, OpenCase, Pruned, Receipt,
+    Revival, Room, Settlement, Sought, StepFn, Store, StoreError, Wanted,
 };
 use crate::domain::audit::{Asked, Deed, End, Entry};
 use crate::domain::case_view::KeptCase;
 use crate::domain::catalog::whole::KeptCatalog;
+use crate::domain::draft::{DraftEdit, EditedDraft};
 use crate::domain::gate::Gate;
-use crate::domain::ids::{ActionId, IncidentId, InstallationId, VendorName};
+use crate::domain::ids::{ActionId, DeliveryId, IncidentId, InstallationId, VendorName};
 use crate::domain::incident::Incident;
 use crate::domain::lifecycle::Step;
 use crate::domain::mute::Mute;
@@ -86,6 +92,7 @@ pub struct SqliteStore {
     installation: InstallationId,
     writer: Writer,
     readers: SqlitePool,
+    path: PathBuf,
     health: Health,
     /// How far the present round of pruning has come.
     pruning: tokio::sync::Mutex<Cursors>,
@@ -122,6 +129,7 @@ impl SqliteStore {
                 health.clone(),
             ),
             readers: opened.readers,
+            path: options.path,
             health,
             pruning: tokio::sync::Mutex::default(),
             _lock: opened.lock,
@@ -301,8 +309,61 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn for_people(&self, limit: u32) -> Result<Vec<Action>, StoreError> {
-        reads::for_people(&self.readers, limit).await
+    async fn edited_draft(&self, incident: &IncidentId) -> Result<Option<EditedDraft>, StoreError> {
+        edits::get(&self.readers, incident).await
+    }
+
+    async fn edit_draft(
+        &self,
+        incident: &IncidentId,
+        seen: u32,
+        edit: &DraftEdit,
+        who: &str,
+        now: Timestamp,
+    ) -> Result<Result<EditedDraft, NotEdited>, StoreError> {
+        let (incident, edit, who) = (incident.clone(), edit.clone(), who.to_owned());
+        self.writer
+            .run(move |db| {
+                let (incident, edit, who) = (incident.clone(), edit.clone(), who.clone());
+                Box::pin(
+                    async move { edits::keep(db, &incident, seen, edit, who, now).await.map(Ok) },
+                )
+            })
+            .await
+    }
+
+    async fn advance_as_seen(
+        &self,
+        id: &IncidentId,
+        seen: u32,
+        cause: &str,
+        budget_since: Timestamp,
+        decide: BudgetedFn,
+    ) -> Result<Result<Step, NotEdited>, StoreError> {
+        let (id, cause) = (id.clone(), cause.to_owned());
+        self.writer
+            .run(move |db| {
+                let (id, cause, decide) = (id.clone(), cause.clone(), decide.clone());
+                Box::pin(async move {
+                    let edits = edits::count(db, &id).await?;
+                    if edits != seen {
+                        return Ok(Ok(Err(NotEdited::Moved(edits))));
+                    }
+                    let usage = steps::usage(db, budget_since).await?;
+                    let decide = move |incident: &Incident| decide(incident, &usage);
+                    let step = steps::advance(db, &id, &cause, &decide).await?;
+                    Ok(Ok(step.ok_or(NotEdited::Unknown)))
+                })
+            })
+            .await
+    }
+
+    async fn seek_actions(
+        &self,
+        sought: &ActionsSought,
+        limit: u32,
+    ) -> Result<Listed<ActionOf>, StoreError> {
+        lists::actions(&self.readers, sought, limit).await
     }
 
     async fn gate(&self, vendor: &VendorName) -> Result<Option<Gate>, StoreError> {
@@ -398,8 +459,36 @@ impl Store for SqliteStore {
         reads::incidents(&self.readers, limit).await
     }
 
-    async fn seek(&self, sought: &Sought, limit: u32) -> Result<Vec<Incident>, StoreError> {
-        reads::seek(&self.readers, sought, limit).await
+    async fn seek(&self, sought: &Sought, limit: u32) -> Result<Listed<Incident>, StoreError> {
+        lists::incidents(&self.readers, sought, limit).await
+    }
+
+    async fn seek_alerts(
+        &self,
+        sought: &AlertsSought,
+        limit: u32,
+    ) -> Result<Listed<AlertOf>, StoreError> {
+        lists::alerts(&self.readers, sought, limit).await
+    }
+
+    async fn seek_cases(
+        &self,
+        sought: &CasesSought,
+        limit: u32,
+    ) -> Result<Listed<CaseOf>, StoreError> {
+        lists::cases(&self.readers, sought, limit).await
+    }
+
+    async fn seek_deliveries(
+        &self,
+        sought: &DeliveriesSought,
+        limit: u32,
+    ) -> Result<Listed<DeliveryRecord>, StoreError> {
+        lists::deliveries(&self.readers, sought, limit).await
+    }
+
+    async fn delivery(&self, id: &DeliveryId) -> Result<Option<KeptDelivery>, StoreError> {
+        lists::delivery(&self.readers, id).await
     }
 
     async fn about(&self, what: &str, limit: u32) -> Result<Vec<Incident>, StoreError> {
@@ -509,6 +598,10 @@ impl Store for SqliteStore {
             .await?;
         *cursors = next;
         Ok(pruned)
+    }
+
+    fn room(&self) -> Room {
+        condition::room(&self.path)
     }
 
     async fn check(&self) -> Result<(), StoreError> {

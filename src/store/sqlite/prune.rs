@@ -191,6 +191,7 @@ async fn incidents(
         let decisions = remove(db, STRIP_DECISIONS, &over, limit).await?;
         let comments = remove(db, STRIP_COMMENTS, &over, limit).await?;
         let cases = remove(db, STRIP_CASES, &over, limit).await?;
+        pruned.edited_drafts += remove(db, STRIP_EDITS, &over, limit).await?;
         cut_short = [attempts, actions, members, decisions, comments, cases].into_iter().any(full);
         pruned.attempts += attempts;
         pruned.actions += actions;
@@ -307,6 +308,10 @@ const STRIP_CASES: &str = "
     DELETE FROM watched_cases WHERE incident IN
         (SELECT value FROM json_each(?1)
          WHERE NOT EXISTS (SELECT 1 FROM case_comments c WHERE c.incident = value) LIMIT ?2)";
+
+/// There are no more of them than incidents.
+const STRIP_EDITS: &str = "
+    DELETE FROM edited_drafts WHERE incident IN (SELECT value FROM json_each(?1) LIMIT ?2)";
 
 const DELETE_INCIDENTS: &str = "
     DELETE FROM incidents WHERE id IN (SELECT value FROM json_each(?1) LIMIT ?2)

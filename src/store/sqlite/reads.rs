@@ -12,9 +12,9 @@ use super::steps;
 use super::watched;
 use super::writer::unavailable;
 use crate::domain::gate::Gate;
-use crate::domain::ids::{IncidentId, RuleName, VendorName};
+use crate::domain::ids::{IncidentId, VendorName};
 use crate::domain::incident::Incident;
-use crate::store::{Action, Attempt, Census, Decided, DeliveryRecord, Sought, StoreError};
+use crate::store::{Action, Attempt, Census, Decided, DeliveryRecord, StoreError};
 
 async fn connection(readers: &SqlitePool) -> Result<PoolConnection<Sqlite>, StoreError> {
     readers.acquire().await.map_err(unavailable)
@@ -137,24 +137,6 @@ fn heads(rows: &[SqliteRow]) -> Result<Vec<Incident>, StoreError> {
     rows.iter().map(|row| Reader(row).incident()).collect()
 }
 
-pub(super) async fn seek(
-    readers: &SqlitePool,
-    sought: &Sought,
-    limit: u32,
-) -> Result<Vec<Incident>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT * FROM incidents WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR rule = ?2)
-         ORDER BY created_at DESC, id LIMIT ?3",
-    )
-    .bind(sought.state)
-    .bind(sought.rule.as_ref().map(RuleName::as_str))
-    .bind(i64::from(limit))
-    .fetch_all(readers)
-    .await
-    .map_err(unavailable)?;
-    heads(&rows)
-}
-
 pub(super) async fn about(
     readers: &SqlitePool,
     what: &str,
@@ -209,23 +191,6 @@ pub(super) async fn actions(
         .fetch_all(readers)
         .await
         .map_err(unavailable)?;
-    rows.iter().map(|row| Reader(row).action()).collect()
-}
-
-pub(super) async fn for_people(
-    readers: &SqlitePool,
-    limit: u32,
-) -> Result<Vec<Action>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT * FROM actions a WHERE state IN ('held', 'dead')
-             AND (kind <> 'open' OR EXISTS (SELECT 1 FROM incidents i
-                 WHERE i.id = a.incident AND i.open_seq = a.seq))
-         ORDER BY due_at, incident, seq LIMIT ?1",
-    )
-    .bind(i64::from(limit))
-    .fetch_all(readers)
-    .await
-    .map_err(unavailable)?;
     rows.iter().map(|row| Reader(row).action()).collect()
 }
 

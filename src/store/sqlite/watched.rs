@@ -63,7 +63,7 @@ fn open_case(row: &SqliteRow) -> Result<OpenCase, StoreError> {
 }
 
 /// Without comments.
-fn view(row: &Reader<'_>) -> Result<CaseView, StoreError> {
+pub(super) fn view(row: &Reader<'_>) -> Result<CaseView, StoreError> {
     let first_response = row.maybe_int("first_response")?.map(u32::try_from).transpose();
     Ok(CaseView {
         status: row.maybe_text("status")?.map(|word| CaseStatus::parse(&word)),

@@ -1,0 +1,130 @@
+//! The draft of an incident that has no case yet.
+//!
+//! Its entity tag counts edits, and not what templates make of alerts that come meanwhile: it is for
+//! people who write at the same time, and they see what changes by itself anyway.
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State, rejection};
+use axum::response::Response;
+use http::header::{ETAG, IF_MATCH};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use super::incidents::no_such_incident;
+use super::routes::Routes;
+use super::{Api, named, trouble, whole};
+use crate::domain::access::Operator;
+use crate::domain::ids::IncidentId;
+use crate::http::answer::{self, Refusal};
+use crate::people::drafts::{DraftSheet, NotWorded, Wording};
+use crate::store::NotEdited;
+use crate::telemetry::metrics::AdminCall;
+
+/// The longest edit, in bytes: a description of the greatest length, however it is written in JSON.
+const EDIT_MAX: usize = 512 * 1024;
+
+pub(super) fn routes() -> Routes {
+    Routes::default().get("/incidents/{id}/draft", show).put("/incidents/{id}/draft", edit)
+}
+
+fn tag(edits: u32) -> String {
+    format!("\"edits-{edits}\"")
+}
+
+/// How many edits who asks has seen. `None` if it does not say; no number that is true if what it
+/// says was never said by us.
+pub(super) fn seen(headers: &HeaderMap) -> Option<u32> {
+    let said = headers.get(IF_MATCH)?.to_str().unwrap_or_default().trim();
+    let edits = said.strip_prefix("\"edits-").and_then(|rest| rest.strip_suffix('"'));
+    Some(edits.and_then(|edits| edits.parse().ok()).unwrap_or(u32::MAX))
+}
+
+/// What whoever was too late is told.
+pub(super) fn moved(edits: u32) -> Refusal {
+    Refusal::moved("the draft has been edited since it was read")
+        .hint("read it again, and send what you want with its new entity tag")
+        .beside("edits", edits.into())
+}
+
+fn sheet(sheet: &DraftSheet) -> Response {
+    let mut response = answer::json(StatusCode::OK, sheet);
+    if let Ok(tag) = HeaderValue::from_str(&tag(sheet.edits)) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    response
+}
+
+/// The case of an incident as it would be sent now, with what people have changed of it.
+#[utoipa::path(get, path = "/api/v1/incidents/{id}/draft", tag = "drafts", params(
+    ("id" = String, Path, description = "the incident"),
+), responses((status = 200, description = "The draft. Its `ETag` says how often it was edited.", body = DraftSheet)))]
+pub(super) async fn show(
+    State(api): State<Api>,
+    path: Result<Path<String>, rejection::PathRejection>,
+) -> Result<Response, Refusal> {
+    let draft = api.people.draft(&IncidentId::from_stored(named(path))).await;
+    let draft = draft.map_err(|error| trouble(&error))?.ok_or_else(no_such_incident)?;
+    Ok(sheet(&draft))
+}
+
+/// Change the draft of an incident that is held or pending.
+///
+/// All of the body takes the place of what was changed before; what it leaves out is as the rule says.
+#[utoipa::path(put, path = "/api/v1/incidents/{id}/draft", tag = "drafts", params(
+    ("id" = String, Path, description = "the incident"),
+    ("If-Match" = Option<String>, Header, description = "the `ETag` of the draft that was read; without it the answer is 428"),
+), request_body = Wording, responses((status = 200, description = "The draft as it is now.", body = DraftSheet)))]
+pub(super) async fn edit(
+    State(api): State<Api>,
+    by: Operator,
+    path: Result<Path<String>, rejection::PathRejection>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Refusal> {
+    let refused = |refusal| {
+        api.metrics.admin_call(AdminCall::EditDraft, "refused");
+        Err(refusal)
+    };
+    let Ok(body) = body else { return refused(Refusal::too_large(EDIT_MAX)) };
+    if body.len() > EDIT_MAX {
+        return refused(Refusal::too_large(EDIT_MAX));
+    }
+    let wording: Wording = match serde_json::from_slice(&body) {
+        Ok(wording) => wording,
+        Err(error) => {
+            let what = format!("the body is no edit of a draft: {error}");
+            let hint = "it is a JSON object with `subject`, `description`, `severity`, `product` and so on, each a text or null";
+            return refused(Refusal::unusable(what).hint(hint));
+        }
+    };
+    let Some(seen) = seen(&headers) else {
+        let message = "nothing says which edit of the draft was seen";
+        let hint = "send its `ETag` as `If-Match`";
+        return refused(Refusal::unseen(message).hint(hint));
+    };
+    let id = IncidentId::from_stored(named(path));
+    let (people, asked, who) = (api.people.clone(), id.clone(), by.name.clone());
+    let edited = whole(async move { people.edit_draft(&by, &asked, seen, wording).await }).await?;
+    match edited.map_err(|error| trouble(&error))? {
+        Ok(draft) => {
+            api.metrics.admin_call(AdminCall::EditDraft, "done");
+            let fields = draft.edited.as_ref().map(|edited| edited.fields.join(", "));
+            let fields = fields.unwrap_or_else(|| "nothing is changed any more".to_owned());
+            tracing::info!(who, incident = %id, "{who} has edited the draft of incident {id}: {fields}");
+            Ok(sheet(&draft))
+        }
+        Err(NotWorded::NotEdited(NotEdited::Unknown)) => refused(no_such_incident()),
+        Err(NotWorded::NotEdited(NotEdited::Moved(edits))) => refused(moved(edits)),
+        Err(why @ NotWorded::NotEdited(NotEdited::NotWaiting(_))) => {
+            let message = format!("the draft of incident {id} is not edited: {why}");
+            let hint = "`casewright incidents list --state held` shows what waits";
+            refused(Refusal::conflict("not_waiting", message).hint(hint))
+        }
+        Err(NotWorded::Wrong(wrong)) => {
+            let message = format!("the vendor would not take it: {}", wrong.join("; "));
+            let hint = "`casewright catalog search` finds the names that the vendor accepts";
+            let refusal = Refusal::unprocessable("bad_draft", message).hint(hint);
+            refused(refusal.beside("problems", wrong.into()))
+        }
+    }
+}

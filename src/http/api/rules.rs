@@ -1,0 +1,30 @@
+//! The rules that are in force.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::HeaderMap;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Api;
+use super::routes::Routes;
+use crate::http::answer;
+use crate::people::rules::RuleLine;
+
+pub(super) fn routes() -> Routes {
+    Routes::default().get("/rules", list)
+}
+
+/// The rules.
+#[derive(Serialize, ToSchema)]
+pub(super) struct InForce {
+    rules: Vec<RuleLine>,
+}
+
+/// The rules that are in force, in the order in which they are asked.
+#[utoipa::path(get, path = "/api/v1/rules", tag = "daemon", responses(
+    (status = 200, description = "The rules.", body = InForce),
+))]
+pub(super) async fn list(State(api): State<Api>, headers: HeaderMap) -> Response {
+    answer::tagged(&headers, &InForce { rules: api.people.rules() })
+}
