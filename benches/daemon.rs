@@ -3,7 +3,8 @@
 //! Starts the real binary with the embedded sandbox on loopback. Nothing is asserted about time;
 //! figures of different machines, or of a busy one, cannot be compared. `--binary PATH` measures
 //! another build instead of this one, and several of them turn and turn about; `--only PART` runs
-//! one part (`start`, `restart`, `memory`, `closed`, `open`, `members`, `overload`, `slow`). The last
+//! one part (`start`, `restart`, `memory`, `closed`, `open`, `members`, `watch`, `overload`, `slow`).
+//! `watch` asks the store of this build what watching cases asks it, at 1,000 to 100,000 incidents. The last
 //! two take minutes and run only if they are named: `--seconds N` is the length of the overload, or
 //! of the siege by slow senders; `--rated N` declares the rated load instead of looking for it.
 
@@ -19,6 +20,7 @@
 mod daemon_process;
 mod load;
 mod overload;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -33,6 +35,7 @@ const CONNECTIONS: [usize; 3] = [1, 16, 64];
 const UNFINISHED: [usize; 2] = [10_000, 100_000];
 const OPEN_RATE: f64 = 2_000.0;
 const MEMBERS: [usize; 2] = [1, 5_000];
+const INCIDENTS: [i64; 3] = [1_000, 10_000, 100_000];
 /// So that a payload of new members stays far below the body limit.
 const MEMBERS_PER_PAYLOAD: usize = 500;
 
@@ -63,6 +66,7 @@ fn main() {
     bench.part("closed", Bench::closed);
     bench.part("open", Bench::open);
     bench.part("members", Bench::members);
+    bench.part("watch", Bench::watch);
     bench.part_if_named("overload", Bench::overload);
     bench.part_if_named("slow", Bench::slow);
 }
@@ -288,6 +292,14 @@ impl Bench {
                 })
             });
             print_runs(&format!("{members} members, 16"), runs);
+        }
+    }
+
+    /// What watching asks must not depend on how much is over.
+    fn watch(&self) {
+        println!("\nwatching cases, ms                 incidents     min  median     max");
+        for incidents in INCIDENTS {
+            self.runtime.block_on(watch::measure(incidents, self.options.starts));
         }
     }
 
