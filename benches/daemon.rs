@@ -3,8 +3,9 @@
 //! Starts the real binary with the embedded sandbox on loopback. Nothing is asserted about time;
 //! figures of different machines, or of a busy one, cannot be compared. `--binary PATH` measures
 //! another build instead of this one, and several of them turn and turn about; `--only PART` runs
-//! one part (`start`, `restart`, `memory`, `closed`, `open`, `members`, `pages`, `overload`, `slow`). The last
-//! three take minutes and run only if they are named: `--seconds N` is the length of the overload, or
+//! one part (`start`, `restart`, `memory`, `closed`, `open`, `members`, `watch`, `pages`, `overload`,
+//! `slow`). `watch` asks the store of this build what watching cases asks it, at 1,000 to 100,000
+//! incidents. The last three take minutes and run only if they are named: `--seconds N` is the length of the overload, or
 //! of the siege by slow senders; `--rated N` declares the rated load instead of looking for it.
 //! `--incidents N` is the length of the past that `pages` looks at.
 
@@ -21,6 +22,7 @@ mod daemon_process;
 mod history;
 mod load;
 mod overload;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -37,6 +39,7 @@ const OPEN_RATE: f64 = 2_000.0;
 /// What senders offer while people look at pages, per second.
 const PAGES_RATE: f64 = 200.0;
 const MEMBERS: [usize; 2] = [1, 5_000];
+const INCIDENTS: [i64; 3] = [1_000, 10_000, 100_000];
 /// So that a payload of new members stays far below the body limit.
 const MEMBERS_PER_PAYLOAD: usize = 500;
 
@@ -67,6 +70,7 @@ fn main() {
     bench.part("closed", Bench::closed);
     bench.part("open", Bench::open);
     bench.part("members", Bench::members);
+    bench.part("watch", Bench::watch);
     bench.part_if_named("pages", Bench::pages);
     bench.part_if_named("overload", Bench::overload);
     bench.part_if_named("slow", Bench::slow);
@@ -375,6 +379,14 @@ impl Bench {
                     outcome.percentile(1.0),
                 );
             }
+        }
+    }
+
+    /// What watching asks must not depend on how much is over.
+    fn watch(&self) {
+        println!("\nwatching cases, ms                 incidents     min  median     max");
+        for incidents in INCIDENTS {
+            self.runtime.block_on(watch::measure(incidents, self.options.starts));
         }
     }
 

@@ -101,7 +101,7 @@ pub async fn draft(
         Err(unready) => Err(Snag::Wrong(unready)),
     };
     let filed = match sheet.course(own)? {
-        Course::Own(filed) => filed,
+        Course::Own(filed) => *filed,
         Course::Fallback { to, why } => {
             let filed = desk.file(&sheet, to.category, to.choices.clone()).await;
             in_place_of_the_rules(to, &why, filed)?
@@ -131,7 +131,7 @@ pub fn preview(
     };
     let own = sheet.choices().and_then(|choices| file(sheet.plan.category, choices));
     let filed = match sheet.course(own.map_err(Snag::Wrong))? {
-        Course::Own(filed) => filed,
+        Course::Own(filed) => *filed,
         Course::Fallback { to, why } => {
             let filed = file(to.category, to.choices.clone());
             in_place_of_the_rules(to, &why, filed.map_err(Snag::Wrong))?
@@ -252,7 +252,7 @@ struct Filed {
 /// Where a case goes, once it is known whether it can go where its rule says.
 enum Course<'a> {
     /// There.
-    Own(Filed),
+    Own(Box<Filed>),
     /// To the vendor's fallback, for this reason.
     Fallback { to: &'a Fallback, why: Unready },
 }
@@ -307,7 +307,7 @@ impl<'a> Sheet<'a> {
     /// Whether the case can go where its rule says, and where it goes else.
     fn course(&self, own: Result<Filed, Snag>) -> Result<Course<'a>, Unready> {
         match (own, self.plan.fallback.as_deref()) {
-            (Ok(filed), _) => Ok(Course::Own(filed)),
+            (Ok(filed), _) => Ok(Course::Own(Box::new(filed))),
             (Err(Snag::Wrong(why)), Some(to)) => Ok(Course::Fallback { to, why }),
             (Err(Snag::Unknown(unready) | Snag::Wrong(unready)), _) => Err(unready),
         }
