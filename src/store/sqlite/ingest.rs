@@ -131,14 +131,15 @@ async fn load_known(db: &mut SqliteConnection, intakes: &[&Intake]) -> Result<Kn
     Ok(known)
 }
 
+/// Both by the index that holds only such members: of one alert there may be hundreds of others.
 const FIRING_MEMBERS: &str = "
     SELECT m.* FROM json_each(?1) sought
-    CROSS JOIN members m ON m.fingerprint = sought.value->>1 AND m.status = 'firing'
+    CROSS JOIN members m INDEXED BY members_firing ON m.fingerprint = sought.value->>1 AND m.status = 'firing'
         AND m.alert->>'source' = sought.value->>0";
 
 const ENDED_MEMBERS: &str = "
     SELECT m.* FROM json_each(?1) sought
-    CROSS JOIN members m ON m.fingerprint = sought.value->>1 AND m.status = 'resolved'
+    CROSS JOIN members m INDEXED BY members_ended ON m.fingerprint = sought.value->>1 AND m.status = 'resolved'
         AND m.alert->>'occurred_at' IS NOT NULL AND m.alert->>'source' = sought.value->>0
     JOIN incidents i ON i.id = m.incident AND i.generation = (SELECT max(generation) FROM incidents
         WHERE scope = i.scope AND identity = i.identity)";
