@@ -342,7 +342,9 @@ async fn what_a_browser_changes_must_come_from_a_form_of_ours() {
     let here = format!("http://{}", house.admin());
     let (good, wrong) = (browser.form(), format!("form_token={}", "0".repeat(64)));
     let other = Browser::login(&house, OPERATOR).await;
-    let cases: [(&str, &[(&str, &str)], &str, &str); 9] = [
+    /// What is tried, the headers that it shows, and the status and words of the answer.
+    type Case = (&'static str, &'static [(&'static str, &'static str)], &'static str, &'static str);
+    let cases: [Case; 9] = [
         ("another site", &[("sec-fetch-site", "cross-site")], &good, "foreign"),
         ("a neighbour", &[("sec-fetch-site", "same-site")], &good, "foreign"),
         ("an older browser, elsewhere", &[("origin", "http://evil.example")], &good, "foreign"),
