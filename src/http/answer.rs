@@ -27,7 +27,8 @@ pub struct Refusal {
     code: &'static str,
     message: String,
     hint: Option<String>,
-    headers: HeaderMap,
+    /// Boxed, because it is large, and most answers are not refusals.
+    headers: Box<HeaderMap>,
     beside: Map<String, Value>,
 }
 
@@ -60,7 +61,7 @@ impl Refusal {
             code,
             message: message.into(),
             hint: None,
-            headers: HeaderMap::new(),
+            headers: Box::default(),
             beside: Map::new(),
         }
     }
@@ -212,7 +213,7 @@ impl IntoResponse for Refusal {
         };
         let mut response = json(self.status, &problem);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
-        response.headers_mut().extend(self.headers);
+        response.headers_mut().extend(*self.headers);
         response
     }
 }
