@@ -48,6 +48,9 @@ async fn house_with(more: &str) -> House {
     .await
 }
 
+/// Headers of a request.
+type Headers<'h> = &'h [(&'h str, &'h str)];
+
 /// An answer.
 #[derive(Debug)]
 struct Told {
@@ -342,9 +345,7 @@ async fn what_a_browser_changes_must_come_from_a_form_of_ours() {
     let here = format!("http://{}", house.admin());
     let (good, wrong) = (browser.form(), format!("form_token={}", "0".repeat(64)));
     let other = Browser::login(&house, OPERATOR).await;
-    /// What is tried, the headers that it shows, and the status and words of the answer.
-    type Case = (&'static str, &'static [(&'static str, &'static str)], &'static str, &'static str);
-    let cases: [Case; 9] = [
+    let cases: [(&str, Headers<'_>, &str, &str); 9] = [
         ("another site", &[("sec-fetch-site", "cross-site")], &good, "foreign"),
         ("a neighbour", &[("sec-fetch-site", "same-site")], &good, "foreign"),
         ("an older browser, elsewhere", &[("origin", "http://evil.example")], &good, "foreign"),
@@ -625,4 +626,26 @@ async fn every_act_is_on_record_with_who_from_where_and_what_came_of_it() {
     assert!(table.contains("ada") && table.contains("files") && table.contains("done"), "{table}");
     let json = house.command(&["audit", "--who", "ada", "--json"]).await.json();
     assert_eq!(json["entries"].as_array().map(Vec::len), Some(entries.len()));
+}
+
+#[tokio::test]
+async fn what_cannot_be_put_on_record_is_not_done() {
+    let house = house().await;
+    let path = house.files.path("casewright.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+    let mut db = sqlx::ConnectOptions::connect(&options).await.expect("opens");
+    sqlx::query("ALTER TABLE audit RENAME TO elsewhere").execute(&mut db).await.expect("renamed");
+    let (name, value) = bearer(ADMIN);
+    let by = [(name, value.as_str())];
+    for path in
+        ["/api/v1/mutes?for=1h&reason=because", "/-/reload", "/api/v1/vendors/akamai/resume"]
+    {
+        let told = post(&house, path, &by).await;
+        assert_eq!(told.status, 503, "{path}: {told:?}");
+        assert!(!told.text.contains("audit"), "the database's words stay in the log: {told:?}");
+    }
+    assert_eq!(paste(&house, ADMIN, &[OURS]).await.status, 503);
+    assert_eq!(house.store().mutes(jiff::Timestamp::UNIX_EPOCH).await.expect("read"), []);
+    let reloads = r#"casewright_admin_calls_total{call="reload",result="done"}"#;
+    assert_ne!(house.metric(reloads).await.as_deref(), Some("1"));
 }
