@@ -5,8 +5,12 @@
 //! rules of the store and of the lifecycle go on holding. What goes over the wire is in `http`.
 
 pub mod at_vendor;
+pub mod glance;
+pub mod hindsight;
+pub mod history;
 pub mod muting;
 pub mod record;
+pub mod rules;
 
 use std::sync::Arc;
 
@@ -26,6 +30,7 @@ use crate::domain::lifecycle::{Event, step};
 use crate::playbook::Playbook;
 use crate::rng::Rng;
 use crate::rules::offered::Complaint;
+use crate::sources::Sources;
 use crate::store::{Action, Attempt, NotRevived, Phase, Revival, Store, StoreError};
 
 /// See the [module](self).
@@ -41,6 +46,8 @@ pub struct People {
     pub playbook: Current<Playbook>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What senders say, read again.
+    pub sources: Current<Sources>,
     /// For the ids of mutes.
     pub rng: Arc<Rng>,
     /// Tells the dispatcher of new work.
@@ -102,6 +109,8 @@ pub struct Exchange {
     pub started_at: Timestamp,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
+    /// What happened, in words. Untrusted: the vendor's may be among them.
+    pub message: Option<String>,
 }
 
 /// How a vendor stands.
@@ -313,6 +322,7 @@ impl Exchange {
             reference: attempt.reference,
             started_at: attempt.started_at,
             finished_at: attempt.finished_at,
+            message: attempt.message,
         }
     }
 }

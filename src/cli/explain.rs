@@ -28,7 +28,8 @@ use crate::replay::Replay;
 use crate::setup::{self, Setup};
 use crate::sources::{Received, Source, Sources, read_back};
 use crate::store::DeliveryRecord;
-use crate::store::sqlite::{Archive, KeptDelivery};
+use crate::store::KeptDelivery;
+use crate::store::sqlite::Archive;
 use crate::time::{duration, earlier};
 
 #[derive(Debug, clap::Args)]

@@ -6,6 +6,7 @@
 //! `tests/store_conformance.rs` holds what every implementation promises.
 
 pub mod admission;
+pub mod history;
 pub mod sqlite;
 
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use self::admission::Admission;
+use self::history::{Tallied, Tally, Total};
 use crate::domain::action::ActionKind;
 use crate::domain::alert::{Alert, AlertStatus};
 use crate::domain::case_view::{CaseView, KeptCase};
@@ -583,6 +585,15 @@ pub struct DeliveryRecord {
     pub verdicts: Vec<Verdict>,
 }
 
+/// A delivery with what was posted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeptDelivery {
+    /// What became of it.
+    pub record: DeliveryRecord,
+    /// What was posted; not kept of those that told nothing new.
+    pub body: Option<Vec<u8>>,
+}
+
 /// A case that is worth watching, and what is kept of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenCase {
@@ -650,6 +661,8 @@ pub struct Pruned {
     pub watched_cases: u64,
     /// Comments on cases.
     pub case_comments: u64,
+    /// Numbers for charts.
+    pub tallies: u64,
     /// Incidents of which a newer generation exists.
     pub incidents: u64,
     /// Whether another run would find more to do now.
@@ -658,7 +671,7 @@ pub struct Pruned {
 
 impl Pruned {
     /// The tables, with how many of their rows are gone.
-    pub const fn tables(&self) -> [(&'static str, u64); 9] {
+    pub const fn tables(&self) -> [(&'static str, u64); 10] {
         [
             ("deliveries", self.deliveries),
             ("delivery_ids", self.delivery_ids),
@@ -668,6 +681,7 @@ impl Pruned {
             ("decisions", self.decisions),
             ("watched_cases", self.watched_cases),
             ("case_comments", self.case_comments),
+            ("tallies", self.tallies),
             ("incidents", self.incidents),
         ]
     }
@@ -865,6 +879,18 @@ pub trait Store: Send + Sync {
 
     /// The newest deliveries, newest first.
     async fn deliveries(&self, limit: u32) -> Result<Vec<DeliveryRecord>, StoreError>;
+
+    /// One delivery with what was posted.
+    async fn delivery(&self, id: &DeliveryId) -> Result<Option<KeptDelivery>, StoreError>;
+
+    /// What was counted since a time, by piece and name; pieces in which nothing was are left out.
+    async fn tallies(&self, what: Tallied, since: Timestamp) -> Result<Vec<Tally>, StoreError>;
+
+    /// What was counted in all, by name.
+    async fn tally_totals(&self, what: Tallied) -> Result<Vec<Total>, StoreError>;
+
+    /// Counts how many actions are unfinished, for [`Tallied::Outbox`].
+    async fn sample_outbox(&self, now: Timestamp) -> Result<(), StoreError>;
 
     /// Counts for metrics.
     async fn census(&self) -> Result<Census, StoreError>;

@@ -19,10 +19,11 @@ use casewright::domain::retention::Retention;
 use casewright::domain::rollup::RollCall;
 use casewright::domain::storm::Usage;
 use casewright::store::admission::Admission;
+use casewright::store::history::{Tallied, Tally, Total};
 use casewright::store::sqlite::SqliteStore;
 use casewright::store::{
     Action, Attempt, BudgetedFn, Census, Claim, ClaimRequest, Decided, DeliveryRecord, Intake,
-    Lease, NewAttempt, NewestFn, NotRevived, OpenCase, Phase, Progress, Pruned, Receipt, Revival,
+    KeptDelivery, Lease, NewAttempt, NewestFn, NotRevived, OpenCase, Phase, Progress, Pruned, Receipt, Revival,
     Settlement, Sought, StepFn, Store, StoreError, Verdict, Wanted,
 };
 use jiff::Timestamp;
@@ -408,6 +409,23 @@ impl Store for SimStore {
 
     async fn deliveries(&self, limit: u32) -> Result<Vec<DeliveryRecord>, StoreError> {
         self.call("deliveries", |store| async move { store.deliveries(limit).await }).await
+    }
+
+    async fn delivery(&self, id: &DeliveryId) -> Result<Option<KeptDelivery>, StoreError> {
+        let id = id.clone();
+        self.call("delivery", |store| async move { store.delivery(&id).await }).await
+    }
+
+    async fn tallies(&self, what: Tallied, since: Timestamp) -> Result<Vec<Tally>, StoreError> {
+        self.call("tallies", |store| async move { store.tallies(what, since).await }).await
+    }
+
+    async fn tally_totals(&self, what: Tallied) -> Result<Vec<Total>, StoreError> {
+        self.call("tally totals", |store| async move { store.tally_totals(what).await }).await
+    }
+
+    async fn sample_outbox(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.call("sample", |store| async move { store.sample_outbox(now).await }).await
     }
 
     async fn census(&self) -> Result<Census, StoreError> {

@@ -14,7 +14,7 @@ use super::{catalogs, reads};
 use crate::domain::catalog::whole::KeptCatalog;
 use crate::domain::ids::{DeliveryId, VendorName};
 use crate::domain::incident::Incident;
-use crate::store::{DeliveryRecord, Sought, StoreError};
+use crate::store::{DeliveryRecord, KeptDelivery, Sought, StoreError};
 
 /// Why a database cannot be asked.
 #[derive(Debug, thiserror::Error)]
@@ -42,15 +42,6 @@ pub enum ArchiveError {
         /// The schema that this binary reads.
         known: i64,
     },
-}
-
-/// A delivery with what was posted.
-#[derive(Debug, Clone, PartialEq)]
-pub struct KeptDelivery {
-    /// What became of it.
-    pub record: DeliveryRecord,
-    /// What was posted; not kept of those that told nothing new.
-    pub body: Option<Vec<u8>>,
 }
 
 /// See the [module](self).
@@ -104,12 +95,7 @@ impl Archive {
     ///
     /// The database's.
     pub async fn delivery(&self, id: &DeliveryId) -> Result<Option<KeptDelivery>, StoreError> {
-        let row = sqlx::query("SELECT * FROM deliveries WHERE id = ?1")
-            .bind(id.as_str())
-            .fetch_optional(&self.reader)
-            .await
-            .map_err(unavailable)?;
-        row.as_ref().map(|row| Reader(row).kept_delivery()).transpose()
+        reads::delivery(&self.reader, id).await
     }
 
     /// The deliveries since a time, oldest first: those after `last`, and no more than `limit`.

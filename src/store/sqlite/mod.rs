@@ -23,6 +23,7 @@ mod rows;
 #[cfg(test)]
 mod start_tests;
 mod steps;
+mod tallies;
 mod verify;
 mod watched;
 mod writer;
@@ -37,7 +38,7 @@ use jiff::Timestamp;
 use sqlx::SqlitePool;
 use tokio::sync::watch;
 
-pub use archive::{Archive, ArchiveError, KeptDelivery};
+pub use archive::{Archive, ArchiveError};
 pub use backup::BackupError;
 pub use checks::FileSystem;
 pub use condition::{Condition, Database, Found, Place, backup_age, look};
@@ -49,15 +50,16 @@ use self::prune::Cursors;
 use self::recovery::Line;
 use self::writer::Writer;
 use super::admission::Admission;
+use super::history::{Tallied, Tally, Total};
 use super::{
     Action, Attempt, BudgetedFn, Census, Claim, ClaimRequest, Decided, DeliveryRecord, Intake,
-    Lease, NewAttempt, NewestFn, NotRevived, OpenCase, Pruned, Receipt, Revival, Settlement,
+    KeptDelivery, Lease, NewAttempt, NewestFn, NotRevived, OpenCase, Pruned, Receipt, Revival, Settlement,
     Sought, StepFn, Store, StoreError, Wanted,
 };
 use crate::domain::case_view::KeptCase;
 use crate::domain::catalog::whole::KeptCatalog;
 use crate::domain::gate::Gate;
-use crate::domain::ids::{ActionId, IncidentId, InstallationId, VendorName};
+use crate::domain::ids::{ActionId, DeliveryId, IncidentId, InstallationId, VendorName};
 use crate::domain::incident::Incident;
 use crate::domain::lifecycle::Step;
 use crate::domain::mute::Mute;
@@ -424,6 +426,24 @@ impl Store for SqliteStore {
 
     async fn deliveries(&self, limit: u32) -> Result<Vec<DeliveryRecord>, StoreError> {
         reads::deliveries(&self.readers, limit).await
+    }
+
+    async fn delivery(&self, id: &DeliveryId) -> Result<Option<KeptDelivery>, StoreError> {
+        reads::delivery(&self.readers, id).await
+    }
+
+    async fn tallies(&self, what: Tallied, since: Timestamp) -> Result<Vec<Tally>, StoreError> {
+        tallies::since(&self.readers, what, since).await
+    }
+
+    async fn tally_totals(&self, what: Tallied) -> Result<Vec<Total>, StoreError> {
+        tallies::totals(&self.readers, what).await
+    }
+
+    async fn sample_outbox(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.writer
+            .run(move |db| Box::pin(async move { tallies::sample(db, now).await.map(Ok) }))
+            .await
     }
 
     async fn census(&self) -> Result<Census, StoreError> {

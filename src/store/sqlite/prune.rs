@@ -53,6 +53,7 @@ pub(super) async fn prune(
     delivery_ids(db, before(horizon.delivery_ids()), limit, &mut pruned).await?;
     attempts(db, before(horizon.attempts), limit, &mut from.attempts, &mut pruned).await?;
     incidents(db, before(horizon.incidents), limit, &mut from.incidents, &mut pruned).await?;
+    tallies(db, before(horizon.deliveries), limit, &mut pruned).await?;
     shrink(db, limit, &mut pruned).await?;
     Ok((pruned, from))
 }
@@ -123,6 +124,18 @@ async fn delivery_ids(
     let done = sqlx::query(DELETE_DELIVERY_IDS).bind(before).bind(limit).execute(db).await;
     pruned.delivery_ids = done.map_err(unavailable)?.rows_affected();
     pruned.more |= i64::try_from(pruned.delivery_ids).is_ok_and(|gone| gone >= limit);
+    Ok(())
+}
+
+async fn tallies(
+    db: &mut SqliteConnection,
+    before: i64,
+    limit: i64,
+    pruned: &mut Pruned,
+) -> Result<(), StoreError> {
+    let done = sqlx::query(DELETE_TALLIES).bind(before).bind(limit).execute(db).await;
+    pruned.tallies = done.map_err(unavailable)?.rows_affected();
+    pruned.more |= i64::try_from(pruned.tallies).is_ok_and(|gone| gone >= limit);
     Ok(())
 }
 
@@ -238,6 +251,10 @@ const DELETE_DELIVERIES: &str = "
 const DELETE_DELIVERY_IDS: &str = "
     DELETE FROM delivery_ids WHERE (source, id) IN (SELECT source, id FROM delivery_ids
         WHERE received_at < ?1 ORDER BY received_at LIMIT ?2)";
+
+const DELETE_TALLIES: &str = "
+    DELETE FROM tallies WHERE (what, bucket, name) IN (SELECT what, bucket, name FROM tallies
+        WHERE bucket < ?1 ORDER BY bucket LIMIT ?2)";
 
 /// The cursor is (time, incident): attempts of one incident that ended in the same microsecond
 /// and stand on both sides of a run's end wait for the next round.

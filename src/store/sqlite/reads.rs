@@ -12,9 +12,11 @@ use super::steps;
 use super::watched;
 use super::writer::unavailable;
 use crate::domain::gate::Gate;
-use crate::domain::ids::{IncidentId, RuleName, VendorName};
+use crate::domain::ids::{DeliveryId, IncidentId, RuleName, VendorName};
 use crate::domain::incident::Incident;
-use crate::store::{Action, Attempt, Census, Decided, DeliveryRecord, Sought, StoreError};
+use crate::store::{
+    Action, Attempt, Census, Decided, DeliveryRecord, KeptDelivery, Sought, StoreError,
+};
 
 async fn connection(readers: &SqlitePool) -> Result<PoolConnection<Sqlite>, StoreError> {
     readers.acquire().await.map_err(unavailable)
@@ -266,6 +268,18 @@ pub(super) async fn deliveries(
     .await
     .map_err(unavailable)?;
     rows.iter().map(|row| Reader(row).delivery()).collect()
+}
+
+pub(super) async fn delivery(
+    readers: &SqlitePool,
+    id: &DeliveryId,
+) -> Result<Option<KeptDelivery>, StoreError> {
+    let row = sqlx::query("SELECT * FROM deliveries WHERE id = ?1")
+        .bind(id.as_str())
+        .fetch_optional(readers)
+        .await
+        .map_err(unavailable)?;
+    row.as_ref().map(|row| Reader(row).kept_delivery()).transpose()
 }
 
 pub(super) async fn census(readers: &SqlitePool) -> Result<Census, StoreError> {

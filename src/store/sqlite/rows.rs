@@ -8,7 +8,6 @@ use serde::de::DeserializeOwned;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use super::archive::KeptDelivery;
 use super::writer::unavailable;
 use crate::domain::alert::Alert;
 use crate::domain::ids::{
@@ -20,7 +19,7 @@ use crate::domain::member::Member;
 use crate::domain::news::News;
 use crate::domain::severity::Rank;
 use crate::store::{
-    Action, ActionState, Attempt, Decided, DeliveryRecord, Fate, Phase, StoreError,
+    Action, ActionState, Attempt, Decided, DeliveryRecord, Fate, KeptDelivery, Phase, StoreError,
 };
 
 /// Microseconds since 1970, as all times are stored.

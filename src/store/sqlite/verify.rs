@@ -232,7 +232,7 @@ async fn rows(db: &mut SqliteConnection, check: &'static str, query: &str, repor
 }
 
 /// Every table whose rows are told, with the first schema that has it.
-const TABLES: [(i64, &str); 9] = [
+const TABLES: [(i64, &str); 10] = [
     (1, "deliveries"),
     (1, "delivery_ids"),
     (1, "incidents"),
@@ -242,6 +242,7 @@ const TABLES: [(i64, &str); 9] = [
     (6, "catalogs"),
     (7, "watched_cases"),
     (7, "case_comments"),
+    (11, "tallies"),
 ];
 
 /// Checks of what not every schema has, with the first that has it.
