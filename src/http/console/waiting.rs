@@ -1,0 +1,67 @@
+//! What waits for a person: incidents that are held, and actions that were given up or of which
+//! nobody can tell whether they were done.
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Query, State};
+use serde::Deserialize;
+
+use super::frame::Frame;
+use super::{Console, Page, draw};
+use crate::domain::ids::IncidentId;
+use crate::http::access::Who;
+use crate::people::Waiting;
+use crate::people::record::Record;
+use crate::store::Sought;
+
+/// So many held incidents are shown, each with its draft.
+const HELD: u32 = 20;
+/// So many actions are shown.
+const ACTIONS: u32 = 200;
+
+#[derive(Template)]
+#[template(path = "held.html")]
+struct Held {
+    frame: Frame,
+    records: Vec<Record>,
+    more: bool,
+}
+
+#[derive(Template)]
+#[template(path = "actions.html")]
+struct Actions {
+    frame: Frame,
+    actions: Vec<Waiting>,
+    more: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Asked {
+    done: Option<String>,
+}
+
+pub(super) async fn held(
+    State(console): State<Console>,
+    Extension(who): Extension<Who>,
+    Query(asked): Query<Asked>,
+) -> Page {
+    let people = &console.api.people;
+    let sought = Sought { state: Some("held"), ..Sought::default() };
+    let (held, more) = people.incidents(&sought, HELD).await?;
+    let mut records = Vec::with_capacity(held.len());
+    for summary in held {
+        records.extend(people.record(&IncidentId::from_stored(summary.id)).await?);
+    }
+    let frame = Frame::new(&console, &who, "/held").having(asked.done.as_deref());
+    Ok(draw(&Held { frame, records, more }))
+}
+
+pub(super) async fn actions(
+    State(console): State<Console>,
+    Extension(who): Extension<Who>,
+    Query(asked): Query<Asked>,
+) -> Page {
+    let (actions, more) = console.api.people.waiting(ACTIONS).await?;
+    let frame = Frame::new(&console, &who, "/actions").having(asked.done.as_deref());
+    Ok(draw(&Actions { frame, actions, more }))
+}
