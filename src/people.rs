@@ -4,6 +4,7 @@
 //! Never decides anything by itself: a person vouches for what the daemon cannot prove, and all
 //! rules of the store and of the lifecycle go on holding. What goes over the wire is in `http`.
 
+pub mod acts;
 pub mod at_vendor;
 pub mod glance;
 pub mod hindsight;
@@ -22,7 +23,9 @@ use crate::clock::Clock;
 use crate::current::Current;
 use crate::dispatch::catalogs::{NotSynced, Synced};
 use crate::dispatch::{Catalogs, Lane, Lanes};
+use crate::domain::access::Operator;
 use crate::domain::alert::Labels;
+use crate::domain::audit::{Act, End, Object};
 use crate::domain::gate::{Admission, Cause};
 use crate::domain::ids::{ActionId, VendorName};
 use crate::domain::incident::Incident;
@@ -187,6 +190,24 @@ impl People {
     /// The store's.
     pub async fn retry(
         &self,
+        by: &Operator,
+        id: &ActionId,
+        how: Revival,
+    ) -> Result<Result<Retried, NotRetried>, StoreError> {
+        let object = Object::Action(id.clone());
+        let detail = match how {
+            Revival::Look => "look first",
+            Revival::Send => "send at once",
+        };
+        let came_of = |retried: &Result<Retried, NotRetried>| match retried {
+            Ok(_) => End::done(),
+            Err(why) => End::refused(why),
+        };
+        self.act(by, Act::Retry, &object, detail, self.retried(id, how), came_of).await
+    }
+
+    async fn retried(
+        &self,
         id: &ActionId,
         how: Revival,
     ) -> Result<Result<Retried, NotRetried>, StoreError> {
@@ -240,7 +261,21 @@ impl People {
     /// # Errors
     ///
     /// The store's.
-    pub async fn resume(&self, name: &VendorName) -> Result<Option<bool>, StoreError> {
+    pub async fn resume(
+        &self,
+        by: &Operator,
+        name: &VendorName,
+    ) -> Result<Option<bool>, StoreError> {
+        let came_of = |resumed: &Option<bool>| match resumed {
+            Some(true) => End::done(),
+            Some(false) => End::refused("nothing was in the way but, perhaps, its own wish"),
+            None => End::refused("there is no such vendor"),
+        };
+        let object = Object::Vendor(name.clone());
+        self.act(by, Act::Resume, &object, "", self.resumed(name), came_of).await
+    }
+
+    async fn resumed(&self, name: &VendorName) -> Result<Option<bool>, StoreError> {
         let Some(lane) = self.lane(name) else { return Ok(None) };
         let resumed = self.lift(&lane).await?;
         self.wake.notify_one();
@@ -254,8 +289,18 @@ impl People {
     /// The first vendor that did not tell, or the store's.
     pub async fn sync_catalogs(
         &self,
+        by: &Operator,
         name: Option<&VendorName>,
     ) -> Result<Option<Vec<Synced>>, NotSynced> {
+        let object = name.map_or(Object::Everything, |name| Object::Vendor(name.clone()));
+        let came_of = |synced: &Option<Vec<Synced>>| match synced {
+            Some(_) => End::done(),
+            None => End::refused("there is no such vendor"),
+        };
+        self.act(by, Act::Sync, &object, "", self.synced(name), came_of).await
+    }
+
+    async fn synced(&self, name: Option<&VendorName>) -> Result<Option<Vec<Synced>>, NotSynced> {
         let mut synced = Vec::new();
         for lane in self.lanes.get().iter() {
             let Some(vendor) = lane.vendor() else { continue };

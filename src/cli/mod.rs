@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod actions;
+mod audit;
 mod catalog;
 mod check;
 mod completions;
@@ -17,6 +18,7 @@ mod serve;
 mod shutdown;
 mod store;
 mod test;
+mod token;
 mod vendors;
 
 use std::convert::Infallible;
@@ -78,6 +80,10 @@ enum Command {
     Actions(actions::Args),
     /// Show how the vendors stand, and have one probed at once.
     Vendors(vendors::Args),
+    /// Show who has had what done.
+    Audit(audit::Args),
+    /// Make a token for the API and the console.
+    Token(token::Args),
     /// Read, show, search and compare what the vendors accept.
     Catalog(catalog::Args),
     /// Look at everything that a case needs, and say what to do.
@@ -162,6 +168,8 @@ pub fn main() -> ExitCode {
             Command::Mutes(args) => mutes::run(args).await,
             Command::Actions(args) => actions::run(args).await,
             Command::Vendors(args) => vendors::run(args).await,
+            Command::Audit(args) => audit::run(args).await,
+            Command::Token(args) => Ok(token::run(&args, &world().rng)),
             Command::Catalog(args) => catalog::run(args, world()).await,
             Command::Doctor(args) => doctor::run(args, world()).await,
             Command::Reload(args) => reload::run(args).await,

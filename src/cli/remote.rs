@@ -32,7 +32,7 @@ pub(super) struct Reach {
     address: Option<SocketAddr>,
 
     /// The file with the token. Without it: the variable CASEWRIGHT_TOKEN, the file beside the
-    /// database, or the first of `server.admin_tokens`.
+    /// database, or the first of `server.admin_tokens` that stands there in clear.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
@@ -113,8 +113,8 @@ impl Remote {
         } else if let Some(token) = local.as_deref().and_then(|file| read_token(file).ok()) {
             // Before those of the config: it is the running daemon's, whatever was changed since.
             token
-        } else if let Some(token) = checked.admin_tokens.into_iter().next() {
-            token.token
+        } else if let Some(token) = checked.admin_token {
+            token
         } else {
             let beside = local.map_or_else(String::new, |file| {
                 format!(

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 
 use crate::domain::draft::Fallback;
 use crate::domain::ids::{SourceName, VendorName};
@@ -17,13 +17,13 @@ use crate::domain::schedule::Schedule;
 use crate::domain::severity::SeverityPolicy;
 use crate::domain::telling::Telling;
 
+use super::access::{self, AccessConfig};
 use super::decode::{Field, Located, Section, quote};
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::document::Document;
 use super::fetch::{self, FetchConfig};
 use super::interpolate::Lookup;
 use super::limit;
-use super::name::Word;
 use super::redact;
 use super::source_config::{self, SourceConfig};
 use super::source_file::Holds;
@@ -36,8 +36,8 @@ use super::vendor_config::{self, VendorConfig};
 pub struct Config {
     /// Where it listens, and its limits.
     pub server: ServerConfig,
-    /// Who may act through the admin listener, beside whoever may read the database.
-    pub admin_tokens: Vec<AdminToken>,
+    /// Who may come in at the admin listener, beside whoever may read the database.
+    pub access: AccessConfig,
     /// Where it remembers.
     pub store: StoreConfig,
     /// Patterns of rule files, resolved.
@@ -65,7 +65,8 @@ pub struct Config {
 pub struct ServerConfig {
     /// For webhooks.
     pub listen: SocketAddr,
-    /// For the console, the API, metrics and health: always a loopback address.
+    /// For the console, the API, metrics and health: a loopback address, unless the file says that
+    /// another is wanted without TLS.
     pub admin_listen: SocketAddr,
     /// Connections at the same time.
     pub max_connections: usize,
@@ -89,21 +90,6 @@ impl Default for ServerConfig {
         }
     }
 }
-
-/// A token that lets somebody act through the admin listener.
-#[derive(Debug, Clone)]
-pub struct AdminToken {
-    /// Whose it is: what the log says. Unique.
-    pub name: String,
-    /// The token.
-    pub token: SecretString,
-}
-
-/// The name under which the token beside the database is logged.
-pub const LOCAL_TOKEN: &str = "local";
-
-/// An admin token of fewer characters could be guessed.
-const SHORTEST_TOKEN: usize = 16;
 
 /// Where the daemon remembers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,8 +149,8 @@ pub struct Checked {
     /// The listeners, also where the rest of the file has errors: who talks to the daemon needs no
     /// more.
     pub server: ServerConfig,
-    /// The tokens that could be read.
-    pub admin_tokens: Vec<AdminToken>,
+    /// The first token that stands in the file in clear: the command line may show it.
+    pub admin_token: Option<SecretString>,
     /// Where the store is, also where the rest of the file has errors: a backup needs no more.
     pub store: Option<StoreConfig>,
     /// The folder of templates, also where the rest of the file has errors.
@@ -209,9 +195,9 @@ impl Config {
 
 fn read_root(mut root: Section<'_>, checked: &mut Checked) -> Option<Config> {
     let inputs = &mut checked.rules;
-    let (server, admin_tokens) = root.section("server").map(read_server).unwrap_or_default();
+    let (server, access, token) = root.section("server").map(read_server).unwrap_or_default();
     checked.server = server;
-    checked.admin_tokens.clone_from(&admin_tokens);
+    checked.admin_token = token;
     let store = match root.section_like("store", "store: { sqlite: casewright.db }") {
         Some(section) => read_store(section),
         None => {
@@ -256,7 +242,7 @@ fn read_root(mut root: Section<'_>, checked: &mut Checked) -> Option<Config> {
     root.finish();
     Some(Config {
         server,
-        admin_tokens,
+        access,
         store: store?,
         rules,
         templates: templates?,
@@ -288,7 +274,7 @@ fn read_limits(root: &mut Section<'_>) -> Option<Limit> {
     field.section().and_then(limit::read)
 }
 
-fn read_server(mut section: Section<'_>) -> (ServerConfig, Vec<AdminToken>) {
+fn read_server(mut section: Section<'_>) -> (ServerConfig, AccessConfig, Option<SecretString>) {
     let default = ServerConfig::default();
     let listen = section.with_default("listen", default.listen);
     let admin = section.optional::<Located<SocketAddr>>("admin_listen");
@@ -298,19 +284,27 @@ fn read_server(mut section: Section<'_>) -> (ServerConfig, Vec<AdminToken>) {
     let header_timeout = section.within("header_timeout", default.header_timeout, second..=longest);
     let body_timeout = section.within("body_timeout", default.body_timeout, second..=longest);
     let reload_on_change = section.with_default("reload_on_change", default.reload_on_change);
+    let without_tls = section.with_default("admin_without_tls", false);
+    let (access, token) = access::read(&mut section);
     if let Some(Located { value, place }) = &admin {
-        if !value.ip().is_loopback() {
+        let is_here = value.ip().is_loopback();
+        if !is_here && !without_tls {
             section.error_at(
                 place.clone(),
-                "the admin listener speaks no TLS and shows metrics to everybody, so it must stay on this machine",
-                "listen on `127.0.0.1:8081`, and put a proxy with access control in front of it",
+                "the admin listener speaks no TLS and shows metrics to everybody, so it stays on this machine unless you say otherwise",
+                "listen on `127.0.0.1:8081` and put a proxy with TLS in front of it; or, where something else encrypts or the network is yours alone, add `admin_without_tls: true`",
+            );
+        } else if !is_here && access.tokens.is_empty() && access.proxy.is_none() {
+            section.error_at(
+                place.clone(),
+                "nobody from another machine could be let in at this address",
+                "add `admin_tokens` (`casewright token new` makes one) or `trusted_proxy`, or listen on `127.0.0.1:8081`",
             );
         } else if *value == listen && value.port() != 0 {
             let message = "`server.admin_listen` and `server.listen` are the same address";
             section.error_at(place.clone(), message, "webhooks and administration stay apart");
         }
     }
-    let tokens = read_admin_tokens(&mut section);
     section.finish();
     let admin_listen = admin.map_or(default.admin_listen, |admin| admin.value);
     let server = ServerConfig {
@@ -321,32 +315,7 @@ fn read_server(mut section: Section<'_>) -> (ServerConfig, Vec<AdminToken>) {
         body_timeout,
         reload_on_change,
     };
-    (server, tokens)
-}
-
-fn read_admin_tokens(server: &mut Section<'_>) -> Vec<AdminToken> {
-    let mut tokens: Vec<AdminToken> = Vec::new();
-    for mut section in server.sections("admin_tokens") {
-        let name = section.required::<Located<Word>>("name");
-        let place = section.place();
-        let token = section.secret("token");
-        if let Some(Located { value: Word(name), place }) = &name
-            && (name == LOCAL_TOKEN || tokens.iter().any(|token| token.name == *name))
-        {
-            let message = format!("the name {} is taken", quote(name));
-            let hint = "the log tells by the name who did what: give this one another";
-            section.error_at(place.clone(), message, hint);
-        }
-        if token.as_ref().is_some_and(|token| token.expose_secret().len() < SHORTEST_TOKEN) {
-            let message = format!("the token is shorter than {SHORTEST_TOKEN} characters");
-            section.error_at(place, message, "make one with `openssl rand -hex 32`");
-        }
-        section.finish();
-        if let (Some(name), Some(token)) = (name, token) {
-            tokens.push(AdminToken { name: name.value.0, token });
-        }
-    }
-    tokens
+    (server, access, token)
 }
 
 fn read_store(mut section: Section<'_>) -> Option<StoreConfig> {
@@ -372,6 +341,7 @@ fn read_retention(mut section: Section<'_>) -> Retention {
         deliveries: within("deliveries", default.deliveries, Retention::MIN_DELIVERIES),
         attempts: within("attempts", default.attempts, Retention::MIN_ATTEMPTS),
         incidents: within("incidents", default.incidents, Retention::MIN_INCIDENTS),
+        audit: within("audit", default.audit, Retention::MIN_AUDIT),
     };
     section.finish();
     retention

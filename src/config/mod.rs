@@ -10,6 +10,7 @@
 //! To add a kind of source or vendor, add a function to the table in [`source_config`] or
 //! [`vendor_config`].
 
+pub mod access;
 pub mod choices;
 pub mod code;
 pub mod daemon_config;
@@ -37,10 +38,10 @@ pub mod vendor_config;
 mod within;
 pub mod yaml;
 
+pub use access::{AccessConfig, AdminToken, LOCAL_TOKEN, ProxyConfig};
 pub use code::Code;
 pub use daemon_config::{
-    AdminToken, Checked, Config, KnownVendor, LOCAL_TOKEN, RuleInputs, ServerConfig, StoreConfig,
-    is_rule_test,
+    Checked, Config, KnownVendor, RuleInputs, ServerConfig, StoreConfig, is_rule_test,
 };
 pub use desk::HttpDesk;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};

@@ -18,12 +18,12 @@ use tracing::{error, info, warn};
 use super::parts;
 use super::told::{self, Told};
 use crate::clock::Clock;
-use crate::config::{Config, Diagnostic, Diagnostics, LOCAL_TOKEN, Lookup, VendorKind};
+use crate::config::{Config, Diagnostic, Diagnostics, Lookup, VendorKind};
 use crate::current::Current;
 use crate::dispatch::{Catalogs, Lane, Lanes, Party};
 use crate::domain::ids::VendorName;
 use crate::domain::incident::State;
-use crate::http::access::Keys;
+use crate::http::access::{self, Keys};
 use crate::http::api::{NotReloaded, Reload, Reloaded};
 use crate::intake::{Displaced, displaced};
 use crate::playbook::Playbook;
@@ -48,7 +48,7 @@ pub(super) struct Reloader {
     pub(super) sources: Current<Sources>,
     pub(super) lanes: Current<Lanes>,
     pub(super) catalogs: Arc<Catalogs>,
-    pub(super) keys: Current<Keys>,
+    pub(super) access: Current<access::Access>,
     /// The token of this machine, if it could be written.
     pub(super) local_token: Option<SecretString>,
     /// Who may talk to the simulations inside; they run on.
@@ -75,7 +75,7 @@ struct Next {
     lanes: Arc<Lanes>,
     clients: Vec<(VendorName, parts::Client)>,
     told: Vec<(VendorName, Told)>,
-    keys: Arc<Keys>,
+    access: Arc<access::Access>,
     restart: Vec<String>,
 }
 
@@ -163,7 +163,7 @@ impl Reloader {
             lanes: Arc::new(lanes),
             clients: next_clients,
             told,
-            keys: Arc::new(keys(self.local_token.as_ref(), &config)),
+            access: Arc::new(may_come_in(self.local_token.as_ref(), &config)),
             restart: takes_restart(&self.started, &config),
         })
     }
@@ -229,7 +229,7 @@ impl Reloader {
         }
         self.playbook.put(next.playbook.clone());
         self.sources.put(next.sources.clone());
-        self.keys.put(next.keys);
+        self.access.put(next.access);
         self.metrics.files_in_force(now, next.playbook.rules.openers());
         running.clients = next.clients;
         running.told = next.told;
@@ -291,10 +291,9 @@ impl Reloader {
     }
 }
 
-/// Who may act: whoever has the token of this machine, and those of the config.
-pub(super) fn keys(local: Option<&SecretString>, config: &Config) -> Keys {
-    let configured = config.admin_tokens.iter().map(|key| (key.name.as_str(), &key.token));
-    Keys::new(local.map(|token| (LOCAL_TOKEN, token)).into_iter().chain(configured))
+/// Who may come in: whoever has the token of this machine, and those of the config.
+pub(super) fn may_come_in(local: Option<&SecretString>, config: &Config) -> access::Access {
+    access::Access::new(Keys::new(local, &config.access.tokens), &config.access)
 }
 
 /// What the files say otherwise than at the start and what takes a restart, each in a sentence.
@@ -326,6 +325,7 @@ fn takes_restart(started: &Config, now: &Config) -> Vec<String> {
     compare("store.retention.deliveries", span(runs.deliveries), span(says.deliveries));
     compare("store.retention.attempts", span(runs.attempts), span(says.attempts));
     compare("store.retention.incidents", span(runs.incidents), span(says.incidents));
+    compare("store.retention.audit", span(runs.audit), span(says.audit));
     for vendor in &started.vendors {
         let name = &vendor.name;
         let Some(says) = now.vendor(name) else {

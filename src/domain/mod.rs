@@ -4,8 +4,10 @@
 //! randomness are arguments. This layer knows no other layer; in particular it never sees a
 //! sender's JSON, a database row or an HTTP type.
 
+pub mod access;
 pub mod action;
 pub mod alert;
+pub mod audit;
 pub mod backoff;
 pub mod budget;
 pub mod case_view;
@@ -19,6 +21,7 @@ pub mod judgement;
 pub mod lifecycle;
 pub mod member;
 pub mod mute;
+pub mod network;
 pub mod news;
 pub mod notice;
 pub mod pace;
@@ -29,8 +32,10 @@ pub mod regex;
 pub mod retention;
 pub mod rollup;
 pub mod schedule;
+pub mod session;
 pub mod severity;
 pub mod storm;
 pub mod telling;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod throttle;

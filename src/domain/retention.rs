@@ -14,6 +14,8 @@ pub struct Retention {
     pub attempts: Duration,
     /// Ended incidents with their alerts and actions, counted from when they ended.
     pub incidents: Duration,
+    /// The record of what people have had done.
+    pub audit: Duration,
 }
 
 impl Retention {
@@ -25,6 +27,8 @@ impl Retention {
     /// ([`Policy::MAX_REOPEN_WITHIN`](super::lifecycle::Policy::MAX_REOPEN_WITHIN)), and needs the
     /// incident's alerts for that.
     pub const MIN_INCIDENTS: Duration = DAY.saturating_mul(15);
+    /// Whoever asks who did it may ask a month later.
+    pub const MIN_AUDIT: Duration = DAY.saturating_mul(30);
     /// Long enough to be called for ever.
     pub const MAX: Duration = DAY.saturating_mul(100 * 365);
     /// PagerDuty retries a webhook for up to two days; a person may replay one later than that.
@@ -39,7 +43,7 @@ impl Retention {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { deliveries: DAY * 30, attempts: DAY * 90, incidents: DAY * 400 }
+        Self { deliveries: DAY * 30, attempts: DAY * 90, incidents: DAY * 400, audit: DAY * 365 }
     }
 }
 

@@ -67,6 +67,11 @@ impl Refusal {
         self
     }
 
+    /// What it says, and what to do about it, for a page.
+    pub(super) fn words(&self) -> (&str, Option<&str>) {
+        (&self.message, self.hint.as_deref())
+    }
+
     /// The status that it is sent with.
     pub fn status(&self) -> StatusCode {
         self.status
@@ -93,6 +98,11 @@ impl Refusal {
             refusal.headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         refusal
+    }
+
+    /// 403: it is known who asks, and they may not.
+    pub fn forbidden(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, code, message)
     }
 
     /// 404. Does not repeat what was asked for.

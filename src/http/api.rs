@@ -3,9 +3,11 @@
 //! Everything here is behind [`guard`]. What changes something runs in a task of its own, to its
 //! end, whatever the client does; it is logged with the name of the token, and counted.
 
+mod acts;
 mod catalogs;
-mod incidents;
-mod mutes;
+pub(super) mod incidents;
+pub(super) mod mutes;
+mod rules;
 
 use std::fmt;
 use std::future::Future;
@@ -16,14 +18,16 @@ use async_trait::async_trait;
 use axum::extract::{Path, Query, State, rejection};
 use axum::response::Response;
 use axum::routing::{get, post};
-use axum::{Extension, Router, middleware};
+use axum::{Router, middleware};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::access::{Guard, Keys, Who, guard};
+use super::access::{Access, Guard, guard};
 use super::answer::{self, Refusal};
 use crate::current::Current;
+use crate::domain::access::{Admin, Operator, Role};
+use crate::domain::audit::{Act, End, Object};
 use crate::domain::ids::{ActionId, IncidentId, VendorName};
 use crate::intake::Displaced;
 use crate::people::{NotRetried, People};
@@ -78,7 +82,7 @@ pub struct NotReloaded {
 #[derive(Clone)]
 pub struct Api {
     /// Who may come in.
-    pub keys: Current<Keys>,
+    pub access: Current<Access>,
     /// What they may see and do.
     pub people: People,
     /// Reads the files.
@@ -93,10 +97,21 @@ impl fmt::Debug for Api {
     }
 }
 
+impl Api {
+    /// What stands before everything here.
+    pub fn guard(&self) -> Guard {
+        Guard {
+            access: self.access.clone(),
+            least: Role::Operator,
+            people: self.people.clone(),
+            metrics: self.metrics.clone(),
+        }
+    }
+}
+
 /// The routes; to be merged into those of the admin listener.
 pub fn router(api: Api) -> Router {
-    let door = Guard { keys: api.keys.clone(), metrics: api.metrics.clone() };
-    let door = || middleware::from_fn_with_state(door.clone(), guard);
+    let door = || middleware::from_fn_with_state(api.guard(), guard);
     // The guard stands before the fallback as well: who may not come in is not told what is there.
     let v1 = Router::new()
         .route("/actions", get(actions).fallback(only_read))
@@ -104,6 +119,8 @@ pub fn router(api: Api) -> Router {
         .merge(incidents::routes())
         .merge(mutes::routes())
         .merge(catalogs::routes())
+        .merge(acts::routes())
+        .merge(rules::routes())
         .route("/vendors", get(vendors).fallback(only_read))
         .route("/vendors/{name}/resume", post(resume).fallback(only_post))
         .fallback(|| async { Refusal::not_found() })
@@ -112,7 +129,7 @@ pub fn router(api: Api) -> Router {
     let reload = Router::new()
         .route("/-/reload", post(reload).fallback(only_post))
         .layer(door())
-        .with_state(api);
+        .with_state(api.clone());
     Router::new().nest("/api/v1", v1).merge(reload)
 }
 
@@ -160,22 +177,22 @@ async fn actions(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Retrying {
+pub(super) struct Retrying {
     #[serde(default)]
-    how: How,
+    pub(super) how: How,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum How {
+pub(super) enum How {
     #[default]
     Look,
     Send,
 }
 
-async fn retry(
+pub(super) async fn retry(
     State(api): State<Api>,
-    Extension(Who(who)): Extension<Who>,
+    by: Operator,
     path: Result<Path<(String, u32)>, rejection::PathRejection>,
     query: Result<Query<Retrying>, rejection::QueryRejection>,
 ) -> Result<Response, Refusal> {
@@ -191,9 +208,9 @@ async fn retry(
         .map(|Path((incident, seq))| ActionId { incident: IncidentId::from_stored(incident), seq });
     // What is no number is no action either.
     let Ok(id) = id else { return Err(no_such_action(&api, call)) };
-    let people = api.people.clone();
+    let (people, who) = (api.people.clone(), by.name.clone());
     let asked = id.clone();
-    let retried = whole(async move { people.retry(&asked, how).await }).await?;
+    let retried = whole(async move { people.retry(&by, &asked, how).await }).await?;
     match retried.map_err(|error| trouble(&error))? {
         Ok(retried) => {
             api.metrics.admin_call(call, "done");
@@ -232,15 +249,15 @@ async fn vendors(State(api): State<Api>) -> Result<Response, Refusal> {
     Ok(answer::json(StatusCode::OK, &json!({ "vendors": vendors })))
 }
 
-async fn resume(
+pub(super) async fn resume(
     State(api): State<Api>,
-    Extension(Who(who)): Extension<Who>,
+    by: Operator,
     path: Result<Path<String>, rejection::PathRejection>,
 ) -> Result<Response, Refusal> {
     let name = VendorName::new(path.map(|Path(name)| name).unwrap_or_default());
-    let people = api.people.clone();
+    let (people, who) = (api.people.clone(), by.name.clone());
     let asked = name.clone();
-    let resumed = whole(async move { people.resume(&asked).await }).await?;
+    let resumed = whole(async move { people.resume(&by, &asked).await }).await?;
     let Some(resumed) = resumed.map_err(|error| trouble(&error))? else {
         api.metrics.admin_call(AdminCall::Resume, "refused");
         return Err(Refusal::unknown("there is no such vendor")
@@ -253,12 +270,18 @@ async fn resume(
     Ok(answer::json(StatusCode::OK, &json!({ "resumed": resumed, "vendor": vendor })))
 }
 
-async fn reload(
-    State(api): State<Api>,
-    Extension(Who(who)): Extension<Who>,
-) -> Result<Response, Refusal> {
-    let reload = api.reload.clone();
-    match whole(async move { reload.reload(&who).await }).await? {
+async fn reload(State(api): State<Api>, by: Admin) -> Result<Response, Refusal> {
+    let (people, reload) = (api.people.clone(), api.reload.clone());
+    let reloaded = whole(async move {
+        let came_of = |reloaded: &Result<Reloaded, NotReloaded>| match reloaded {
+            Ok(_) => End::done(),
+            Err(not) => End::refused(format!("the files cannot be used: {}", not.summary)),
+        };
+        let work = async { Ok::<_, StoreError>(reload.reload(&by.name).await) };
+        people.act(&by, Act::Reload, &Object::Files, "", work, came_of).await
+    })
+    .await?;
+    match reloaded.map_err(|error| trouble(&error))? {
         Ok(reloaded) => {
             api.metrics.admin_call(AdminCall::Reload, "done");
             Ok(answer::json(StatusCode::OK, &reloaded))

@@ -10,10 +10,11 @@
 
 mod acts;
 mod assets;
+mod audit;
 mod catalog;
 mod chart;
 mod deliveries;
-mod frame;
+pub(in crate::http) mod frame;
 mod incident;
 mod incidents;
 mod live;
@@ -43,7 +44,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use self::frame::Frame;
 pub use self::live::Live;
-use super::access::{Guard, guard};
+use super::access::{guard, page_guard};
 use super::api::Api;
 use crate::store::StoreError;
 
@@ -78,7 +79,7 @@ impl Console {
 
 /// The routes; to be merged into those of the admin listener.
 pub fn router(console: Console) -> Router {
-    let door = Guard { keys: console.api.keys.clone(), metrics: console.api.metrics.clone() };
+    let door = console.api.guard();
     let inside = Router::new()
         .route("/", get(overview::page))
         .route("/incidents", get(incidents::page))
@@ -97,8 +98,14 @@ pub fn router(console: Console) -> Router {
         .route("/catalog", get(catalog::page))
         .route("/mutes", get(mutes::page).post(acts::mute))
         .route("/mutes/{id}/lift", post(acts::lift))
-        .route("/console/events", get(live::events))
-        .route_layer(middleware::from_fn_with_state(door, guard));
+        .route("/audit", get(audit::page))
+        .route_layer(middleware::from_fn_with_state(door.clone(), page_guard));
+    // A script is not led to the login.
+    let inside = inside.merge(
+        Router::new()
+            .route("/console/events", get(live::events))
+            .route_layer(middleware::from_fn_with_state(door, guard)),
+    );
     let open = Router::new()
         .route(assets::ROUTE, get(assets::asset))
         .route(reports::ROUTE, post(reports::report));

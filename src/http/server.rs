@@ -12,6 +12,7 @@
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -92,6 +93,10 @@ impl Default for Limits {
         }
     }
 }
+
+/// The other end of the connection that a request came over.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub SocketAddr);
 
 /// Serves `router` on `listener` until `shutdown`, then stops accepting, closes idle connections,
 /// lets requests in flight finish and returns, at the latest after `limits.drain`.
@@ -222,6 +227,8 @@ impl Connection {
         // Answers are a single small write; waiting to fill a packet would only delay them.
         let _ = stream.set_nodelay(true);
         let phase = Arc::new(Phase::fresh());
+        // Whoever has gone already has no address, and no use for an answer.
+        let peer = stream.peer_addr().ok().map(Peer);
         let wire = Wire {
             stream,
             phase: phase.clone(),
@@ -229,7 +236,7 @@ impl Connection {
             head_deadline: Some(Box::pin(sleep(self.limits.header_timeout))),
             write_deadline: None,
         };
-        let service = Guarded { router: self.router, phase: phase.clone() };
+        let service = Guarded { router: self.router, phase: phase.clone(), peer };
         // hyper's own timeout starts when it begins to wait for a request, so it is the limit for
         // idling; the limit for the header starts with its first byte and is in `Wire`.
         let mut connection = http1::Builder::new()
@@ -286,6 +293,7 @@ async fn linger(mut stream: TcpStream) {
 struct Guarded {
     router: Router,
     phase: Arc<Phase>,
+    peer: Option<Peer>,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Guarded {
@@ -298,7 +306,10 @@ impl hyper::service::Service<Request<Incoming>> for Guarded {
         let phase = self.phase.clone();
         let mut router = self.router.clone();
         let unread = Arc::new(AtomicBool::new(true));
-        let request = request.map(|body| Body::new(Watched::new(body, unread.clone())));
+        let mut request = request.map(|body| Body::new(Watched::new(body, unread.clone())));
+        if let Some(peer) = self.peer {
+            request.extensions_mut().insert(peer);
+        }
         Box::pin(async move {
             let method = request.method().clone();
             let path = request.uri().path().to_owned();

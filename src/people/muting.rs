@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use super::People;
+use crate::domain::access::Operator;
+use crate::domain::audit::{Act, End, Object};
 use crate::domain::ids::RuleName;
 use crate::domain::mute::Mute;
 use crate::store::StoreError;
-use crate::time::later;
+use crate::time::{duration, later};
 
 /// The longest mute that a person can make; longer is what rules are for.
 pub const LONGEST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -45,7 +47,21 @@ impl People {
     /// # Errors
     ///
     /// The store's.
-    pub async fn mute(&self, wish: Wish, who: &str) -> Result<Result<Mute, NotMuted>, StoreError> {
+    pub async fn mute(
+        &self,
+        by: &Operator,
+        wish: Wish,
+    ) -> Result<Result<Mute, NotMuted>, StoreError> {
+        let object = wish.rule.clone().map_or(Object::Everything, Object::Rule);
+        let detail = format!("for {}: {}", duration::format(wish.lasts), wish.reason);
+        let came_of = |made: &Result<Mute, NotMuted>| match made {
+            Ok(mute) => End { why: format!("mute {}", mute.id), ..End::done() },
+            Err(why) => End::refused(why),
+        };
+        self.act(by, Act::Mute, &object, &detail, self.muted(wish, &by.name), came_of).await
+    }
+
+    async fn muted(&self, wish: Wish, who: &str) -> Result<Result<Mute, NotMuted>, StoreError> {
         let Wish { rule, lasts, reason } = wish;
         if let Some(rule) =
             rule.as_ref().filter(|rule| self.playbook.get().case_rule(rule).is_none())
@@ -71,7 +87,16 @@ impl People {
     /// # Errors
     ///
     /// The store's.
-    pub async fn unmute(&self, id: &str) -> Result<bool, StoreError> {
+    pub async fn unmute(&self, by: &Operator, id: &str) -> Result<bool, StoreError> {
+        let came_of = |lifted: &bool| match lifted {
+            true => End::done(),
+            false => End::refused("there is no such mute"),
+        };
+        let object = Object::Mute(id.to_owned());
+        self.act(by, Act::Unmute, &object, "", self.unmuted(id), came_of).await
+    }
+
+    async fn unmuted(&self, id: &str) -> Result<bool, StoreError> {
         let lifted = self.store.unmute(id, self.clock.now()).await?;
         self.wake.notify_one();
         Ok(lifted)

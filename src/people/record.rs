@@ -9,8 +9,10 @@ use serde_json::Value;
 
 use super::at_vendor::AtVendor;
 use super::{Exchange, People};
+use crate::domain::access::Operator;
 use crate::domain::action::ActionKind;
 use crate::domain::alert::{Labels, Link};
+use crate::domain::audit::{Act, End, Object};
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::{Incident, State};
 use crate::domain::judgement::{self, Judgement};
@@ -278,6 +280,24 @@ impl People {
     ///
     /// The store's.
     pub async fn judge(
+        &self,
+        by: &Operator,
+        id: &IncidentId,
+        judgement: Judgement,
+    ) -> Result<Result<Summary, NotJudged>, StoreError> {
+        let act = match judgement {
+            Judgement::Approve => Act::Approve,
+            Judgement::Reject => Act::Reject,
+        };
+        let came_of = |judged: &Result<Summary, NotJudged>| match judged {
+            Ok(_) => End::done(),
+            Err(why) => End::refused(why),
+        };
+        let object = Object::Incident(id.clone());
+        self.act(by, act, &object, "", self.judged(id, judgement, &by.name), came_of).await
+    }
+
+    async fn judged(
         &self,
         id: &IncidentId,
         judgement: Judgement,

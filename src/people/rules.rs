@@ -76,6 +76,26 @@ impl People {
     }
 }
 
+impl People {
+    /// The names of all rules in force, in their order.
+    pub fn rule_names(&self) -> Vec<String> {
+        let playbook = self.playbook.get();
+        playbook.rules.rules().iter().map(|rule| rule.name.to_string()).collect()
+    }
+
+    /// The names of those that open cases.
+    pub fn opener_names(&self) -> Vec<String> {
+        self.playbook.get().rules.openers().map(ToString::to_string).collect()
+    }
+
+    /// The names of the vendors.
+    pub fn vendor_names(&self) -> Vec<String> {
+        let lanes = self.lanes.get();
+        let vendors = lanes.iter().filter(|lane| lane.vendor().is_some());
+        vendors.map(|lane| lane.name.to_string()).collect()
+    }
+}
+
 impl RuleLine {
     fn of(rule: &Rule, total: Option<&Total>, day: Option<Day>) -> Self {
         let during = rule.during.iter().map(|times| format!("during {times}"));

@@ -142,7 +142,7 @@ impl Auth {
 }
 
 /// Splits `Bearer abc` into scheme and token.
-fn scheme(value: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(crate) fn scheme(value: &[u8]) -> Option<(&[u8], &[u8])> {
     let value = value.trim_ascii();
     let space = value.iter().position(|byte| *byte == b' ')?;
     let (scheme, rest) = value.split_at_checked(space)?;

@@ -21,6 +21,7 @@ use self::admission::Admission;
 use self::history::{Tallied, Tally, Total};
 use crate::domain::action::ActionKind;
 use crate::domain::alert::{Alert, AlertStatus};
+use crate::domain::audit::{Asked, Deed, End, Entry};
 use crate::domain::case_view::{CaseView, KeptCase};
 use crate::domain::catalog::whole::KeptCatalog;
 use crate::domain::gate::Gate;
@@ -34,6 +35,7 @@ use crate::domain::member::Member;
 use crate::domain::mute::Mute;
 use crate::domain::retention::Retention;
 use crate::domain::rollup::RollCall;
+use crate::domain::session::Session;
 use crate::domain::severity::Rank;
 use crate::domain::storm::Usage;
 
@@ -665,13 +667,17 @@ pub struct Pruned {
     pub tallies: u64,
     /// Incidents of which a newer generation exists.
     pub incidents: u64,
+    /// Lines of the record of what people have had done.
+    pub audit: u64,
+    /// Sessions of browsers.
+    pub sessions: u64,
     /// Whether another run would find more to do now.
     pub more: bool,
 }
 
 impl Pruned {
     /// The tables, with how many of their rows are gone.
-    pub const fn tables(&self) -> [(&'static str, u64); 10] {
+    pub const fn tables(&self) -> [(&'static str, u64); 12] {
         [
             ("deliveries", self.deliveries),
             ("delivery_ids", self.delivery_ids),
@@ -683,6 +689,8 @@ impl Pruned {
             ("case_comments", self.case_comments),
             ("tallies", self.tallies),
             ("incidents", self.incidents),
+            ("audit", self.audit),
+            ("sessions", self.sessions),
         ]
     }
 }
@@ -892,6 +900,29 @@ pub trait Store: Send + Sync {
     /// Counts how many actions are unfinished, for [`Tallied::Outbox`].
     async fn sample_outbox(&self, now: Timestamp) -> Result<(), StoreError>;
 
+    /// Puts on record that a person is about to have something done; the number of the entry. It is
+    /// durable before the act is begun, so that no act is without one.
+    async fn begin_act(&self, deed: &Deed) -> Result<u64, StoreError>;
+
+    /// Puts on record how an act ended. An entry that has ended stays as it is.
+    async fn end_act(&self, number: u64, end: &End, at: Timestamp) -> Result<(), StoreError>;
+
+    /// The newest entries of the record of acts, newest first.
+    async fn acts(&self, asked: &Asked, limit: u32) -> Result<Vec<Entry>, StoreError>;
+
+    /// Remembers a browser that was let in. Beyond
+    /// [`MOST_OF_ONE`](crate::domain::session::MOST_OF_ONE) the oldest sessions of its name end.
+    async fn open_session(&self, session: &Session) -> Result<(), StoreError>;
+
+    /// The session of that id, also if it is over.
+    async fn session(&self, id: &str) -> Result<Option<Session>, StoreError>;
+
+    /// Notes that a session was used; never earlier than it is known to have been.
+    async fn session_seen(&self, id: &str, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Ends a session. Whether there was one.
+    async fn end_session(&self, id: &str) -> Result<bool, StoreError>;
+
     /// Counts for metrics.
     async fn census(&self) -> Result<Census, StoreError>;
 
@@ -901,7 +932,8 @@ pub trait Store: Send + Sync {
     /// Never forgets: the newest generation of a key; anything of an incident that is not over;
     /// an ended incident with an action that is not done; an attempt of an action that is not
     /// done; the delivery that began an incident which is not over. An ended incident first loses
-    /// its alerts, attempts and actions, and then, if a newer generation exists, its row.
+    /// its alerts, attempts and actions, and then, if a newer generation exists, its row. Sessions
+    /// go when they have expired.
     async fn prune(
         &self,
         horizon: &Retention,

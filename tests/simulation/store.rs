@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use casewright::domain::audit::{Asked, Deed, End, Entry};
 use casewright::domain::case_view::KeptCase;
 use casewright::domain::catalog::whole::KeptCatalog;
 use casewright::domain::gate::Gate;
@@ -17,6 +18,7 @@ use casewright::domain::lifecycle::Step;
 use casewright::domain::mute::Mute;
 use casewright::domain::retention::Retention;
 use casewright::domain::rollup::RollCall;
+use casewright::domain::session::Session;
 use casewright::domain::storm::Usage;
 use casewright::store::admission::Admission;
 use casewright::store::history::{Tallied, Tally, Total};
@@ -430,6 +432,41 @@ impl Store for SimStore {
 
     async fn census(&self) -> Result<Census, StoreError> {
         self.call("census", |store| async move { store.census().await }).await
+    }
+
+    async fn begin_act(&self, deed: &Deed) -> Result<u64, StoreError> {
+        let deed = deed.clone();
+        self.call("begin act", |store| async move { store.begin_act(&deed).await }).await
+    }
+
+    async fn end_act(&self, number: u64, end: &End, at: Timestamp) -> Result<(), StoreError> {
+        let end = end.clone();
+        self.call("end act", |store| async move { store.end_act(number, &end, at).await }).await
+    }
+
+    async fn acts(&self, asked: &Asked, limit: u32) -> Result<Vec<Entry>, StoreError> {
+        let asked = asked.clone();
+        self.call("acts", |store| async move { store.acts(&asked, limit).await }).await
+    }
+
+    async fn open_session(&self, session: &Session) -> Result<(), StoreError> {
+        let session = session.clone();
+        self.call("open session", |store| async move { store.open_session(&session).await }).await
+    }
+
+    async fn session(&self, id: &str) -> Result<Option<Session>, StoreError> {
+        let id = id.to_owned();
+        self.call("session", |store| async move { store.session(&id).await }).await
+    }
+
+    async fn session_seen(&self, id: &str, at: Timestamp) -> Result<(), StoreError> {
+        let id = id.to_owned();
+        self.call("session seen", |store| async move { store.session_seen(&id, at).await }).await
+    }
+
+    async fn end_session(&self, id: &str) -> Result<bool, StoreError> {
+        let id = id.to_owned();
+        self.call("end session", |store| async move { store.end_session(&id).await }).await
     }
 
     async fn prune(

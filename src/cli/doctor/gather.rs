@@ -261,7 +261,7 @@ pub(super) fn source(config: &SourceConfig) -> Source {
 
 pub(super) fn tokens(config: &Config, accepted: Option<Result<(), String>>) -> Tokens {
     let file = local_token::path_of(&config.store.sqlite);
-    Tokens { configured: config.admin_tokens.len(), local: local(&file), file, accepted }
+    Tokens { configured: config.access.tokens.len(), local: local(&file), file, accepted }
 }
 
 fn local(file: &Path) -> LocalToken {

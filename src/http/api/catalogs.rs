@@ -1,17 +1,17 @@
 //! What the vendors accept: having it read.
 
+use axum::Router;
 use axum::extract::{Query, State, rejection};
 use axum::response::Response;
 use axum::routing::post;
-use axum::{Extension, Router};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{Api, only_post, trouble, whole};
 use crate::dispatch::catalogs::NotSynced;
+use crate::domain::access::Operator;
 use crate::domain::ids::VendorName;
-use crate::http::access::Who;
 use crate::http::answer::{self, Refusal};
 use crate::telemetry::metrics::AdminCall;
 
@@ -27,15 +27,16 @@ struct Syncing {
 
 async fn sync(
     State(api): State<Api>,
-    Extension(Who(who)): Extension<Who>,
+    by: Operator,
     query: Result<Query<Syncing>, rejection::QueryRejection>,
 ) -> Result<Response, Refusal> {
     let Ok(Query(Syncing { vendor })) = query else {
         return Err(Refusal::unusable("the query is not understood")
             .hint("the only parameter is `vendor`, a vendor's name"));
     };
-    let (people, name) = (api.people.clone(), vendor.map(VendorName::new));
-    let synced = whole(async move { people.sync_catalogs(name.as_ref()).await }).await?;
+    let (people, who) = (api.people.clone(), by.name.clone());
+    let name = vendor.map(VendorName::new);
+    let synced = whole(async move { people.sync_catalogs(&by, name.as_ref()).await }).await?;
     let done = matches!(synced, Ok(Some(_)));
     api.metrics.admin_call(AdminCall::Sync, if done { "done" } else { "refused" });
     match synced {

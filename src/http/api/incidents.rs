@@ -1,18 +1,18 @@
 //! Incidents: the list, the record of one, why there was a case or none, and a person's word.
 
+use axum::Router;
 use axum::extract::{Path, Query, State, rejection};
 use axum::response::Response;
 use axum::routing::{get, post};
-use axum::{Extension, Router};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{Api, LIST, LIST_MAX, only_post, only_read, trouble, whole};
+use crate::domain::access::Operator;
 use crate::domain::ids::{IncidentId, RuleName};
 use crate::domain::incident;
 use crate::domain::judgement::Judgement;
-use crate::http::access::Who;
 use crate::http::answer::{self, Refusal};
 use crate::people::record::NotJudged;
 use crate::store::Sought;
@@ -91,25 +91,25 @@ async fn why(
     Ok(answer::json(StatusCode::OK, &answer))
 }
 
-async fn approve(
+pub(in crate::http) async fn approve(
     State(api): State<Api>,
-    Extension(Who(who)): Extension<Who>,
+    by: Operator,
     path: Result<Path<String>, rejection::PathRejection>,
 ) -> Result<Response, Refusal> {
-    judge(api, who, named(path), Judgement::Approve).await
+    judge(api, by, named(path), Judgement::Approve).await
 }
 
-async fn reject(
+pub(in crate::http) async fn reject(
     State(api): State<Api>,
-    Extension(Who(who)): Extension<Who>,
+    by: Operator,
     path: Result<Path<String>, rejection::PathRejection>,
 ) -> Result<Response, Refusal> {
-    judge(api, who, named(path), Judgement::Reject).await
+    judge(api, by, named(path), Judgement::Reject).await
 }
 
 async fn judge(
     api: Api,
-    who: String,
+    by: Operator,
     id: IncidentId,
     judgement: Judgement,
 ) -> Result<Response, Refusal> {
@@ -118,8 +118,8 @@ async fn judge(
         Judgement::Approve => AdminCall::Approve,
         Judgement::Reject => AdminCall::Reject,
     };
-    let (people, asked, name) = (api.people.clone(), id.clone(), who.clone());
-    let judged = whole(async move { people.judge(&asked, judgement, &name).await }).await?;
+    let (people, asked, who) = (api.people.clone(), id.clone(), by.name.clone());
+    let judged = whole(async move { people.judge(&by, &asked, judgement).await }).await?;
     let judged = judged.map_err(|error| trouble(&error))?;
     api.metrics.admin_call(call, if judged.is_ok() { "done" } else { "refused" });
     match judged {

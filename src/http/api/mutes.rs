@@ -1,16 +1,16 @@
 //! Mutes: the list, making one, lifting one.
 
+use axum::Router;
 use axum::extract::{Path, Query, State, rejection};
 use axum::response::Response;
 use axum::routing::{get, post};
-use axum::{Extension, Router};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{Api, only_post, trouble, whole};
+use crate::domain::access::Operator;
 use crate::domain::ids::RuleName;
-use crate::http::access::Who;
 use crate::http::answer::{self, Refusal};
 use crate::people::muting::{LONGEST, Wish};
 use crate::telemetry::metrics::AdminCall;
@@ -35,15 +35,15 @@ async fn list(State(api): State<Api>) -> Result<Response, Refusal> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Making {
-    r#for: String,
-    reason: String,
-    rule: Option<String>,
+pub(in crate::http) struct Making {
+    pub(in crate::http) r#for: String,
+    pub(in crate::http) reason: String,
+    pub(in crate::http) rule: Option<String>,
 }
 
-async fn make(
+pub(in crate::http) async fn make(
     State(api): State<Api>,
-    Extension(Who(who)): Extension<Who>,
+    by: Operator,
     query: Result<Query<Making>, rejection::QueryRejection>,
 ) -> Result<Response, Refusal> {
     let refuse = |what: String| {
@@ -67,8 +67,8 @@ async fn make(
         return Err(refuse(format!("`reason` has 1 to {REASON_MAX} characters")));
     }
     let wish = Wish { rule: rule.map(RuleName::new), lasts, reason };
-    let (people, name) = (api.people.clone(), who.clone());
-    let made = whole(async move { people.mute(wish, &name).await }).await?;
+    let (people, who) = (api.people.clone(), by.name.clone());
+    let made = whole(async move { people.mute(&by, wish).await }).await?;
     match made.map_err(|error| trouble(&error))? {
         Ok(mute) => {
             api.metrics.admin_call(AdminCall::Mute, "done");
@@ -90,14 +90,14 @@ async fn make(
     }
 }
 
-async fn lift(
+pub(in crate::http) async fn lift(
     State(api): State<Api>,
-    Extension(Who(who)): Extension<Who>,
+    by: Operator,
     path: Result<Path<String>, rejection::PathRejection>,
 ) -> Result<Response, Refusal> {
     let id = path.map(|Path(id)| id).unwrap_or_default();
-    let (people, asked) = (api.people.clone(), id.clone());
-    let lifted = whole(async move { people.unmute(&asked).await }).await?;
+    let (people, asked, who) = (api.people.clone(), id.clone(), by.name.clone());
+    let lifted = whole(async move { people.unmute(&by, &asked).await }).await?;
     let lifted = lifted.map_err(|error| trouble(&error))?;
     api.metrics.admin_call(AdminCall::Unmute, if lifted { "done" } else { "refused" });
     if !lifted {

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use axum::Extension;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -12,7 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{Console, Page, Trouble};
-use crate::http::access::Who;
+use crate::domain::access::Operator;
 use crate::http::answer::Refusal;
 use crate::http::api::{self, incidents, mutes};
 
@@ -55,21 +54,21 @@ fn segment(id: &str) -> String {
 
 pub(super) async fn approve(
     State(console): State<Console>,
-    who: Extension<Who>,
+    by: Operator,
     Path(id): Path<String>,
 ) -> Page {
     let to = format!("/incidents/{}", segment(&id));
-    let answer = incidents::approve(State(console.api), who, Ok(Path(id))).await;
+    let answer = incidents::approve(State(console.api), by, Ok(Path(id))).await;
     answered(answer, &to, "approved", "/held")
 }
 
 pub(super) async fn reject(
     State(console): State<Console>,
-    who: Extension<Who>,
+    by: Operator,
     Path(id): Path<String>,
 ) -> Page {
     let to = format!("/incidents/{}", segment(&id));
-    let answer = incidents::reject(State(console.api), who, Ok(Path(id))).await;
+    let answer = incidents::reject(State(console.api), by, Ok(Path(id))).await;
     answered(answer, &to, "rejected", "/held")
 }
 
@@ -80,7 +79,7 @@ struct Retrying {
 
 pub(super) async fn retry(
     State(console): State<Console>,
-    who: Extension<Who>,
+    by: Operator,
     Path((incident, seq)): Path<(String, u32)>,
     body: Body,
 ) -> Page {
@@ -91,16 +90,16 @@ pub(super) async fn retry(
         api::How::Send => "retry_send",
     };
     let asked = Ok(Query(api::Retrying { how }));
-    let answer = api::retry(State(console.api), who, Ok(Path((incident, seq))), asked).await;
+    let answer = api::retry(State(console.api), by, Ok(Path((incident, seq))), asked).await;
     answered(answer, &to, done, "/actions")
 }
 
 pub(super) async fn resume(
     State(console): State<Console>,
-    who: Extension<Who>,
+    by: Operator,
     Path(name): Path<String>,
 ) -> Page {
-    let answer = api::resume(State(console.api), who, Ok(Path(name))).await;
+    let answer = api::resume(State(console.api), by, Ok(Path(name))).await;
     answered(answer, "/vendors", "resumed", "/vendors")
 }
 
@@ -113,21 +112,21 @@ struct Muting {
 
 pub(super) async fn mute(
     State(console): State<Console>,
-    who: Extension<Who>,
+    by: Operator,
     body: Body,
 ) -> Page {
     let Muting { rule, lasts, reason } = form(body).await?;
     let rule = Some(rule).filter(|rule| !rule.is_empty());
     let asked = Ok(Query(mutes::Making { r#for: lasts, reason, rule }));
-    let answer = mutes::make(State(console.api), who, asked).await;
+    let answer = mutes::make(State(console.api), by, asked).await;
     answered(answer, "/mutes", "muted", "/mutes")
 }
 
 pub(super) async fn lift(
     State(console): State<Console>,
-    who: Extension<Who>,
+    by: Operator,
     Path(id): Path<String>,
 ) -> Page {
-    let answer = mutes::lift(State(console.api), who, Ok(Path(id))).await;
+    let answer = mutes::lift(State(console.api), by, Ok(Path(id))).await;
     answered(answer, "/mutes", "lifted", "/mutes")
 }

@@ -1,7 +1,6 @@
 //! What the vendors accept, as it was last read: to be looked through when a rule is written.
 
 use askama::Template;
-use axum::Extension;
 use axum::extract::{Query, State};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -10,7 +9,7 @@ use super::frame::Frame;
 use super::{Console, Page, draw};
 use crate::domain::catalog::whole::VendorCatalog;
 use crate::domain::catalog::{Catalog, Product};
-use crate::http::access::Who;
+use crate::http::access::Visit;
 
 /// So many lines are shown.
 const LINES: usize = 500;
@@ -51,7 +50,7 @@ pub(super) struct Asked {
 
 pub(super) async fn page(
     State(console): State<Console>,
-    Extension(who): Extension<Who>,
+    visit: Visit,
     Query(Asked { vendor, text }): Query<Asked>,
 ) -> Page {
     let people = &console.api.people;
@@ -67,7 +66,7 @@ pub(super) async fn page(
     lines.truncate(LINES);
     let complaints = people.complaints().await;
     let page = Page_ {
-        frame: Frame::new(&console, &who, "/catalog"),
+        frame: Frame::new(&console, &visit, "/catalog"),
         vendors,
         vendor: known.unwrap_or_default(),
         text,

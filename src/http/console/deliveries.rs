@@ -1,7 +1,6 @@
 //! What senders have posted: the newest, and one with its body and with what every rule says to it.
 
 use askama::Template;
-use axum::Extension;
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 use serde_json::Value;
@@ -10,7 +9,7 @@ use super::frame::Frame;
 use super::{Console, Page, Trouble, draw};
 use crate::domain::ids::DeliveryId;
 use crate::explain::{AlertStory, Answer, Explanation};
-use crate::http::access::Who;
+use crate::http::access::Visit;
 use crate::people::hindsight::DeliveryLine;
 
 /// So many on the first page.
@@ -45,30 +44,30 @@ pub(super) struct Asked {
 
 pub(super) async fn list(
     State(console): State<Console>,
-    Extension(who): Extension<Who>,
+    visit: Visit,
     Query(Asked { limit }): Query<Asked>,
 ) -> Page {
     let limit = limit.unwrap_or(FIRST).clamp(1, MOST);
     let (deliveries, more) = console.api.people.newest_deliveries(limit).await?;
     let more = (more && limit < MOST)
         .then(|| format!("/deliveries?limit={}", limit.saturating_mul(4).min(MOST)));
-    let frame = Frame::new(&console, &who, "/deliveries");
+    let frame = Frame::new(&console, &visit, "/deliveries");
     Ok(draw(&Deliveries { frame, deliveries, more }))
 }
 
 pub(super) async fn page(
     State(console): State<Console>,
-    Extension(who): Extension<Who>,
+    visit: Visit,
     Path(id): Path<String>,
 ) -> Page {
-    let story = console.api.people.delivery_story(&DeliveryId::from_stored(id)).await?;
+    let story = console.api.people.delivery_story(&DeliveryId::new(id)).await?;
     let Some(story) = story else {
         return Err(Trouble::unknown("There is no such delivery.", "/deliveries"));
     };
     let body = story.body.map(|body| pretty(&body));
     let cut = body.as_ref().is_some_and(|body| body.chars().nth(BODY).is_some());
     let page = Delivery {
-        frame: Frame::new(&console, &who, "/deliveries"),
+        frame: Frame::new(&console, &visit, "/deliveries"),
         line: story.line,
         body: body.map(|body| body.chars().take(BODY).collect()),
         cut,
@@ -102,15 +101,25 @@ fn says(answer: &Answer) -> (&'static str, String) {
     }
 }
 
-/// The rules that say something to an alert, and how many were not asked.
-fn asked(story: &AlertStory) -> (Vec<(&str, &str, &'static str, String)>, usize) {
-    let said = story.rules.iter().filter(|rule| rule.answer != Answer::NotAsked);
-    let said: Vec<_> = said
-        .map(|rule| {
-            let (word, why) = says(&rule.answer);
-            (rule.rule.as_str(), rule.place.as_str(), word, why)
-        })
-        .collect();
-    let rest = story.rules.len().saturating_sub(said.len());
-    (said, rest)
+/// A rule that was asked: its name, where it stands, what it says and why.
+struct Said<'a> {
+    rule: &'a str,
+    place: &'a str,
+    word: &'static str,
+    why: String,
+}
+
+impl Delivery {
+    /// The rules that say something to an alert, and how many were not asked.
+    fn asked<'a>(&self, story: &'a AlertStory) -> (Vec<Said<'a>>, usize) {
+        let said = story.rules.iter().filter(|rule| rule.answer != Answer::NotAsked);
+        let said: Vec<_> = said
+            .map(|rule| {
+                let (word, why) = says(&rule.answer);
+                Said { rule: &rule.rule, place: &rule.place, word, why }
+            })
+            .collect();
+        let rest = story.rules.len().saturating_sub(said.len());
+        (said, rest)
+    }
 }

@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use super::assets::{ICON, SCRIPT, STYLE};
 use super::text::{self, Badge, When};
 use super::Console;
-use crate::http::access::Who;
+use crate::domain::access::{Means, Role};
+use crate::http::access::Visit;
 
 /// The places of the console, in the order of its navigation.
-const PLACES: [(&str, &str); 10] = [
+const PLACES: [(&str, &str); 11] = [
     ("/", "Overview"),
     ("/incidents", "Incidents"),
     ("/held", "Held"),
@@ -20,43 +21,48 @@ const PLACES: [(&str, &str); 10] = [
     ("/vendors", "Vendors"),
     ("/catalog", "Catalog"),
     ("/mutes", "Mutes"),
+    ("/audit", "Audit"),
 ];
 
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Frame {
     /// The time.
-    pub(super) now: Timestamp,
-    /// Who looks; `None` where nobody was asked.
-    pub(super) who: Option<String>,
+    pub(in crate::http) now: Timestamp,
+    /// Who looks, and with which role; `None` where nobody was asked.
+    pub(in crate::http) who: Option<(String, &'static str)>,
+    /// Whether who looks came in by logging in, and so can go out again.
+    pub(in crate::http) logs_out: bool,
     /// Whether who looks may press buttons.
-    pub(super) acts: bool,
+    pub(in crate::http) acts: bool,
     /// What each form must carry so that it is ours.
-    pub(super) form_token: String,
+    pub(in crate::http) form_token: String,
     /// What was just done.
-    pub(super) done: Option<&'static str>,
+    pub(in crate::http) done: Option<&'static str>,
     here: &'static str,
 }
 
 impl Frame {
     /// For a page, by its place in the navigation.
-    pub(super) fn new(console: &Console, who: &Who, here: &'static str) -> Self {
-        let Who(name) = who;
+    pub(in crate::http) fn new(console: &Console, visit: &Visit, here: &'static str) -> Self {
+        let Visit { who, form_token } = visit;
         Self {
             now: console.api.people.clock.now(),
-            who: Some(name.clone()),
-            acts: true,
-            form_token: String::new(),
+            who: Some((who.name.clone(), who.role.name())),
+            logs_out: who.means == Means::Session,
+            acts: who.may(Role::Operator).is_ok(),
+            form_token: form_token.clone(),
             done: None,
             here,
         }
     }
 
     /// For a page that tells nothing but that it is none.
-    pub(super) fn nobody() -> Self {
+    pub(in crate::http) fn nobody() -> Self {
         Self {
             now: Timestamp::UNIX_EPOCH,
             who: None,
+            logs_out: false,
             acts: false,
             form_token: String::new(),
             done: None,
@@ -65,46 +71,46 @@ impl Frame {
     }
 
     /// Says what was just done, by the word in the address.
-    pub(super) fn having(mut self, done: Option<&str>) -> Self {
+    pub(in crate::http) fn having(mut self, done: Option<&str>) -> Self {
         self.done = done.and_then(told);
         self
     }
 
     /// The navigation: address, name, whether it is here.
-    pub(super) fn places(&self) -> impl Iterator<Item = (&'static str, &'static str, bool)> {
+    pub(in crate::http) fn places(&self) -> impl Iterator<Item = (&'static str, &'static str, bool)> {
         PLACES.into_iter().map(|(address, name)| (address, name, address == self.here))
     }
 
-    pub(super) fn style(&self) -> &'static str {
+    pub(in crate::http) fn style(&self) -> &'static str {
         &STYLE.address
     }
 
-    pub(super) fn script(&self) -> &'static str {
+    pub(in crate::http) fn script(&self) -> &'static str {
         &SCRIPT.address
     }
 
-    pub(super) fn icon(&self) -> &'static str {
+    pub(in crate::http) fn icon(&self) -> &'static str {
         &ICON.address
     }
 
-    pub(super) fn when(&self, at: &Timestamp) -> Safe<When> {
+    pub(in crate::http) fn when(&self, at: &Timestamp) -> Safe<When> {
         text::when(*at, self.now)
     }
 
-    pub(super) fn clock(&self, at: &Timestamp) -> Safe<When> {
+    pub(in crate::http) fn clock(&self, at: &Timestamp) -> Safe<When> {
         text::clock(*at, self.now)
     }
 
-    pub(super) fn whole(&self, at: &Timestamp) -> String {
+    pub(in crate::http) fn whole(&self, at: &Timestamp) -> String {
         text::whole(*at)
     }
 
-    pub(super) fn badge(&self, word: &str) -> Safe<Badge> {
+    pub(in crate::http) fn badge(&self, word: &str) -> Safe<Badge> {
         text::badge(word)
     }
 
     /// The address, if it is one of the web.
-    pub(super) fn web<'a>(&self, address: &'a str) -> Option<&'a str> {
+    pub(in crate::http) fn web<'a>(&self, address: &'a str) -> Option<&'a str> {
         text::web(address)
     }
 }

@@ -1,7 +1,6 @@
 //! One incident: its case, what the case says, what happened, and what a person can do.
 
 use askama::Template;
-use axum::Extension;
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 
@@ -9,7 +8,7 @@ use super::frame::Frame;
 use super::timeline::{Entry, timeline};
 use super::{Console, Page, Trouble, draw};
 use crate::domain::ids::IncidentId;
-use crate::http::access::Who;
+use crate::http::access::Visit;
 use crate::people::record::Record;
 
 #[derive(Template)]
@@ -39,7 +38,7 @@ pub(super) struct Asked {
 
 pub(super) async fn page(
     State(console): State<Console>,
-    Extension(who): Extension<Who>,
+    visit: Visit,
     Path(id): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Page {
@@ -55,7 +54,7 @@ pub(super) async fn page(
         message: action.message.clone().unwrap_or_default(),
     });
     let page = Incident {
-        frame: Frame::new(&console, &who, "/incidents").having(asked.done.as_deref()),
+        frame: Frame::new(&console, &visit, "/incidents").having(asked.done.as_deref()),
         entries: timeline(&record),
         waits: matches!(record.summary.state, "held" | "pending"),
         stuck: stuck.collect(),

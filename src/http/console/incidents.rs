@@ -1,7 +1,6 @@
 //! The incidents: the newest of a kind, or those that something is about.
 
 use askama::Template;
-use axum::Extension;
 use axum::extract::{Query, State};
 use http::StatusCode;
 use serde::Deserialize;
@@ -10,7 +9,7 @@ use super::frame::Frame;
 use super::{Console, Page, Trouble, draw};
 use crate::domain::ids::RuleName;
 use crate::domain::incident::State as Life;
-use crate::http::access::Who;
+use crate::http::access::Visit;
 use crate::people::record::Summary;
 use crate::store::Sought;
 
@@ -43,7 +42,7 @@ pub(super) struct Asked {
 
 pub(super) async fn page(
     State(console): State<Console>,
-    Extension(who): Extension<Who>,
+    visit: Visit,
     Query(Asked { state, rule, limit }): Query<Asked>,
 ) -> Page {
     let people = &console.api.people;
@@ -70,7 +69,7 @@ pub(super) async fn page(
     });
     let rules = people.rule_names();
     let page = Incidents {
-        frame: Frame::new(&console, &who, "/incidents"),
+        frame: Frame::new(&console, &visit, "/incidents"),
         states: Life::NAMES,
         rules,
         state,

@@ -1,14 +1,13 @@
 //! Mutes: those that count, and a form for another.
 
 use askama::Template;
-use axum::Extension;
 use axum::extract::{Query, State};
 use serde::Deserialize;
 
 use super::frame::Frame;
 use super::{Console, Page, draw};
 use crate::domain::mute::Mute;
-use crate::http::access::Who;
+use crate::http::access::Visit;
 
 #[derive(Template)]
 #[template(path = "mutes.html")]
@@ -29,11 +28,11 @@ pub(super) struct Asked {
 
 pub(super) async fn page(
     State(console): State<Console>,
-    Extension(who): Extension<Who>,
+    visit: Visit,
     Query(Asked { done, rule }): Query<Asked>,
 ) -> Page {
     let people = &console.api.people;
     let mutes = people.mutes().await?;
-    let frame = Frame::new(&console, &who, "/mutes").having(done.as_deref());
+    let frame = Frame::new(&console, &visit, "/mutes").having(done.as_deref());
     Ok(draw(&Mutes { frame, mutes, rules: people.opener_names(), rule }))
 }

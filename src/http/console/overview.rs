@@ -2,14 +2,13 @@
 //! are, and the last day in pictures.
 
 use askama::Template;
-use axum::Extension;
 use axum::extract::State;
 
 use super::chart::Chart;
 use super::frame::Frame;
 use super::text::rough;
 use super::{Console, Page, draw};
-use crate::http::access::Who;
+use crate::http::access::Visit;
 use crate::people::glance::Glance;
 use crate::people::record::Summary;
 use crate::store::Sought;
@@ -43,7 +42,7 @@ struct Tile {
     address: String,
 }
 
-pub(super) async fn page(State(console): State<Console>, Extension(who): Extension<Who>) -> Page {
+pub(super) async fn page(State(console): State<Console>, visit: Visit) -> Page {
     let people = &console.api.people;
     let glance = people.glance().await?;
     let day = people.last_day().await?;
@@ -66,7 +65,7 @@ pub(super) async fn page(State(console): State<Console>, Extension(who): Extensi
         needs: needs(&glance, &console.api.metrics.alarms()),
         tiles: tiles.collect(),
         oldest: rough(glance.oldest),
-        frame: Frame::new(&console, &who, "/"),
+        frame: Frame::new(&console, &visit, "/"),
         glance,
         charts,
         newest,

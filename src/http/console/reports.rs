@@ -41,8 +41,12 @@ pub(super) async fn report(State(console): State<Console>, body: Body) -> Status
     };
     let now = console.api.people.clock.now().as_second();
     let last = console.reports.0.load(Ordering::Relaxed);
-    let is_due = last.checked_add(TELL_EVERY).is_none_or(|due| due <= now) || last == i64::MIN;
-    if is_due && console.reports.0.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+    let is_due = last.saturating_add(TELL_EVERY) <= now;
+    let told = &console.reports.0;
+    // Of several at once, one tells.
+    let tells = is_due
+        && told.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+    if tells {
         let text: String = String::from_utf8_lossy(&bytes).chars().take(TOLD).collect();
         tracing::warn!(
             report = ?text,

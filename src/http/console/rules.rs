@@ -1,13 +1,12 @@
 //! The rules in force, with what they took in the last day.
 
 use askama::Template;
-use axum::Extension;
 use axum::extract::State;
 
 use super::chart::path;
 use super::frame::Frame;
 use super::{Console, Page, draw};
-use crate::http::access::Who;
+use crate::http::access::Visit;
 use crate::people::rules::RuleLine;
 
 #[derive(Template)]
@@ -24,7 +23,7 @@ struct Shown {
     bars: String,
 }
 
-pub(super) async fn page(State(console): State<Console>, Extension(who): Extension<Who>) -> Page {
+pub(super) async fn page(State(console): State<Console>, visit: Visit) -> Page {
     let rules = console.api.people.rules().await?;
     let rules = rules.into_iter().map(|rule| {
         let pieces = rule.day.as_ref().map(|day| day.pieces.as_slice()).unwrap_or_default();
@@ -36,5 +35,5 @@ pub(super) async fn page(State(console): State<Console>, Extension(who): Extensi
         }
     });
     let rules = rules.collect();
-    Ok(draw(&Rules { frame: Frame::new(&console, &who, "/rules"), rules }))
+    Ok(draw(&Rules { frame: Frame::new(&console, &visit, "/rules"), rules }))
 }

@@ -138,7 +138,7 @@ pub(crate) struct Badge {
 /// The badge of a word; what is not known is shown plainly.
 pub(super) fn badge(word: &str) -> Safe<Badge> {
     let (tone, shape) = match word {
-        "open" | "done" | "found" | "accepted" | "firing open" => ("good", "●"),
+        "open" | "done" | "found" | "accepted" | "takes" => ("good", "●"),
         "opening" | "sending" | "leased" | "in_progress" | "assigned" => ("busy", "◐"),
         "pending" | "ready" | "resolving" | "created" => ("calm", "◔"),
         "held" | "approval" | "shadow" | "mute" | "budget" | "rollup" | "paused" | "unknown"
@@ -147,7 +147,7 @@ pub(super) fn badge(word: &str) -> Safe<Badge> {
             ("bad", "▲")
         }
         "closed" | "dropped" | "resolved" | "solved" | "absent" | "repeat" | "redelivered"
-        | "ignored" | "noted" => ("over", "○"),
+        | "ignored" | "ignores" | "noted" => ("over", "○"),
         _ => ("over", "·"),
     };
     Safe(Badge { tone, shape, word: word.replace('_', " ") })

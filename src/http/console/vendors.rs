@@ -1,13 +1,12 @@
 //! How the vendors, and those who are told, stand.
 
 use askama::Template;
-use axum::Extension;
 use axum::extract::{Query, State};
 use serde::Deserialize;
 
 use super::frame::Frame;
 use super::{Console, Page, draw};
-use crate::http::access::Who;
+use crate::http::access::Visit;
 use crate::people::Standing;
 
 #[derive(Template)]
@@ -24,15 +23,18 @@ pub(super) struct Asked {
 
 pub(super) async fn page(
     State(console): State<Console>,
-    Extension(who): Extension<Who>,
+    visit: Visit,
     Query(asked): Query<Asked>,
 ) -> Page {
     let vendors = console.api.people.vendors().await?;
-    let frame = Frame::new(&console, &who, "/vendors").having(asked.done.as_deref());
+    let frame = Frame::new(&console, &visit, "/vendors").having(asked.done.as_deref());
     Ok(draw(&Vendors { frame, vendors }))
 }
 
-/// A name in an address of ours.
-fn segment(name: &str) -> String {
-    url::form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
+impl Vendors {
+    /// A name in an address of ours.
+    fn segment(&self, name: &str) -> String {
+        let coded: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
+        coded.replace('+', "%20")
+    }
 }

@@ -2,14 +2,13 @@
 //! nobody can tell whether they were done.
 
 use askama::Template;
-use axum::Extension;
 use axum::extract::{Query, State};
 use serde::Deserialize;
 
 use super::frame::Frame;
 use super::{Console, Page, draw};
 use crate::domain::ids::IncidentId;
-use crate::http::access::Who;
+use crate::http::access::Visit;
 use crate::people::Waiting;
 use crate::people::record::Record;
 use crate::store::Sought;
@@ -42,7 +41,7 @@ pub(super) struct Asked {
 
 pub(super) async fn held(
     State(console): State<Console>,
-    Extension(who): Extension<Who>,
+    visit: Visit,
     Query(asked): Query<Asked>,
 ) -> Page {
     let people = &console.api.people;
@@ -52,16 +51,16 @@ pub(super) async fn held(
     for summary in held {
         records.extend(people.record(&IncidentId::from_stored(summary.id)).await?);
     }
-    let frame = Frame::new(&console, &who, "/held").having(asked.done.as_deref());
+    let frame = Frame::new(&console, &visit, "/held").having(asked.done.as_deref());
     Ok(draw(&Held { frame, records, more }))
 }
 
 pub(super) async fn actions(
     State(console): State<Console>,
-    Extension(who): Extension<Who>,
+    visit: Visit,
     Query(asked): Query<Asked>,
 ) -> Page {
     let (actions, more) = console.api.people.waiting(ACTIONS).await?;
-    let frame = Frame::new(&console, &who, "/actions").having(asked.done.as_deref());
+    let frame = Frame::new(&console, &visit, "/actions").having(asked.done.as_deref());
     Ok(draw(&Actions { frame, actions, more }))
 }

@@ -1,13 +1,12 @@
 //! Why was there a case, or none? Of whatever a person has at hand.
 
 use askama::Template;
-use axum::Extension;
 use axum::extract::{Query, State};
 use serde::Deserialize;
 
 use super::frame::Frame;
 use super::{Console, Page, draw};
-use crate::http::access::Who;
+use crate::http::access::Visit;
 use crate::people::record::Answer;
 
 /// Nobody has more than this at hand.
@@ -30,7 +29,7 @@ pub(super) struct Asked {
 
 pub(super) async fn page(
     State(console): State<Console>,
-    Extension(who): Extension<Who>,
+    visit: Visit,
     Query(Asked { about }): Query<Asked>,
 ) -> Page {
     let about: String = about.trim().chars().take(LONGEST).collect();
@@ -41,6 +40,6 @@ pub(super) async fn page(
     let is_delivery = answer
         .as_ref()
         .is_some_and(|answer| answer.verdicts.iter().any(|verdict| verdict.delivery == about));
-    let frame = Frame::new(&console, &who, "/why");
+    let frame = Frame::new(&console, &visit, "/why");
     Ok(draw(&Why { frame, about, answer, is_delivery }))
 }

@@ -5,6 +5,7 @@
 //! file keeps a second process out, which is why leases of an earlier process can be taken over
 //! at once when the store is opened.
 
+mod acts;
 mod archive;
 mod backup;
 mod catalogs;
@@ -20,6 +21,7 @@ mod reads;
 mod recovery;
 mod rollups;
 mod rows;
+mod sessions;
 #[cfg(test)]
 mod start_tests;
 mod steps;
@@ -56,6 +58,7 @@ use super::{
     KeptDelivery, Lease, NewAttempt, NewestFn, NotRevived, OpenCase, Pruned, Receipt, Revival, Settlement,
     Sought, StepFn, Store, StoreError, Wanted,
 };
+use crate::domain::audit::{Asked, Deed, End, Entry};
 use crate::domain::case_view::KeptCase;
 use crate::domain::catalog::whole::KeptCatalog;
 use crate::domain::gate::Gate;
@@ -65,6 +68,7 @@ use crate::domain::lifecycle::Step;
 use crate::domain::mute::Mute;
 use crate::domain::retention::Retention;
 use crate::domain::rollup::RollCall;
+use crate::domain::session::Session;
 use crate::rng::Rng;
 
 /// Told of every commit: how long it took, and how many commands it made durable.
@@ -448,6 +452,64 @@ impl Store for SqliteStore {
 
     async fn census(&self) -> Result<Census, StoreError> {
         reads::census(&self.readers).await
+    }
+
+    async fn begin_act(&self, deed: &Deed) -> Result<u64, StoreError> {
+        let deed = Arc::new(deed.clone());
+        self.writer
+            .run(move |db| {
+                let deed = deed.clone();
+                Box::pin(async move { acts::begin(db, &deed).await.map(Ok) })
+            })
+            .await
+    }
+
+    async fn end_act(&self, number: u64, end: &End, at: Timestamp) -> Result<(), StoreError> {
+        let end = Arc::new(end.clone());
+        self.writer
+            .run(move |db| {
+                let end = end.clone();
+                Box::pin(async move { acts::end(db, number, &end, at).await.map(Ok) })
+            })
+            .await
+    }
+
+    async fn acts(&self, asked: &Asked, limit: u32) -> Result<Vec<Entry>, StoreError> {
+        acts::list(&self.readers, asked, limit).await
+    }
+
+    async fn open_session(&self, session: &Session) -> Result<(), StoreError> {
+        let session = Arc::new(session.clone());
+        self.writer
+            .run(move |db| {
+                let session = session.clone();
+                Box::pin(async move { sessions::open(db, &session).await.map(Ok) })
+            })
+            .await
+    }
+
+    async fn session(&self, id: &str) -> Result<Option<Session>, StoreError> {
+        sessions::get(&self.readers, id).await
+    }
+
+    async fn session_seen(&self, id: &str, at: Timestamp) -> Result<(), StoreError> {
+        let id = id.to_owned();
+        self.writer
+            .run(move |db| {
+                let id = id.clone();
+                Box::pin(async move { sessions::seen(db, &id, at).await.map(Ok) })
+            })
+            .await
+    }
+
+    async fn end_session(&self, id: &str) -> Result<bool, StoreError> {
+        let id = id.to_owned();
+        self.writer
+            .run(move |db| {
+                let id = id.clone();
+                Box::pin(async move { sessions::end(db, &id).await.map(Ok) })
+            })
+            .await
     }
 
     async fn prune(

@@ -50,10 +50,14 @@ pub(super) async fn prune(
     let limit = i64::from(limit);
     let mut pruned = Pruned::default();
     deliveries(db, before(horizon.deliveries), limit, &mut from.deliveries, &mut pruned).await?;
-    delivery_ids(db, before(horizon.delivery_ids()), limit, &mut pruned).await?;
+    let ids = before(horizon.delivery_ids());
+    pruned.delivery_ids = oldest(db, DELETE_DELIVERY_IDS, ids, limit, &mut pruned).await?;
     attempts(db, before(horizon.attempts), limit, &mut from.attempts, &mut pruned).await?;
     incidents(db, before(horizon.incidents), limit, &mut from.incidents, &mut pruned).await?;
-    tallies(db, before(horizon.deliveries), limit, &mut pruned).await?;
+    let counted = before(horizon.deliveries);
+    pruned.tallies = oldest(db, DELETE_TALLIES, counted, limit, &mut pruned).await?;
+    pruned.audit = oldest(db, DELETE_AUDIT, before(horizon.audit), limit, &mut pruned).await?;
+    pruned.sessions = oldest(db, DELETE_SESSIONS, micros(now), limit, &mut pruned).await?;
     shrink(db, limit, &mut pruned).await?;
     Ok((pruned, from))
 }
@@ -115,28 +119,18 @@ async fn deliveries(
     Ok(())
 }
 
-async fn delivery_ids(
+/// Removes what is older, whatever it is.
+async fn oldest(
     db: &mut SqliteConnection,
+    statement: &'static str,
     before: i64,
     limit: i64,
     pruned: &mut Pruned,
-) -> Result<(), StoreError> {
-    let done = sqlx::query(DELETE_DELIVERY_IDS).bind(before).bind(limit).execute(db).await;
-    pruned.delivery_ids = done.map_err(unavailable)?.rows_affected();
-    pruned.more |= i64::try_from(pruned.delivery_ids).is_ok_and(|gone| gone >= limit);
-    Ok(())
-}
-
-async fn tallies(
-    db: &mut SqliteConnection,
-    before: i64,
-    limit: i64,
-    pruned: &mut Pruned,
-) -> Result<(), StoreError> {
-    let done = sqlx::query(DELETE_TALLIES).bind(before).bind(limit).execute(db).await;
-    pruned.tallies = done.map_err(unavailable)?.rows_affected();
-    pruned.more |= i64::try_from(pruned.tallies).is_ok_and(|gone| gone >= limit);
-    Ok(())
+) -> Result<u64, StoreError> {
+    let done = sqlx::query(statement).bind(before).bind(limit).execute(db).await;
+    let gone = done.map_err(unavailable)?.rows_affected();
+    pruned.more |= i64::try_from(gone).is_ok_and(|gone| gone >= limit);
+    Ok(gone)
 }
 
 async fn attempts(
@@ -255,6 +249,14 @@ const DELETE_DELIVERY_IDS: &str = "
 const DELETE_TALLIES: &str = "
     DELETE FROM tallies WHERE (what, bucket, name) IN (SELECT what, bucket, name FROM tallies
         WHERE bucket < ?1 ORDER BY bucket LIMIT ?2)";
+
+const DELETE_AUDIT: &str = "
+    DELETE FROM audit WHERE number IN (SELECT number FROM audit
+        WHERE at < ?1 ORDER BY at LIMIT ?2)";
+
+const DELETE_SESSIONS: &str = "
+    DELETE FROM sessions WHERE id IN (SELECT id FROM sessions
+        WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
 
 /// The cursor is (time, incident): attempts of one incident that ended in the same microsecond
 /// and stand on both sides of a run's end wait for the next round.

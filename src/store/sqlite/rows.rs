@@ -9,7 +9,9 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::writer::unavailable;
+use crate::domain::access::Role;
 use crate::domain::alert::Alert;
+use crate::domain::audit::{Entry, Outcome};
 use crate::domain::ids::{
     ActionId, CaseId, DeliveryId, Fingerprint, Identity, IncidentId, IncidentKey, RuleName, Scope,
     SourceName, VendorName,
@@ -17,6 +19,7 @@ use crate::domain::ids::{
 use crate::domain::incident::{Hold, Incident, State, Tally};
 use crate::domain::member::Member;
 use crate::domain::news::News;
+use crate::domain::session::Session;
 use crate::domain::severity::Rank;
 use crate::store::{
     Action, ActionState, Attempt, Decided, DeliveryRecord, Fate, KeptDelivery, Phase, StoreError,
@@ -217,6 +220,42 @@ impl Reader<'_> {
                 .ok_or_else(|| odd("fate", &fate))?,
             note: self.maybe_text("note")?,
             verdicts: self.json("verdicts")?,
+        })
+    }
+
+    pub(super) fn entry(&self) -> Result<Entry, StoreError> {
+        let outcome = self.text("outcome")?;
+        Ok(Entry {
+            number: u64::try_from(self.int("number")?)
+                .map_err(|_| odd("number", "a negative number"))?,
+            at: self.time("at")?,
+            who: self.maybe_text("who")?,
+            role: self.maybe_text("role")?,
+            means: self.maybe_text("means")?,
+            from: self.maybe_text("from_address")?,
+            act: self.text("act")?,
+            object: self.text("object")?,
+            detail: self.text("detail")?,
+            outcome: Outcome::ALL
+                .into_iter()
+                .find(|known| known.name() == outcome)
+                .ok_or_else(|| odd("outcome", &outcome))?,
+            why: self.text("why")?,
+            ended_at: self.maybe_time("ended_at")?,
+        })
+    }
+
+    pub(super) fn session(&self) -> Result<Session, StoreError> {
+        let role = self.text("role")?;
+        Ok(Session {
+            id: self.text("id")?,
+            name: self.text("name")?,
+            role: Role::named(&role).ok_or_else(|| odd("role", &role))?,
+            seal: self.text("seal")?,
+            from: self.maybe_text("from_address")?.and_then(|from| from.parse().ok()),
+            created_at: self.time("created_at")?,
+            seen_at: self.time("seen_at")?,
+            expires_at: self.time("expires_at")?,
         })
     }
 

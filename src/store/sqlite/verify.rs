@@ -232,7 +232,7 @@ async fn rows(db: &mut SqliteConnection, check: &'static str, query: &str, repor
 }
 
 /// Every table whose rows are told, with the first schema that has it.
-const TABLES: [(i64, &str); 10] = [
+const TABLES: [(i64, &str); 12] = [
     (1, "deliveries"),
     (1, "delivery_ids"),
     (1, "incidents"),
@@ -242,16 +242,26 @@ const TABLES: [(i64, &str); 10] = [
     (6, "catalogs"),
     (7, "watched_cases"),
     (7, "case_comments"),
+    (9, "sessions"),
+    (9, "audit"),
     (11, "tallies"),
 ];
 
 /// Checks of what not every schema has, with the first that has it.
-const LATER: [(i64, &str, &str); 1] = [(
-    6,
-    "json",
-    "SELECT 'catalog of ' || vendor, 'content or before is not JSON' FROM catalogs
+const LATER: [(i64, &str, &str); 2] = [
+    (
+        6,
+        "json",
+        "SELECT 'catalog of ' || vendor, 'content or before is not JSON' FROM catalogs
      WHERE NOT json_valid(content) OR (before IS NOT NULL AND NOT json_valid(before))",
-)];
+    ),
+    (
+        9,
+        "session",
+        "SELECT 'session of ' || name, 'is used before it was begun, or expires before that'
+     FROM sessions WHERE seen_at < created_at OR expires_at < created_at",
+    ),
+];
 
 const CHECKS: [(&str, &str); 14] = [
     (
