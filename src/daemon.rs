@@ -111,8 +111,7 @@ impl Daemon {
         let metrics = Arc::new(Metrics::new(&source_names));
         let stop = CancellationToken::new();
         let live = Live::until(stop.clone());
-        let (store, damage_watch) =
-            open_store(&config.store.sqlite, &metrics, &live, &rng).await?;
+        let (store, damage_watch) = open_store(&config.store.sqlite, &metrics, &live, &rng).await?;
         let playbook = Arc::new(playbook);
         let local_token = make_local_token(&config.store.sqlite, &rng);
         let mut sandboxes = Vec::new();

@@ -31,11 +31,11 @@ mod why;
 use std::fmt;
 
 use askama::Template;
+use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::Router;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
@@ -182,7 +182,8 @@ impl Trouble {
 impl From<StoreError> for Trouble {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "the console met trouble with the store: {error}");
-        let hint = "Try again in a moment. If it stays so, `casewright doctor` tells what is wrong.";
+        let hint =
+            "Try again in a moment. If it stays so, `casewright doctor` tells what is wrong.";
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "The store does not answer now.",

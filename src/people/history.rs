@@ -133,10 +133,7 @@ pub(super) fn by_name(tallies: &[Tally], now: Timestamp) -> BTreeMap<String, Day
     for tally in tallies {
         names.entry(&tally.name).or_default().push(tally);
     }
-    names
-        .into_iter()
-        .map(|(name, tallies)| (name.to_owned(), Day::of(tallies, now)))
-        .collect()
+    names.into_iter().map(|(name, tallies)| (name.to_owned(), Day::of(tallies, now))).collect()
 }
 
 #[cfg(test)]

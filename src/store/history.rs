@@ -25,14 +25,8 @@ pub enum Tallied {
 
 impl Tallied {
     /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::Alerts,
-        Self::Matches,
-        Self::Incidents,
-        Self::Cases,
-        Self::Attempts,
-        Self::Outbox,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Alerts, Self::Matches, Self::Incidents, Self::Cases, Self::Attempts, Self::Outbox];
 
     /// The name in the store.
     pub const fn name(self) -> &'static str {

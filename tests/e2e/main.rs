@@ -5,6 +5,7 @@
 mod ambiguous_answers;
 mod attachments;
 mod catalogs;
+mod console;
 mod contacts;
 mod doctor;
 mod drafts;

@@ -25,8 +25,8 @@ use casewright::store::history::{Tallied, Tally, Total};
 use casewright::store::sqlite::SqliteStore;
 use casewright::store::{
     Action, Attempt, BudgetedFn, Census, Claim, ClaimRequest, Decided, DeliveryRecord, Intake,
-    KeptDelivery, Lease, NewAttempt, NewestFn, NotRevived, OpenCase, Phase, Progress, Pruned, Receipt, Revival,
-    Settlement, Sought, StepFn, Store, StoreError, Verdict, Wanted,
+    KeptDelivery, Lease, NewAttempt, NewestFn, NotRevived, OpenCase, Phase, Progress, Pruned,
+    Receipt, Revival, Settlement, Sought, StepFn, Store, StoreError, Verdict, Wanted,
 };
 use jiff::Timestamp;
 use tokio::runtime::Handle;

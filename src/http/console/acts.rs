@@ -110,11 +110,7 @@ struct Muting {
     reason: String,
 }
 
-pub(super) async fn mute(
-    State(console): State<Console>,
-    by: Operator,
-    body: Body,
-) -> Page {
+pub(super) async fn mute(State(console): State<Console>, by: Operator, body: Body) -> Page {
     let Muting { rule, lasts, reason } = form(body).await?;
     let rule = Some(rule).filter(|rule| !rule.is_empty());
     let asked = Ok(Query(mutes::Making { r#for: lasts, reason, rule }));

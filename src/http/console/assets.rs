@@ -42,9 +42,8 @@ pub(super) static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
 });
 
 /// What a browser's tab shows.
-pub(super) static ICON: LazyLock<Asset> = LazyLock::new(|| {
-    Asset::new("icon", "svg", "image/svg+xml", include_str!("assets/icon.svg"))
-});
+pub(super) static ICON: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("icon", "svg", "image/svg+xml", include_str!("assets/icon.svg")));
 
 /// A file, by its name. Open to everybody: it tells nothing.
 pub(super) async fn asset(Path(name): Path<String>) -> Response {

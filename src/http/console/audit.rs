@@ -41,9 +41,8 @@ pub(super) async fn page(
     let known = match act.as_str() {
         "" => None,
         name => {
-            let unknown = || {
-                Trouble::new(StatusCode::BAD_REQUEST, "There is no such act.", None, "/audit")
-            };
+            let unknown =
+                || Trouble::new(StatusCode::BAD_REQUEST, "There is no such act.", None, "/audit");
             Some(Act::named(name).ok_or_else(unknown)?)
         }
     };

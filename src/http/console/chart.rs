@@ -183,7 +183,8 @@ mod tests {
 
     #[test]
     fn the_highest_bar_is_as_high_as_the_picture_and_a_small_one_is_still_seen() {
-        let chart = Chart::of_counts("a", "Alerts", "alerts", &day(&[(0, count(1_000)), (143, count(1))]));
+        let chart =
+            Chart::of_counts("a", "Alerts", "alerts", &day(&[(0, count(1_000)), (143, count(1))]));
         assert_eq!(chart.bars, "M0 100V0h4V100zM715 100V98h4V100z");
         assert_eq!((chart.width, chart.top.as_str()), (720, "1000"));
         assert_eq!(chart.summary, "1001 alerts in the last day, 1000 in the busiest ten minutes.");
@@ -192,7 +193,10 @@ mod tests {
     #[test]
     fn a_day_in_which_nothing_happened_is_an_empty_picture_that_says_so() {
         let chart = Chart::of_counts("a", "Cases", "cases", &day(&[]));
-        assert_eq!((chart.bars.as_str(), chart.summary.as_str()), ("", "No cases in the last day."));
+        assert_eq!(
+            (chart.bars.as_str(), chart.summary.as_str()),
+            ("", "No cases in the last day.")
+        );
         assert_eq!(Chart::of_times("t", "Akamai", &day(&[])).bars, "");
         assert_eq!(Chart::of_levels("o", "Outbox", "actions", &day(&[])).bars, "");
     }
@@ -208,10 +212,18 @@ mod tests {
 
     #[test]
     fn the_table_says_by_the_hour_what_the_picture_shows() {
-        let chart = Chart::of_counts("a", "Alerts", "alerts", &day(&[(0, count(1)), (5, count(2)), (6, count(4))]));
+        let chart = Chart::of_counts(
+            "a",
+            "Alerts",
+            "alerts",
+            &day(&[(0, count(1)), (5, count(2)), (6, count(4))]),
+        );
         assert_eq!(chart.rows.len(), 24);
         assert_eq!(chart.rows[0].values, ["3"]);
-        assert_eq!((chart.rows[1].values[0].as_str(), chart.rows[1].from.as_second()), ("4", 3_600));
+        assert_eq!(
+            (chart.rows[1].values[0].as_str(), chart.rows[1].from.as_second()),
+            ("4", 3_600)
+        );
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use askama::filters::Safe;
 use jiff::Timestamp;
 
+use super::Console;
 use super::assets::{ICON, SCRIPT, STYLE};
 use super::text::{self, Badge, When};
-use super::Console;
 use crate::domain::access::{Means, Role};
 use crate::http::access::Visit;
 
@@ -77,7 +77,9 @@ impl Frame {
     }
 
     /// The navigation: address, name, whether it is here.
-    pub(in crate::http) fn places(&self) -> impl Iterator<Item = (&'static str, &'static str, bool)> {
+    pub(in crate::http) fn places(
+        &self,
+    ) -> impl Iterator<Item = (&'static str, &'static str, bool)> {
         PLACES.into_iter().map(|(address, name)| (address, name, address == self.here))
     }
 
@@ -107,6 +109,12 @@ impl Frame {
 
     pub(in crate::http) fn badge(&self, word: &str) -> Safe<Badge> {
         text::badge(word)
+    }
+
+    /// The beginning of a text, for lists and headings: what is longer than anybody reads there is
+    /// whole where it is the matter of the page.
+    pub(in crate::http) fn short(&self, text: &str) -> String {
+        text::short(text)
     }
 
     /// The address, if it is one of the web.

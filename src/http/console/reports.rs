@@ -44,8 +44,8 @@ pub(super) async fn report(State(console): State<Console>, body: Body) -> Status
     let is_due = last.saturating_add(TELL_EVERY) <= now;
     let told = &console.reports.0;
     // Of several at once, one tells.
-    let tells = is_due
-        && told.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+    let tells =
+        is_due && told.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok();
     if tells {
         let text: String = String::from_utf8_lossy(&bytes).chars().take(TOLD).collect();
         tracing::warn!(

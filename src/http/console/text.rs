@@ -62,6 +62,17 @@ pub(crate) fn web(address: &str) -> Option<&str> {
     (is_web && is_plain).then_some(address)
 }
 
+/// What a heading or a line of a list shows of a text, in characters.
+const SHORT: usize = 160;
+
+/// The beginning of a text.
+pub(super) fn short(text: &str) -> String {
+    match text.char_indices().nth(SHORT) {
+        Some((end, _)) => format!("{}\u{2026}", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
 /// A time, told by how long ago it was.
 #[derive(Debug, Template)]
 #[template(
@@ -171,7 +182,10 @@ mod tests {
 
     #[test]
     fn what_hides_or_turns_text_around_becomes_visible() {
-        assert_eq!(shown("a\u{202e}b\0c\u{200b}\u{1b}[2J"), "a⟨U+202E⟩b⟨U+0000⟩c⟨U+200B⟩⟨U+001B⟩[2J");
+        assert_eq!(
+            shown("a\u{202e}b\0c\u{200b}\u{1b}[2J"),
+            "a⟨U+202E⟩b⟨U+0000⟩c⟨U+200B⟩⟨U+001B⟩[2J"
+        );
         assert_eq!(shown("\u{e0041}"), "⟨U+E0041⟩");
         assert_eq!(shown("line\n\ttab\r\n"), "line\n\ttab\r\n", "blanks stay");
     }
@@ -197,6 +211,12 @@ mod tests {
         ] {
             assert_eq!(web(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn what_is_long_is_cut_between_characters_and_says_so() {
+        assert_eq!(short(&"\u{e4}".repeat(SHORT)).chars().count(), SHORT);
+        assert!(short(&"\u{e4}".repeat(SHORT + 1)).ends_with("\u{e4}\u{2026}"));
     }
 
     #[test]

@@ -84,9 +84,10 @@ fn whose(told: &str) -> (Option<String>, Option<String>) {
         cause::OUTCOME => (None, Some("an action has ended".to_owned())),
         cause::VENDOR => (None, Some("the vendor did something".to_owned())),
         told => match told.strip_prefix(cause::PERSON) {
-            Some(name) if name.is_empty() || name.starts_with(' ') => {
-                (None, Some(format!("by {}", if name.is_empty() { "a person" } else { name.trim() })))
-            }
+            Some(name) if name.is_empty() || name.starts_with(' ') => (
+                None,
+                Some(format!("by {}", if name.is_empty() { "a person" } else { name.trim() })),
+            ),
             _ => (Some(told.to_owned()), None),
         },
     }

@@ -55,8 +55,8 @@ use super::admission::Admission;
 use super::history::{Tallied, Tally, Total};
 use super::{
     Action, Attempt, BudgetedFn, Census, Claim, ClaimRequest, Decided, DeliveryRecord, Intake,
-    KeptDelivery, Lease, NewAttempt, NewestFn, NotRevived, OpenCase, Pruned, Receipt, Revival, Settlement,
-    Sought, StepFn, Store, StoreError, Wanted,
+    KeptDelivery, Lease, NewAttempt, NewestFn, NotRevived, OpenCase, Pruned, Receipt, Revival,
+    Settlement, Sought, StepFn, Store, StoreError, Wanted,
 };
 use crate::domain::audit::{Asked, Deed, End, Entry};
 use crate::domain::case_view::KeptCase;
