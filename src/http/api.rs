@@ -111,7 +111,10 @@ impl Api {
 
 /// The routes; to be merged into those of the admin listener.
 pub fn router(api: Api) -> Router {
-    let door = || middleware::from_fn_with_state(api.guard(), guard);
+    let door = |least| {
+        let keeper = Guard { least, ..api.guard() };
+        middleware::from_fn_with_state(keeper, guard)
+    };
     // The guard stands before the fallback as well: who may not come in is not told what is there.
     let v1 = Router::new()
         .route("/actions", get(actions).fallback(only_read))
@@ -124,11 +127,11 @@ pub fn router(api: Api) -> Router {
         .route("/vendors", get(vendors).fallback(only_read))
         .route("/vendors/{name}/resume", post(resume).fallback(only_post))
         .fallback(|| async { Refusal::not_found() })
-        .layer(door())
+        .layer(door(Role::Operator))
         .with_state(api.clone());
     let reload = Router::new()
         .route("/-/reload", post(reload).fallback(only_post))
-        .layer(door())
+        .layer(door(Role::Admin))
         .with_state(api.clone());
     Router::new().nest("/api/v1", v1).merge(reload)
 }

@@ -1,4 +1,4 @@
-//! The record of what people have had done.
+//! The record of what people have had done; and who asks, for whoever wonders.
 
 use axum::Router;
 use axum::extract::{Query, State, rejection};
@@ -10,10 +10,29 @@ use serde_json::json;
 
 use super::{Api, LIST, LIST_MAX, only_read, trouble};
 use crate::domain::audit::{Act, Asked};
+use crate::http::access::{FORM_TOKEN, Visit};
 use crate::http::answer::{self, Refusal};
 
 pub(super) fn routes() -> Router<Api> {
-    Router::new().route("/audit", get(list).fallback(only_read))
+    Router::new()
+        .route("/audit", get(list).fallback(only_read))
+        .route("/whoami", get(whoami).fallback(only_read))
+}
+
+/// Who asks. The token of forms is for scripts in pages of the same session, which send it in a
+/// header; other sites cannot read an answer of ours.
+async fn whoami(visit: Visit) -> Response {
+    let Visit { who, form_token } = visit;
+    let mut told = json!({
+        "name": who.name,
+        "role": who.role.name(),
+        "means": who.means.name(),
+        "from": who.from,
+    });
+    if let Some(told) = told.as_object_mut().filter(|_| !form_token.is_empty()) {
+        told.insert(FORM_TOKEN.to_owned(), form_token.into());
+    }
+    answer::json(StatusCode::OK, &told)
 }
 
 #[derive(Deserialize)]
