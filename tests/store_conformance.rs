@@ -1489,6 +1489,8 @@ async fn what_was_posted_is_kept_unless_it_told_nothing_new(bench: Bench) {
         assert_eq!(kept.record, record);
     }
     assert_eq!(bench.store().delivery(&"nothing".into()).await.expect("read"), None);
+}
+
 fn deed(who: &str, act: Act, object: &str, now: i64) -> Deed {
     Deed {
         at: at(now),
