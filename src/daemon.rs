@@ -37,6 +37,7 @@ use crate::domain::incident::{Hold, State};
 use crate::http::admin::{self, Admin};
 use crate::http::api::{self, Api, NotReloaded, Reload as _, Reloaded};
 use crate::http::body::{Budget, Workspace};
+use crate::http::console::{self, Console, Live};
 use crate::http::login;
 use crate::http::server::{Limits, serve};
 use crate::http::webhooks::{self, Webhooks};
@@ -109,7 +110,9 @@ impl Daemon {
         let source_names: Vec<_> =
             config.sources.iter().map(|source| source.name.clone()).collect();
         let metrics = Arc::new(Metrics::new(&source_names));
-        let (store, damage_watch) = open_store(&config.store.sqlite, &metrics, &rng).await?;
+        let stop = CancellationToken::new();
+        let live = Live::until(stop.clone());
+        let (store, damage_watch) = open_store(&config.store.sqlite, &metrics, &live, &rng).await?;
         let playbook = Arc::new(playbook);
         let local_token = make_local_token(&config.store.sqlite, &rng);
         let mut sandboxes = Vec::new();
@@ -143,7 +146,6 @@ impl Daemon {
         let lanes = Current::new(lanes);
         let playbook = Current::from(playbook);
         let wake = Arc::new(Notify::new());
-        let stop = CancellationToken::new();
         let intake = Arc::new(Intake {
             store: store.clone(),
             playbook: playbook.clone(),
@@ -219,7 +221,11 @@ impl Daemon {
             snapshot: snapshot_of(store.clone(), lanes.clone(), clock.clone()),
             not_ready: not_ready(store.clone(), stop.clone()),
         });
-        let private = private.merge(login::router(api.guard())).merge(api::router(api));
+        tokio::spawn(api.people.clone().watch_outbox(stop.clone()));
+        let private = private
+            .merge(login::router(api.guard()))
+            .merge(console::router(Console::new(api.clone(), live)))
+            .merge(api::router(api));
         metrics.files_in_force(clock.now(), playbook.get().rules.openers());
         let dispatcher = Arc::new(Dispatcher {
             store: store.clone(),
@@ -248,7 +254,7 @@ impl Daemon {
         let catalogs = tokio::spawn(catalogs.run(lanes, stop.clone()));
         info!(
             %webhooks, %admin, millis = started.elapsed().as_millis(),
-            "ready: webhooks at http://{webhooks}/webhooks/, metrics and health at http://{admin}/",
+            "ready: webhooks at http://{webhooks}/webhooks/, console, metrics and health at http://{admin}/",
         );
         let servers = vec![first, second];
         let clients = clients
@@ -325,12 +331,16 @@ fn make_local_token(database: &std::path::Path, rng: &Rng) -> Option<SecretStrin
 async fn open_store(
     path: &std::path::Path,
     metrics: &Arc<Metrics>,
+    live: &Live,
     rng: &Rng,
 ) -> anyhow::Result<(Arc<dyn Store>, JoinHandle<()>)> {
-    let observer = metrics.clone();
+    let (observer, live) = (metrics.clone(), live.clone());
     let options = sqlite::Options {
         path: path.to_owned(),
-        on_commit: Some(Arc::new(move |took, _commands| observer.commit(took))),
+        on_commit: Some(Arc::new(move |took, _commands| {
+            observer.commit(took);
+            live.changed();
+        })),
     };
     let store = SqliteStore::open(options, rng).await?;
     let (mut damage, metrics) = (store.damage(), metrics.clone());

@@ -11,6 +11,9 @@ pub mod at_vendor;
 pub mod cases;
 pub mod deliveries;
 pub mod drafts;
+pub mod glance;
+pub mod hindsight;
+pub mod history;
 pub mod muting;
 pub mod offers;
 pub mod paging;
@@ -70,7 +73,7 @@ pub struct People {
     pub wake: Arc<Notify>,
     /// Takes deliveries in once more.
     pub intake: Arc<Intake>,
-    /// Reads them.
+    /// Reads them, and reads them again.
     pub sources: Current<Sources>,
     /// What was counted.
     pub metrics: Arc<Metrics>,
@@ -157,7 +160,7 @@ pub struct Exchange {
     pub status: Option<u16>,
     /// The vendor's own name for the exchange, for its support desk.
     pub reference: Option<String>,
-    /// What happened, in words.
+    /// What happened, in words. Untrusted: the vendor's may be among them.
     pub message: Option<String>,
     /// When it began.
     pub started_at: Timestamp,

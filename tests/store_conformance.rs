@@ -30,6 +30,7 @@ use casewright::domain::storm::{self, Budgets, Usage};
 use casewright::domain::telling::Telling;
 use casewright::rng::Rng;
 use casewright::store::cause;
+use casewright::store::history::Tallied;
 use casewright::store::lists::{
     ActionOf, ActionsSought, AlertOf, AlertsSought, CaseOf, CasesSought, DeliveriesSought, Span,
     Which,
@@ -1712,6 +1713,49 @@ async fn what_a_vendor_said_goes_with_its_incident(bench: Bench) {
     assert_eq!(bench.watched(0).await, [], "and it is not watched any more");
 }
 
+async fn what_happens_is_counted_where_it_happens_and_forgotten_with_the_deliveries(
+    mut bench: Bench,
+) {
+    bench.hear(bench.news("a", &["x", "y"])).await;
+    bench.hear(bench.news("a", &["x", "y"])).await;
+    let claim = bench.claim_one(10).await;
+    bench.send(&claim, 10).await;
+    bench.store().settle(&claim.lease, done("F-1", 13)).await.expect("settled");
+    bench.store().sample_outbox(at(14)).await.expect("counted");
+    bench.hear(bench.news("b", &["z"])).await;
+    bench.store().sample_outbox(at(15)).await.expect("counted");
+    bench.restart().await;
+    let store = bench.store();
+    let counted = async |what: Tallied| {
+        let tallies = store.tallies(what, at(0)).await.expect("read");
+        tallies.into_iter().map(|one| (one.name, one.count, one.sum, one.most)).collect::<Vec<_>>()
+    };
+    let source = "alertmanager".to_owned();
+    assert_eq!(counted(Tallied::Alerts).await, [(source, 5, 0, 0)], "repeats as well");
+    assert_eq!(counted(Tallied::Incidents).await, [("edge".to_owned(), 2, 0, 0)]);
+    assert_eq!(counted(Tallied::Cases).await, [("edge".to_owned(), 1, 0, 0)]);
+    let attempts = [(vendor().to_string(), 1, 3_000_000, 3_000_000)];
+    assert_eq!(counted(Tallied::Attempts).await, attempts);
+    assert_eq!(counted(Tallied::Outbox).await, [(String::new(), 2, 1, 1)]);
+    assert_eq!(store.tallies(Tallied::Alerts, at(600)).await.expect("read"), []);
+    let totals = store.tally_totals(Tallied::Cases).await.expect("read");
+    assert_eq!((totals[0].count, totals[0].last_at), (1, at(13)));
+    assert_eq!(bench.prune(30 * DAY).await.tallies, 0, "just as old as they may be");
+    assert!(bench.prune(30 * DAY + 1).await.tallies >= 5);
+    assert_eq!(bench.store().tallies(Tallied::Cases, at(0)).await.expect("read"), []);
+}
+
+async fn what_was_posted_is_kept_unless_it_told_nothing_new(bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    bench.hear(bench.news("a", &["x"])).await;
+    for record in bench.store().deliveries(10).await.expect("read") {
+        let kept = bench.store().delivery(&record.id).await.expect("read").expect("it is there");
+        assert_eq!(kept.body.is_some(), record.fate.keeps_body(), "{kept:?}");
+        assert_eq!(kept.record, record);
+    }
+    assert_eq!(bench.store().delivery(&"nothing".into()).await.expect("read"), None);
+}
+
 fn deed(who: &str, act: Act, object: &str, now: i64) -> Deed {
     Deed {
         at: at(now),
@@ -1931,6 +1975,8 @@ macro_rules! every_promise {
             cases_are_watched_until_nothing_more_can_come_of_them,
             what_a_vendor_has_closed_is_watched_as_long_as_it_fires,
             what_a_vendor_said_goes_with_its_incident,
+            what_happens_is_counted_where_it_happens_and_forgotten_with_the_deliveries,
+            what_was_posted_is_kept_unless_it_told_nothing_new,
             an_act_is_on_record_before_and_after_it_and_survives_a_restart,
             acts_are_listed_newest_first_by_who_what_and_on_what,
             a_session_survives_a_restart_until_it_is_ended,

@@ -81,6 +81,11 @@ impl Refusal {
         self
     }
 
+    /// What it says, and what to do about it, for a page.
+    pub(super) fn words(&self) -> (&str, Option<&str>) {
+        (&self.message, self.hint.as_deref())
+    }
+
     /// The status that it is sent with.
     pub fn status(&self) -> StatusCode {
         self.status

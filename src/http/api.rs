@@ -4,7 +4,7 @@
 //! Everything here is behind [`guard`]. What changes something runs in a task of its own, to its
 //! end, whatever the client does; it is logged with the name of the token, and counted.
 
-mod actions;
+pub(super) mod actions;
 mod acts;
 mod alerts;
 mod asked;
@@ -13,12 +13,12 @@ mod catalogs;
 mod deliveries;
 mod document;
 mod drafts;
-mod incidents;
-mod mutes;
+pub(super) mod incidents;
+pub(super) mod mutes;
 mod routes;
 mod rules;
 mod status;
-mod vendors;
+pub(super) mod vendors;
 
 use std::fmt;
 use std::future::Future;

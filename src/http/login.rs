@@ -23,6 +23,7 @@ use serde::Deserialize;
 use super::access::session::Cookie;
 use super::access::{Guard, Key, Visit, origin, page_guard};
 use super::answer::Refusal;
+use super::console::frame::Frame;
 use super::server::Peer;
 use crate::domain::access::{Means, Role, Who};
 use crate::domain::audit::{Act, End, Object};
@@ -82,33 +83,15 @@ async fn strict(mut response: Response) -> Response {
 }
 
 #[derive(Template)]
-#[template(
-    ext = "html",
-    source = r#"<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Log in - Casewright</title></head>
-<body>
-<main>
-<h1>Casewright</h1>
-{% if !complaint.is_empty() %}<p role="alert">{{ complaint }}</p>{% endif %}
-<form method="post" action="/login">
-<input type="hidden" name="next" value="{{ next }}">
-<p><label for="token">Token</label> <input id="token" name="token" type="password" autocomplete="current-password" required autofocus></p>
-<p><button type="submit">Log in</button></p>
-</form>
-<p>A token is one of <code>server.admin_tokens</code>, or the one in the file beside the database.</p>
-</main>
-</body>
-</html>
-"#
-)]
+#[template(path = "login.html")]
 struct Page<'p> {
+    frame: Frame,
     complaint: &'p str,
     next: &'p str,
 }
 
 fn draw(status: StatusCode, complaint: &str, next: &str) -> Response {
-    match (Page { complaint, next }).render() {
+    match (Page { frame: Frame::nobody(), complaint, next }).render() {
         Ok(page) => (status, Html(page)).into_response(),
         Err(error) => {
             tracing::error!(%error, "the login page could not be drawn: {error}");
@@ -322,8 +305,9 @@ mod tests {
 
     #[test]
     fn what_comes_from_an_address_is_text_in_the_page() {
-        let page = Page { complaint: "<b>", next: "/\"><script>alert(1)</script>" };
+        let next = "/\"><script>alert(1)</script>";
+        let page = Page { frame: Frame::nobody(), complaint: "<b>", next };
         let shown = page.render().unwrap();
-        assert!(!shown.contains("<script") && !shown.contains("<b>"), "{shown}");
+        assert!(!shown.contains("<script>") && !shown.contains("<b>"), "{shown}");
     }
 }

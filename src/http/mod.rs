@@ -7,6 +7,7 @@ pub mod admin;
 pub mod answer;
 pub mod api;
 pub mod body;
+pub mod console;
 mod engine;
 pub mod login;
 pub mod server;

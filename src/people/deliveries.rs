@@ -29,6 +29,9 @@ pub struct DeliveryLine {
     pub note: Option<String>,
     /// How many verdicts there are: one per alert and rule that took it.
     pub alerts: usize,
+    /// What was decided of each of its alerts. Only for pages: lists for scripts stay small.
+    #[serde(skip)]
+    pub verdicts: Vec<Verdict>,
 }
 
 /// What was decided about an alert of a delivery.
@@ -96,7 +99,7 @@ pub enum NotReplayed {
 }
 
 impl DeliveryLine {
-    fn of(record: &DeliveryRecord) -> Self {
+    pub(super) fn of(record: &DeliveryRecord) -> Self {
         Self {
             id: record.id.to_string(),
             source: record.source.to_string(),
@@ -104,6 +107,7 @@ impl DeliveryLine {
             fate: record.fate.name(),
             note: record.note.clone(),
             alerts: record.verdicts.len(),
+            verdicts: record.verdicts.clone(),
         }
     }
 }

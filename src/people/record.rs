@@ -14,7 +14,7 @@ use super::paging::{List, Page};
 use super::{Exchange, People};
 use crate::domain::access::Operator;
 use crate::domain::action::ActionKind;
-use crate::domain::alert::Labels;
+use crate::domain::alert::{Labels, Link};
 use crate::domain::audit::{Act, End, Object};
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::{Incident, State};
@@ -84,6 +84,12 @@ pub struct Record {
     /// The labels of the alert that began it.
     #[schema(value_type = std::collections::BTreeMap<String, String>)]
     pub labels: Labels,
+    /// What else that alert said.
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    pub annotations: Labels,
+    /// The ways back to its senders, each once. Untrusted.
+    #[schema(value_type = Vec<Object>)]
+    pub links: Vec<Link>,
     /// Its alerts, those that fire first; not all of very many.
     pub members: Vec<MemberLine>,
     /// What was decided, in order.
@@ -237,6 +243,8 @@ impl People {
             rule_place: place,
             delivery: incident.delivery.to_string(),
             labels: incident.origin.labels.clone(),
+            annotations: incident.origin.annotations.clone(),
+            links: links(&incident),
             members: members(&incident),
             decisions,
             actions: actions.iter().map(|action| ActionLine::of(action, &attempts)).collect(),
@@ -357,6 +365,23 @@ impl Summary {
             due_at: incident.state.due(),
         }
     }
+}
+
+/// So many ways back to senders are shown.
+const LINKS: usize = 20;
+
+fn links(incident: &Incident) -> Vec<Link> {
+    let members = incident.members.values().flat_map(|member| &member.alert.links);
+    let mut found: Vec<Link> = Vec::new();
+    for link in incident.origin.links.iter().chain(members) {
+        if found.len() == LINKS {
+            break;
+        }
+        if !found.contains(link) {
+            found.push(link.clone());
+        }
+    }
+    found
 }
 
 fn members(incident: &Incident) -> Vec<MemberLine> {

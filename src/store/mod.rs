@@ -6,6 +6,7 @@
 //! `tests/store_conformance.rs` holds what every implementation promises.
 
 pub mod admission;
+pub mod history;
 pub mod lists;
 pub mod sqlite;
 
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use self::admission::Admission;
+use self::history::{Tallied, Tally, Total};
 pub use self::lists::Sought;
 use self::lists::{
     ActionOf, ActionsSought, AlertOf, AlertsSought, CaseOf, CasesSought, DeliveriesSought, Listed,
@@ -686,6 +688,8 @@ pub struct Pruned {
     pub case_comments: u64,
     /// What people have changed of drafts.
     pub edited_drafts: u64,
+    /// Numbers for charts.
+    pub tallies: u64,
     /// Incidents of which a newer generation exists.
     pub incidents: u64,
     /// Lines of the record of what people have had done.
@@ -698,7 +702,7 @@ pub struct Pruned {
 
 impl Pruned {
     /// The tables, with how many of their rows are gone.
-    pub const fn tables(&self) -> [(&'static str, u64); 12] {
+    pub const fn tables(&self) -> [(&'static str, u64); 13] {
         [
             ("deliveries", self.deliveries),
             ("delivery_ids", self.delivery_ids),
@@ -709,6 +713,7 @@ impl Pruned {
             ("watched_cases", self.watched_cases),
             ("case_comments", self.case_comments),
             ("edited_drafts", self.edited_drafts),
+            ("tallies", self.tallies),
             ("incidents", self.incidents),
             ("audit", self.audit),
             ("sessions", self.sessions),
@@ -960,6 +965,15 @@ pub trait Store: Send + Sync {
 
     /// The newest deliveries, newest first.
     async fn deliveries(&self, limit: u32) -> Result<Vec<DeliveryRecord>, StoreError>;
+
+    /// What was counted since a time, by piece and name; pieces in which nothing was are left out.
+    async fn tallies(&self, what: Tallied, since: Timestamp) -> Result<Vec<Tally>, StoreError>;
+
+    /// What was counted in all, by name.
+    async fn tally_totals(&self, what: Tallied) -> Result<Vec<Total>, StoreError>;
+
+    /// Counts how many actions are unfinished, for [`Tallied::Outbox`].
+    async fn sample_outbox(&self, now: Timestamp) -> Result<(), StoreError>;
 
     /// Puts on record that a person is about to have something done; the number of the entry. It is
     /// durable before the act is begun, so that no act is without one.

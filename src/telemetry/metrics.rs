@@ -310,6 +310,7 @@ pub struct Metrics {
     catalog_read_at: Family<Vendor, Gauge<f64, std::sync::atomic::AtomicU64>>,
     pruned_rows: Family<Table, Counter>,
     admin_calls: Family<CallResult, Counter>,
+    csp_reports: Counter,
     reload_successful: Gauge,
     reloaded_at: Gauge<f64, std::sync::atomic::AtomicU64>,
     incidents: Family<State, Gauge>,
@@ -366,6 +367,7 @@ impl Metrics {
             catalog_read_at: Family::default(),
             pruned_rows: Family::default(),
             admin_calls: Family::default(),
+            csp_reports: Counter::default(),
             reload_successful: Gauge::default(),
             reloaded_at: Gauge::default(),
             incidents: Family::default(),
@@ -511,6 +513,11 @@ impl Metrics {
             "admin_calls",
             "What people and scripts asked of the admin listener, by what came of it",
             metrics.admin_calls.clone(),
+        );
+        registry.register(
+            "csp_reports",
+            "What browsers said of pages of the console that wanted something forbidden",
+            metrics.csp_reports.clone(),
         );
         registry.register(
             "config_last_reload_successful",
@@ -663,6 +670,17 @@ impl Metrics {
     /// So many rows of a table of the store were removed.
     pub fn pruned(&self, table: &'static str, rows: u64) {
         self.pruned_rows.get_or_create(&Table { table }).inc_by(rows);
+    }
+
+    /// How often each of [`alarms::REASONS`] was told since the start.
+    pub fn alarms(&self) -> Vec<(&'static str, u64)> {
+        let told = |reason| self.alarms.get_or_create(&Reason { reason }).get();
+        alarms::REASONS.into_iter().map(|reason| (reason, told(reason))).collect()
+    }
+
+    /// A browser says that a page of the console wanted something forbidden.
+    pub fn csp_report(&self) {
+        self.csp_reports.inc();
     }
 
     /// Somebody asked something of the admin listener.

@@ -7,6 +7,7 @@ mod ambiguous_answers;
 mod api;
 mod attachments;
 mod catalogs;
+mod console;
 mod contacts;
 mod doctor;
 mod drafts;

@@ -22,6 +22,7 @@ use casewright::domain::rollup::RollCall;
 use casewright::domain::session::Session;
 use casewright::domain::storm::Usage;
 use casewright::store::admission::Admission;
+use casewright::store::history::{Tallied, Tally, Total};
 use casewright::store::lists::{
     ActionOf, ActionsSought, AlertOf, AlertsSought, CaseOf, CasesSought, DeliveriesSought, Listed,
 };
@@ -494,6 +495,18 @@ impl Store for SimStore {
 
     async fn deliveries(&self, limit: u32) -> Result<Vec<DeliveryRecord>, StoreError> {
         self.call("deliveries", |store| async move { store.deliveries(limit).await }).await
+    }
+
+    async fn tallies(&self, what: Tallied, since: Timestamp) -> Result<Vec<Tally>, StoreError> {
+        self.call("tallies", |store| async move { store.tallies(what, since).await }).await
+    }
+
+    async fn tally_totals(&self, what: Tallied) -> Result<Vec<Total>, StoreError> {
+        self.call("tally totals", |store| async move { store.tally_totals(what).await }).await
+    }
+
+    async fn sample_outbox(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.call("sample", |store| async move { store.sample_outbox(now).await }).await
     }
 
     async fn census(&self) -> Result<Census, StoreError> {

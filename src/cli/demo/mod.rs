@@ -10,6 +10,7 @@ mod report;
 mod scene;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use self::report::{CaseRow, Report, case_row};
 use self::scene::{EXPECTED, Post, acts};
 use super::{Output, say, shutdown, tell};
 use crate::config::{Config, SourceKind};
-use crate::daemon::{Daemon, World};
+use crate::daemon::{Daemon, World, local_token};
 use crate::setup;
 use crate::vendors::akamai::Client;
 
@@ -53,6 +54,7 @@ pub(super) async fn run(args: &Args, world: World<'static>) -> anyhow::Result<Ex
     setup.config.server.listen = anywhere;
     setup.config.server.admin_listen = anywhere;
     let secrets = Secrets::of(&setup.config)?;
+    let token = local_token::path_of(&setup.config.store.sqlite);
     let daemon = Daemon::start(setup, world.clone()).await?;
     let report = play(&daemon, &secrets, &world, args.output).await;
     match &report {
@@ -63,7 +65,7 @@ pub(super) async fn run(args: &Args, world: World<'static>) -> anyhow::Result<Ex
         Err(error) => tell(&format!("error: {error:#}")),
     }
     if args.keep {
-        tell(&how_to_post(&daemon, &secrets));
+        tell(&how_to_post(&daemon, &secrets, &token));
         shutdown::requested().await?;
     }
     daemon.stop().await;
@@ -204,7 +206,8 @@ fn sign(secret: &str, body: &[u8]) -> anyhow::Result<String> {
     Ok(hex::encode(mac.finalize().into_bytes()))
 }
 
-fn how_to_post(daemon: &Daemon, secrets: &Secrets) -> String {
+fn how_to_post(daemon: &Daemon, secrets: &Secrets, token: &Path) -> String {
+    let token = token.display();
     let Secrets { alertmanager, pagerduty } = secrets;
     let (webhooks, admin) = (daemon.webhooks, daemon.admin);
     let sandbox = daemon.sandboxes.first().map(|sandbox| sandbox.base_url()).unwrap_or_default();
@@ -221,6 +224,10 @@ curl -i http://{webhooks}/webhooks/pagerduty -H "X-PagerDuty-Signature: v1=$(pri
 
 # what the vendor has, and how the daemon is
 curl {sandbox}/sandbox/cases
-curl http://{admin}/metrics"#
+curl http://{admin}/metrics
+
+# the console, and the token to log in with
+http://{admin}/
+cat {token}"#
     )
 }

@@ -105,7 +105,7 @@ pub(super) async fn show(
     ("seq" = u32, Path, description = "its place in the incident's order"),
     ("how" = Option<String>, Query, description = "`look` (the default): the vendor's records are read, and what is not there is sent; `send`: it is sent"),
 ), responses((status = 200, description = "It is tried again.", body = Retried)))]
-pub(super) async fn retry(
+pub(in crate::http) async fn retry(
     State(api): State<Api>,
     by: Operator,
     path: Place,

@@ -118,7 +118,7 @@ pub(super) async fn why(
     ("id" = String, Path, description = "the incident"),
     ("If-Match" = Option<String>, Header, description = "the `ETag` of the draft that was seen"),
 ), responses((status = 200, description = "Its case is being opened.", body = Summary)))]
-pub(super) async fn approve(
+pub(in crate::http) async fn approve(
     State(api): State<Api>,
     by: Operator,
     headers: HeaderMap,
@@ -131,7 +131,7 @@ pub(super) async fn approve(
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/reject", tag = "incidents", params(
     ("id" = String, Path, description = "the incident"),
 ), responses((status = 200, description = "It gets no case, unless it ends and comes back.", body = Summary)))]
-pub(super) async fn reject(
+pub(in crate::http) async fn reject(
     State(api): State<Api>,
     by: Operator,
     path: Result<Path<String>, rejection::PathRejection>,

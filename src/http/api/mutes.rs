@@ -52,7 +52,7 @@ pub(super) async fn list(State(api): State<Api>) -> Result<Response, Refusal> {
     ("reason" = String, Query, min_length = 1, max_length = 500, description = "why"),
     ("rule" = Option<String>, Query, description = "only cases of this rule"),
 ), responses((status = 201, description = "The mute.", body = Mute)))]
-pub(super) async fn make(
+pub(in crate::http) async fn make(
     State(api): State<Api>,
     by: Operator,
     RawQuery(query): RawQuery,
@@ -102,7 +102,7 @@ pub(super) async fn make(
 #[utoipa::path(post, path = "/api/v1/mutes/{id}/lift", tag = "mutes", params(
     ("id" = String, Path, description = "the mute"),
 ), responses((status = 200, description = "It has ended.", body = Lifted)))]
-pub(super) async fn lift(
+pub(in crate::http) async fn lift(
     State(api): State<Api>,
     by: Operator,
     path: Result<Path<String>, rejection::PathRejection>,

@@ -115,7 +115,7 @@ pub(super) async fn pause(
 #[utoipa::path(post, path = "/api/v1/vendors/{name}/resume", tag = "vendors", params(
     ("name" = String, Path, description = "its name in the config"),
 ), responses((status = 200, description = "What became of it.", body = Resumed)))]
-pub(super) async fn resume(
+pub(in crate::http) async fn resume(
     State(api): State<Api>,
     by: Operator,
     path: Result<Path<String>, rejection::PathRejection>,

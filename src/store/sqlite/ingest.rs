@@ -51,6 +51,7 @@ pub(super) async fn ingest(
         for id in ids() {
             seen.insert(id_key(id));
         }
+        changes.tallies.delivery(delivery, &decision);
         for step in &decision.steps {
             changes.add(step, delivery.id.as_str());
             known.usage.follow(step);

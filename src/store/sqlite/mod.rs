@@ -27,6 +27,7 @@ mod sessions;
 #[cfg(test)]
 mod start_tests;
 mod steps;
+mod tallies;
 mod verify;
 mod watched;
 mod writer;
@@ -53,6 +54,7 @@ use self::prune::Cursors;
 use self::recovery::Line;
 use self::writer::Writer;
 use super::admission::Admission;
+use super::history::{Tallied, Tally, Total};
 use super::lists::{
     ActionOf, ActionsSought, AlertOf, AlertsSought, CaseOf, CasesSought, DeliveriesSought, Listed,
 };
@@ -517,6 +519,20 @@ impl Store for SqliteStore {
 
     async fn deliveries(&self, limit: u32) -> Result<Vec<DeliveryRecord>, StoreError> {
         reads::deliveries(&self.readers, limit).await
+    }
+
+    async fn tallies(&self, what: Tallied, since: Timestamp) -> Result<Vec<Tally>, StoreError> {
+        tallies::since(&self.readers, what, since).await
+    }
+
+    async fn tally_totals(&self, what: Tallied) -> Result<Vec<Total>, StoreError> {
+        tallies::totals(&self.readers, what).await
+    }
+
+    async fn sample_outbox(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.writer
+            .run(move |db| Box::pin(async move { tallies::sample(db, now).await.map(Ok) }))
+            .await
     }
 
     async fn census(&self) -> Result<Census, StoreError> {

@@ -11,6 +11,7 @@ use tracing::error;
 
 use super::rows::{Reader, micros};
 use super::steps;
+use super::tallies;
 use super::writer::unavailable;
 use crate::domain::action::ActionKind;
 use crate::domain::ids::{ActionId, IncidentId};
@@ -262,7 +263,7 @@ pub(super) async fn settle(
         return Ok(Err(StoreError::LeaseLost(lease.action.clone())));
     }
     if let Some(end) = &settlement.attempt {
-        end_attempt(db, lease, end, at).await?;
+        end_attempt(db, lease, end, settlement.at).await?;
     }
     if let Some(decide) = &settlement.decide {
         let id: &IncidentId = &lease.action.incident;
@@ -329,22 +330,26 @@ async fn end_attempt(
     db: &mut SqliteConnection,
     lease: &Lease,
     end: &AttemptEnd,
-    at: i64,
+    at: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    let ended = sqlx::query(
         "UPDATE attempts SET finished_at = ?3, outcome = ?4, status = ?5, reference = ?6,
              message = ?7
-         WHERE incident = ?1 AND seq = ?2 AND outcome = 'sending'",
+         WHERE incident = ?1 AND seq = ?2 AND outcome = 'sending' RETURNING started_at",
     )
     .bind(lease.action.incident.as_str())
     .bind(i64::from(lease.action.seq))
-    .bind(at)
+    .bind(micros(at))
     .bind(end.outcome)
     .bind(end.status.map(i64::from))
     .bind(end.reference.as_deref())
     .bind(&end.message)
-    .execute(db)
+    .fetch_all(&mut *db)
     .await
     .map_err(unavailable)?;
+    let action = (lease.action.incident.as_str(), lease.action.seq);
+    for row in &ended {
+        tallies::attempt(db, action, Reader(row).int("started_at")?, at).await?;
+    }
     Ok(())
 }

@@ -54,6 +54,8 @@ pub(super) async fn prune(
     pruned.delivery_ids = oldest(db, DELETE_DELIVERY_IDS, ids, limit, &mut pruned).await?;
     attempts(db, before(horizon.attempts), limit, &mut from.attempts, &mut pruned).await?;
     incidents(db, before(horizon.incidents), limit, &mut from.incidents, &mut pruned).await?;
+    let counted = before(horizon.deliveries);
+    pruned.tallies = oldest(db, DELETE_TALLIES, counted, limit, &mut pruned).await?;
     pruned.audit = oldest(db, DELETE_AUDIT, before(horizon.audit), limit, &mut pruned).await?;
     pruned.sessions = oldest(db, DELETE_SESSIONS, micros(now), limit, &mut pruned).await?;
     shrink(db, limit, &mut pruned).await?;
@@ -244,6 +246,10 @@ const DELETE_DELIVERIES: &str = "
 const DELETE_DELIVERY_IDS: &str = "
     DELETE FROM delivery_ids WHERE (source, id) IN (SELECT source, id FROM delivery_ids
         WHERE received_at < ?1 ORDER BY received_at LIMIT ?2)";
+
+const DELETE_TALLIES: &str = "
+    DELETE FROM tallies WHERE (what, bucket, name) IN (SELECT what, bucket, name FROM tallies
+        WHERE bucket < ?1 ORDER BY bucket LIMIT ?2)";
 
 const DELETE_AUDIT: &str = "
     DELETE FROM audit WHERE number IN (SELECT number FROM audit

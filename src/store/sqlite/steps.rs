@@ -11,6 +11,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::mutes;
 use super::rows::{Reader, json, micros};
+use super::tallies::Tallies;
 use super::writer::unavailable;
 use crate::domain::action::NewAction;
 use crate::domain::gate::Gate;
@@ -29,6 +30,7 @@ pub(super) struct Changes {
     members: BTreeMap<(IncidentId, Fingerprint), Member>,
     actions: Vec<(Incident, NewAction)>,
     decisions: Vec<(IncidentId, Decided)>,
+    pub(super) tallies: Tallies,
 }
 
 impl Changes {
@@ -51,6 +53,7 @@ impl Changes {
             };
             self.decisions.push((incident.id.clone(), decided));
         }
+        self.tallies.step(incident, step);
         self.incidents.insert(incident.id.clone(), incident.clone());
     }
 
@@ -99,7 +102,7 @@ impl Changes {
                 .collect();
             execute(db, INSERT_DECISIONS, json(&rows)?).await?;
         }
-        Ok(())
+        self.tallies.write(db).await
     }
 }
 

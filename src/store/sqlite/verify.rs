@@ -232,7 +232,7 @@ async fn rows(db: &mut SqliteConnection, check: &'static str, query: &str, repor
 }
 
 /// Every table whose rows are told, with the first schema that has it.
-const TABLES: [(i64, &str); 12] = [
+const TABLES: [(i64, &str); 13] = [
     (1, "deliveries"),
     (1, "delivery_ids"),
     (1, "incidents"),
@@ -245,6 +245,7 @@ const TABLES: [(i64, &str); 12] = [
     (9, "sessions"),
     (9, "audit"),
     (10, "edited_drafts"),
+    (11, "tallies"),
 ];
 
 /// Checks of what not every schema has, with the first that has it.

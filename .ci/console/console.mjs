@@ -1,0 +1,332 @@
+// The console in a real browser: what a person on call sees and does, with and without a script, on
+// a desk and on a phone, and with strangers' texts that would rather be more than texts.
+//
+//   node .ci/console/console.mjs BINARY MODULES [PICTURES]
+//
+// BINARY is a casewright, MODULES a node_modules with playwright-core and axe-core. It starts a
+// simulated vendor and a daemon of its own, and leaves pictures of every page in PICTURES
+// (target/console if not given). CASEWRIGHT_CHROMIUM says which browser; else Debian's.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import fs from "node:fs";
+import { createRequire } from "node:module";
+import net from "node:net";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+const [binary, modules, pictures = "target/console"] = process.argv.slice(2);
+if (!binary || !modules) {
+  console.error("usage: console.mjs BINARY MODULES [PICTURES]");
+  process.exit(2);
+}
+const require = createRequire(path.resolve(modules, "x.js"));
+const { chromium } = require("playwright-core");
+const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
+fs.mkdirSync(pictures, { recursive: true });
+
+const TOKENS = { admin: "console-admin-0123456789abcdef0123", operator: "console-operator-0123456789abcdef", viewer: "console-viewer-0123456789abcdef0" };
+const EVIL = [
+  "<script>window.hit=1</script>",
+  "\"><img src=x onerror=window.hit=1>",
+  "' onmouseover='window.hit=1",
+  "javascript:window.hit=1",
+  "\u202egnirts a\u0000\u001b[31m\u200b",
+  "x".repeat(10000),
+].join(" ");
+
+const wait = (millis) => new Promise((done) => setTimeout(done, millis));
+
+async function until(what, look) {
+  const deadline = Date.now() + 40000;
+  for (;;) {
+    const seen = await look().catch(() => false);
+    if (seen) return seen;
+    assert(Date.now() < deadline, `not seen within 40 s: ${what}`);
+    await wait(100);
+  }
+}
+
+function freePort() {
+  return new Promise((done) => {
+    const server = net.createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => done(port));
+    });
+  });
+}
+
+const children = [];
+function start(args, env = {}) {
+  const child = spawn(path.resolve(binary), args, { stdio: ["ignore", "pipe", "inherit"], env: { PATH: process.env.PATH, RUST_LOG: "error", CASEWRIGHT_LOG: "error", ...env } });
+  children.push(child);
+  child.said = "";
+  child.stdout.on("data", (text) => { child.said += text; });
+  return child;
+}
+
+async function open() {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "casewright-console-"));
+  const [vendor, hooks, admin] = [await freePort(), await freePort(), await freePort()];
+  fs.cpSync(path.join(root, "config/rules"), path.join(folder, "rules"), { recursive: true });
+  fs.copyFileSync(path.join(root, "tests/support/rules.yaml"), path.join(folder, "rules/90-tests.yaml"));
+  const tokens = Object.entries(TOKENS).map(([name, token]) => `    - { name: ${name}, role: ${name}, token: ${token} }`).join("\n");
+  const simulation = start(["sandbox", "--listen", `127.0.0.1:${vendor}`]);
+  await until("the simulation", async () => (await fetch(`http://127.0.0.1:${vendor}/sandbox/cases`)).ok);
+  // It says how it wants to be talked to.
+  const said = await until("its credentials", async () => simulation.said.includes("access_token") && simulation.said);
+  const secret = (key) => new RegExp(`${key}: (\\S+)`).exec(said)[1];
+  const config = `
+server:
+  listen: '127.0.0.1:${hooks}'
+  admin_listen: '127.0.0.1:${admin}'
+  reload_on_change: false
+  admin_tokens:
+${tokens}
+store: { sqlite: casewright.db }
+rules: [rules/*.yaml]
+limits: off
+templates: ${path.join(root, "templates")}
+sources:
+  - { name: alertmanager, kind: alertmanager, auth: { bearer: [demo-token] } }
+  - { name: pagerduty, kind: pagerduty, secrets: [demo-secret] }
+vendors:
+  - name: akamai
+    kind: akamai
+    base_url: http://127.0.0.1:${vendor}
+    credentials: { client_token: '${secret("client_token")}', client_secret: '${secret("client_secret")}', access_token: '${secret("access_token")}' }
+    timeout: 2s
+    retry: { initial: 50ms, max: 300ms, horizon: 72h }
+    reconcile: { window: 400ms, looks: 3 }
+    watch: { fastest: 1s, slowest: 1m }
+    rate: { per_second: 500, burst: 500 }
+`;
+  const file = path.join(folder, "casewright.yaml");
+  fs.writeFileSync(file, config);
+  const daemon = start(["serve", "--config", file]);
+  daemon.on("exit", (code) => { if (code) console.error(`serve ended with ${code}`); });
+  await until("the daemon", async () => (await fetch(`http://127.0.0.1:${admin}/-/ready`)).ok);
+  return { folder, base: `http://127.0.0.1:${admin}`, hooks: `http://127.0.0.1:${hooks}`, vendor: `http://127.0.0.1:${vendor}` };
+}
+
+async function hears(house, alertname, labels = {}, annotations = {}, more = {}) {
+  const all = { alertname, severity: "critical", ...labels };
+  const body = {
+    version: "4", groupKey: `{}:{alertname="${alertname}"}`, receiver: "casewright", status: "firing", truncatedAlerts: 0,
+    groupLabels: { alertname }, commonLabels: all, commonAnnotations: {}, externalURL: "http://alertmanager.example:9093",
+    alerts: [{ status: "firing", labels: all, annotations, startsAt: new Date().toISOString(), endsAt: "0001-01-01T00:00:00Z", generatorURL: "http://prometheus.example/graph?g0.expr=up", ...more }],
+  };
+  const answer = await fetch(`${house.hooks}/webhooks/alertmanager`, { method: "POST", headers: { "Content-Type": "application/json", Authorization: "Bearer demo-token" }, body: JSON.stringify(body) });
+  assert.equal(answer.status, 202, await answer.text());
+}
+
+const api = async (house, address) => (await fetch(`${house.base}/api/v1${address}`, { headers: { Authorization: `Bearer ${TOKENS.admin}` } })).json();
+const incidents = async (house) => (await api(house, "/incidents")).incidents;
+const metric = async (house, name) => Number((await (await fetch(`${house.base}/metrics`)).text()).split("\n").find((line) => line.startsWith(`${name} `)).split(" ")[1]);
+
+async function login(page, house, role, next = "/") {
+  await page.goto(`${house.base}${next}`);
+  assert.match(page.url(), /\/login\?next=/, "who is not logged in is led to the login");
+  await page.fill("#token", TOKENS[role]);
+  await page.click("main button");
+  await page.waitForLoadState();
+  assert.equal(new URL(page.url()).pathname, new URL(next, house.base).pathname, "and from there back");
+}
+
+// What must hold on every page.
+async function sound(page, name) {
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert(wide <= 0, `${name}: the page scrolls sideways by ${wide} px`);
+  assert.equal(await page.evaluate(() => window.hit), undefined, `${name}: a stranger's text was run`);
+  assert.equal(await page.locator("main img, main script, main iframe, [onerror], [onmouseover]").count(), 0, `${name}: markup of strangers`);
+  assert.equal(await page.locator("a[href^='javascript:' i], a[href^='data:' i]").count(), 0, `${name}: a link that runs`);
+}
+
+// The script of axe is run by the debugger, which the page's policy does not concern.
+async function accessible(page, name) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"] }));
+  const bad = violations.filter((one) => ["serious", "critical"].includes(one.impact));
+  assert.deepEqual(bad.map((one) => `${one.id}: ${one.help}: ${one.nodes.slice(0, 3).map((node) => `${node.html} ${node.failureSummary}`).join(" | ")}`), [], name);
+}
+
+const passed = [];
+async function proves(what, work) {
+  await work();
+  passed.push(what);
+  console.log(`ok      ${what}`);
+}
+
+async function main() {
+  const house = await open();
+  const browser = await chromium.launch({
+    executablePath: process.env.CASEWRIGHT_CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  });
+  const errors = [];
+  const context = async (options = {}) => {
+    const made = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+    made.setDefaultTimeout(20000);
+    made.on("page", (page) => {
+      page.on("console", (message) => { if (message.type() === "error" && /Content Security Policy|Refused/i.test(message.text())) errors.push(message.text()); });
+      page.on("pageerror", (error) => errors.push(String(error)));
+    });
+    return made;
+  };
+
+  // One of each: a case, a held one, a dead letter, an alert that no rule takes, and hostility.
+  await hears(house, "EdgeHigh5xxRatio", { property: "www.example.com", env: "production" }, { threshold: "2 %", summary: "5xx above 2 %" });
+  await until("a case", async () => (await incidents(house)).some((one) => one.case));
+  await hears(house, "Asked", { property: "shop" }, { summary: "Players buffer" });
+  await fetch(`${house.vendor}/sandbox/faults`, { method: "PUT", body: JSON.stringify({ faults: [{ kind: "refuse", on: "create", next: 1 }] }) });
+  await hears(house, "EdgeHigh5xxRatio", { property: "api.example.com", env: "production" }, { threshold: "2 %", summary: "5xx above 2 %" });
+  await until("a dead letter", async () => (await api(house, "/actions")).actions.length > 0);
+  await hears(house, "NobodyKnowsThis", { team: "none" });
+  await hears(house, "Asked", { property: EVIL.slice(0, 900), evil: EVIL }, { summary: EVIL, runbook_url: "javascript:window.hit=1", dashboard: "https://grafana.example/d/1" }, { generatorURL: "javascript:window.hit=1" });
+  await until("five incidents", async () => (await incidents(house)).length >= 4);
+  const all = await incidents(house);
+  const hostile = all.find((one) => one.state === "held" && one.title.includes("script"));
+  const held = all.find((one) => one.state === "held" && one !== hostile);
+  const opened = all.find((one) => one.case);
+  const dead = (await api(house, "/actions")).actions[0];
+  assert(hostile && held && opened && dead, JSON.stringify(all).slice(0, 500));
+  const delivery = (await api(house, `/incidents/${hostile.id}`)).delivery;
+  await fetch(`${house.vendor}/sandbox/cases/${opened.case}/comments`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ comment: EVIL.slice(0, 1500) }) });
+
+  const places = [
+    ["overview", "/"], ["incidents", "/incidents"], ["incident", `/incidents/${opened.id}`], ["hostile", `/incidents/${hostile.id}`],
+    ["held", "/held"], ["actions", "/actions"], ["why", `/why?about=EdgeHigh5xxRatio`], ["delivery", `/deliveries/${delivery}`],
+    ["deliveries", "/deliveries"], ["rules", "/rules"], ["vendors", "/vendors"], ["catalog", "/catalog"], ["mutes", "/mutes"], ["audit", "/audit"],
+  ];
+
+  const desk = await context();
+  const page = await desk.newPage();
+  await proves("who is not logged in is led to the login, and from there back", () => login(page, house, "operator", `/incidents/${opened.id}`));
+  await proves("every page is sound and accessible, light and dark, at a desk and on a phone", async () => {
+    for (const [size, viewport] of [["desk", { width: 1280, height: 900 }], ["phone", { width: 360, height: 740 }]]) {
+      await page.setViewportSize(viewport);
+      for (const scheme of ["light", "dark"]) {
+        await page.emulateMedia({ colorScheme: scheme });
+        for (const [name, address] of places) {
+          const answer = await page.goto(house.base + address);
+          assert.equal(answer.status(), 200, address);
+          await sound(page, `${name} (${size}, ${scheme})`);
+          await accessible(page, `${name} (${size}, ${scheme})`);
+          if (scheme === "light" || name === "overview" || name === "incident") await page.screenshot({ path: `${pictures}/${name}-${size}-${scheme}.png`, fullPage: name !== "hostile" && name !== "delivery" });
+        }
+      }
+    }
+    await page.setViewportSize({ width: 1280, height: 900 });
+    await page.emulateMedia({ colorScheme: "light" });
+  });
+  await proves("the timeline tells what was decided, sent and answered", async () => {
+    await page.goto(`${house.base}/incidents/${opened.id}`);
+    const told = await page.locator(".timeline").innerText();
+    assert.match(told, /open the case: sent/);
+    assert.match(told, /HTTP 20\d/);
+    assert.match(await page.locator(".number").innerText(), new RegExp(opened.case));
+  });
+  await proves("the keyboard alone reaches the page and its buttons", async () => {
+    await page.goto(`${house.base}/held`);
+    await page.keyboard.press("Tab");
+    assert.equal(await page.evaluate(() => document.activeElement.className), "skip");
+    await page.keyboard.press("Enter");
+    for (let step = 0; step < 40; step += 1) {
+      await page.keyboard.press("Tab");
+      if (await page.evaluate(() => document.activeElement.matches("main button.main"))) return;
+    }
+    assert.fail("no button was reached");
+  });
+  await proves("a page follows what happens, and takes nothing from who types", async () => {
+    await page.goto(`${house.base}/mutes`);
+    await page.fill("#reason", "half a sente");
+    const other = await desk.newPage();
+    await other.goto(`${house.base}/incidents`);
+    await other.waitForSelector("#live:not([hidden])");
+    await hears(house, "EdgeHigh5xxRatio", { property: "live.example.com", env: "production" }, { threshold: "2 %" });
+    await other.waitForSelector("main >> text=live.example.com");
+    assert.equal(await page.inputValue("#reason"), "half a sente");
+    await other.close();
+  });
+  await proves("a held incident is approved and gets its case", async () => {
+    await page.goto(`${house.base}/held`);
+    await page.locator(`form[action="/incidents/${held.id}/approve"] button`).click();
+    await page.waitForSelector(".done");
+    await until("its case", async () => (await incidents(house)).find((one) => one.id === held.id).case);
+  });
+  await proves("a dead letter is tried again", async () => {
+    await page.goto(`${house.base}/actions`);
+    await page.locator(`form[action="/actions/${dead.id}/retry"] button[value=look]`).click();
+    await page.waitForSelector(".done");
+    await until("its case", async () => (await incidents(house)).find((one) => one.id === dead.incident).case);
+  });
+  await proves("why there is no case is told, down to the matcher that failed", async () => {
+    await page.goto(`${house.base}/why`);
+    await page.fill("#about", "NobodyKnowsThis");
+    await page.keyboard.press("Enter");
+    await page.locator("main a[href^='/deliveries/']").first().click();
+    await page.waitForSelector("#explain-name");
+    assert.match(await page.locator("main").innerText(), /alertname.*and the label is "NobodyKnowsThis"/s);
+  });
+  await proves("a rule is muted and the mute lifted", async () => {
+    await page.goto(`${house.base}/mutes?rule=edge-5xx`);
+    await page.fill("#reason", "the origin moves");
+    await page.click(".form button");
+    await page.waitForSelector("main >> text=the origin moves");
+    await page.locator("form[action^='/mutes/'] button").first().click();
+    await page.waitForSelector("main >> text=Nothing is muted by a person.");
+  });
+  await proves("what people did is on record", async () => {
+    await page.goto(`${house.base}/audit`);
+    const told = await page.locator("main").innerText();
+    for (const act of ["approve", "retry", "mute", "unmute", "login"]) assert.match(told, new RegExp(act));
+  });
+  await proves("a viewer sees everything and no button", async () => {
+    const quiet = await context();
+    const viewer = await quiet.newPage();
+    await login(viewer, house, "viewer");
+    for (const [, address] of places) {
+      await viewer.goto(house.base + address);
+      assert.equal(await viewer.locator("main form[method=post]").count(), 0, address);
+    }
+    const answer = await viewer.request.post(`${house.base}/incidents/${hostile.id}/approve`, { form: {} });
+    assert.equal(answer.status(), 403);
+    await quiet.close();
+  });
+  await proves("without a script everything is there and works", async () => {
+    const bare = await context({ javaScriptEnabled: false });
+    const plain = await bare.newPage();
+    await login(plain, house, "operator");
+    for (const [, address] of places) assert.equal((await plain.goto(house.base + address)).status(), 200);
+    await plain.goto(`${house.base}/incidents/${hostile.id}`);
+    await plain.locator("form[action$='/reject'] button").click();
+    await plain.waitForSelector(".done");
+    await bare.close();
+  });
+  await proves("whoever logs out is out", async () => {
+    await page.click("form[action='/logout'] button");
+    await page.goto(`${house.base}/incidents`);
+    assert.match(page.url(), /\/login/);
+    await sound(page, "login");
+    await accessible(page, "login");
+    await page.screenshot({ path: `${pictures}/login-desk-light.png` });
+  });
+  await proves("no browser had anything to report", async () => {
+    assert.deepEqual(errors, []);
+    assert.equal(await metric(house, "casewright_csp_reports_total"), 0);
+  });
+  await browser.close();
+  console.log(`${passed.length} promises hold; the pictures are in ${pictures}`);
+}
+
+let failed;
+try {
+  await main();
+} catch (error) {
+  failed = error;
+  console.error(error);
+} finally {
+  for (const child of children) child.kill("SIGTERM");
+}
+process.exit(failed ? 1 : 0);

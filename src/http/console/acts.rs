@@ -1,0 +1,141 @@
+//! Buttons. Each does what the API does, by the API's own function, and then leads back to a page
+//! that says so: a page that is loaded anew does nothing a second time.
+
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Path, RawQuery, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::{Console, Page, Trouble};
+use crate::domain::access::Operator;
+use crate::http::answer::Refusal;
+use crate::http::api::{actions, incidents, mutes, vendors};
+
+/// The longest form, in bytes.
+const FORM_MOST: usize = 16 * 1024;
+/// How long it may take to arrive.
+const FORM_IN_TIME: Duration = Duration::from_secs(10);
+
+/// Reads a form.
+async fn form<T: DeserializeOwned>(body: Body) -> Result<T, Trouble> {
+    let bad = |what: &str| Trouble::new(StatusCode::BAD_REQUEST, what, None, "/");
+    let read = tokio::time::timeout(FORM_IN_TIME, to_bytes(body, FORM_MOST)).await;
+    let bytes = read
+        .map_err(|_| bad("The form did not arrive in time."))?
+        .map_err(|_| bad("The form is too large."))?;
+    let asked = http::Request::builder()
+        .method("POST")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(Body::from(bytes))
+        .map_err(|_| bad("The form is not understood."))?;
+    let form = <axum::Form<T> as axum::extract::FromRequest<()>>::from_request(asked, &()).await;
+    form.map(|form| form.0).map_err(|_| bad("The form is not understood."))
+}
+
+/// Back to a page that says what was done, or a page that says why it was not.
+fn answered(answer: Result<Response, Refusal>, to: &str, done: &str, back: &'static str) -> Page {
+    match answer {
+        Ok(_) => Ok(Redirect::to(&format!("{to}?done={done}")).into_response()),
+        Err(refusal) => {
+            let (what, hint) = refusal.words();
+            Err(Trouble::new(refusal.status(), what, hint.map(str::to_owned), back))
+        }
+    }
+}
+
+/// An id in an address of ours.
+fn segment(id: &str) -> String {
+    id.chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+pub(super) async fn approve(
+    State(console): State<Console>,
+    by: Operator,
+    Path(id): Path<String>,
+) -> Page {
+    let to = format!("/incidents/{}", segment(&id));
+    let answer = incidents::approve(State(console.api), by, HeaderMap::new(), Ok(Path(id))).await;
+    answered(answer, &to, "approved", "/held")
+}
+
+pub(super) async fn reject(
+    State(console): State<Console>,
+    by: Operator,
+    Path(id): Path<String>,
+) -> Page {
+    let to = format!("/incidents/{}", segment(&id));
+    let answer = incidents::reject(State(console.api), by, Ok(Path(id))).await;
+    answered(answer, &to, "rejected", "/held")
+}
+
+#[derive(Debug, Deserialize)]
+struct Retrying {
+    how: How,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum How {
+    Look,
+    Send,
+}
+
+pub(super) async fn retry(
+    State(console): State<Console>,
+    by: Operator,
+    Path((incident, seq)): Path<(String, u32)>,
+    body: Body,
+) -> Page {
+    let Retrying { how } = form(body).await?;
+    let to = format!("/incidents/{}", segment(&incident));
+    let (asked, done) = match how {
+        How::Look => ("how=look", "retry_look"),
+        How::Send => ("how=send", "retry_send"),
+    };
+    let asked = RawQuery(Some(asked.to_owned()));
+    let answer = actions::retry(State(console.api), by, Ok(Path((incident, seq))), asked).await;
+    answered(answer, &to, done, "/actions")
+}
+
+pub(super) async fn resume(
+    State(console): State<Console>,
+    by: Operator,
+    Path(name): Path<String>,
+) -> Page {
+    let answer = vendors::resume(State(console.api), by, Ok(Path(name))).await;
+    answered(answer, "/vendors", "resumed", "/vendors")
+}
+
+#[derive(Debug, Deserialize)]
+struct Muting {
+    rule: String,
+    lasts: String,
+    reason: String,
+}
+
+pub(super) async fn mute(State(console): State<Console>, by: Operator, body: Body) -> Page {
+    let Muting { rule, lasts, reason } = form(body).await?;
+    let asked = {
+        let mut asked = url::form_urlencoded::Serializer::new(String::new());
+        asked.append_pair("for", &lasts).append_pair("reason", &reason);
+        if !rule.is_empty() {
+            asked.append_pair("rule", &rule);
+        }
+        RawQuery(Some(asked.finish()))
+    };
+    let answer = mutes::make(State(console.api), by, asked).await;
+    answered(answer, "/mutes", "muted", "/mutes")
+}
+
+pub(super) async fn lift(
+    State(console): State<Console>,
+    by: Operator,
+    Path(id): Path<String>,
+) -> Page {
+    let answer = mutes::lift(State(console.api), by, Ok(Path(id))).await;
+    answered(answer, "/mutes", "lifted", "/mutes")
+}
