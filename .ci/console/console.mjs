@@ -212,7 +212,8 @@ async function main() {
           const answer = await page.goto(house.base + address);
           assert.equal(answer.status(), 200, address);
           await sound(page, `${name} (${size}, ${scheme})`);
-          await accessible(page, `${name} (${size}, ${scheme})`);
+          // Colours are the same in every size.
+          if (scheme === "light" || size === "desk") await accessible(page, `${name} (${size}, ${scheme})`);
           if (scheme === "light" || name === "overview" || name === "incident") await page.screenshot({ path: `${pictures}/${name}-${size}-${scheme}.png`, fullPage: name !== "hostile" && name !== "delivery" });
         }
       }

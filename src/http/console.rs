@@ -152,11 +152,18 @@ fn draw_as(status: StatusCode, page: &impl Template) -> Response {
 }
 
 /// Why there is no such page, or nothing was done.
-#[derive(Debug, Template)]
-#[template(path = "trouble.html")]
+#[derive(Debug)]
 pub(super) struct Trouble {
-    frame: Frame,
     status: StatusCode,
+    what: String,
+    hint: Option<String>,
+    back: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "trouble.html")]
+struct TroublePage {
+    frame: Frame,
     what: String,
     hint: Option<String>,
     back: &'static str,
@@ -170,7 +177,7 @@ impl Trouble {
         hint: Option<String>,
         back: &'static str,
     ) -> Self {
-        Self { frame: Frame::nobody(), status, what: what.into(), hint, back }
+        Self { status, what: what.into(), hint, back }
     }
 
     /// There is none.
@@ -195,7 +202,8 @@ impl From<StoreError> for Trouble {
 
 impl IntoResponse for Trouble {
     fn into_response(self) -> Response {
-        draw_as(self.status, &self)
+        let Self { status, what, hint, back } = self;
+        draw_as(status, &TroublePage { frame: Frame::nobody(), what, hint, back })
     }
 }
 
