@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use casewright::domain::access::{Means, Role};
 use casewright::domain::action::{Content, File};
+use casewright::domain::audit::{Act, Asked, Deed, End, Outcome};
 use casewright::domain::case_view::{
     COMMENTS, CaseStatus, CaseView, KeptCase, NextAction, VendorComment,
 };
@@ -23,6 +25,7 @@ use casewright::domain::notice::Occasion;
 use casewright::domain::policy::{Limit, Overflow};
 use casewright::domain::retention::Retention;
 use casewright::domain::rollup::{self, RollCall};
+use casewright::domain::session::{MOST_OF_ONE, Session};
 use casewright::domain::storm::{self, Budgets, Usage};
 use casewright::domain::telling::Telling;
 use casewright::rng::Rng;
@@ -711,6 +714,7 @@ async fn pruning_changes_no_decision(bench: Bench) {
         deliveries: Retention::MIN_DELIVERIES,
         attempts: Retention::MIN_ATTEMPTS,
         incidents: Retention::MIN_INCIDENTS,
+        audit: Retention::MIN_AUDIT,
     };
     let (mut now, mut gone, mut cases, mut newest) = (0, 0, 0, 0);
     for _ in 0..600 {
@@ -1690,6 +1694,142 @@ async fn what_a_vendor_said_goes_with_its_incident(bench: Bench) {
     assert_eq!(bench.watched(0).await, [], "and it is not watched any more");
 }
 
+fn deed(who: &str, act: Act, object: &str, now: i64) -> Deed {
+    Deed {
+        at: at(now),
+        who: Some(who.to_owned()),
+        role: Some(Role::Operator),
+        means: Some(Means::Session),
+        from: Some("192.0.2.7".parse().expect("an address")),
+        act,
+        object: object.to_owned(),
+        detail: "why".to_owned(),
+    }
+}
+
+async fn an_act_is_on_record_before_and_after_it_and_survives_a_restart(mut bench: Bench) {
+    let deed = deed("kim", Act::Retry, "action x/1", 5);
+    let number = bench.store().begin_act(&deed).await.expect("written");
+    bench.restart().await;
+    let begun = bench.store().acts(&Asked::default(), 10).await.expect("read").remove(0);
+    assert_eq!((begun.number, begun.at, begun.outcome), (number, at(5), Outcome::Begun));
+    assert_eq!((begun.who.as_deref(), begun.role.as_deref()), (Some("kim"), Some("operator")));
+    assert_eq!(
+        (begun.means.as_deref(), begun.from.as_deref()),
+        (Some("session"), Some("192.0.2.7"))
+    );
+    assert_eq!((begun.act.as_str(), begun.object.as_str()), ("retry", "action x/1"));
+    assert_eq!((begun.detail.as_str(), begun.ended_at), ("why", None));
+
+    bench.store().end_act(number, &End::refused("it is done"), at(6)).await.expect("written");
+    // How it ended is said once.
+    bench.store().end_act(number, &End::done(), at(7)).await.expect("written");
+    bench.restart().await;
+    let ended = bench.store().acts(&Asked::default(), 10).await.expect("read").remove(0);
+    assert_eq!((ended.outcome, ended.why.as_str()), (Outcome::Refused, "it is done"));
+    assert_eq!(ended.ended_at, Some(at(6)));
+}
+
+async fn acts_are_listed_newest_first_by_who_what_and_on_what(bench: Bench) {
+    let acts = [
+        ("kim", Act::Approve, "incident a"),
+        ("lee", Act::Approve, "incident b"),
+        ("kim", Act::Mute, "everything"),
+        ("kim", Act::Approve, "incident b"),
+    ];
+    let mut numbers = Vec::new();
+    for (now, (who, act, object)) in (0..).zip(acts) {
+        let begun = bench.store().begin_act(&deed(who, act, object, now)).await;
+        numbers.push(begun.expect("written"));
+    }
+    let stranger =
+        Deed { who: None, role: None, means: None, ..deed("", Act::Login, "console", 9) };
+    numbers.push(bench.store().begin_act(&stranger).await.expect("written"));
+    let found = async |asked: Asked, limit| {
+        let entries = bench.store().acts(&asked, limit).await.expect("read");
+        let place =
+            |number| numbers.iter().position(|known| *known == number).expect("one of them");
+        entries.into_iter().map(|entry| place(entry.number)).collect::<Vec<_>>()
+    };
+    let kim = || Some("kim".to_owned());
+    let about_b = || Some("incident b".to_owned());
+    assert_eq!(found(Asked::default(), 10).await, [4, 3, 2, 1, 0]);
+    assert_eq!(found(Asked::default(), 2).await, [4, 3]);
+    assert_eq!(found(Asked { before: Some(numbers[3]), ..Asked::default() }, 2).await, [2, 1]);
+    assert_eq!(found(Asked { who: kim(), ..Asked::default() }, 10).await, [3, 2, 0]);
+    assert_eq!(found(Asked { act: Some(Act::Login), ..Asked::default() }, 10).await, [4]);
+    assert_eq!(found(Asked { object: about_b(), ..Asked::default() }, 10).await, [3, 1]);
+    let narrow =
+        Asked { who: kim(), act: Some(Act::Approve), object: about_b(), before: Some(numbers[4]) };
+    assert_eq!(found(narrow.clone(), 10).await, [3]);
+    assert_eq!(found(Asked { before: Some(numbers[3]), ..narrow }, 10).await, [0; 0]);
+}
+
+fn session(id: &str, name: &str, now: i64) -> Session {
+    Session {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        role: Role::Viewer,
+        seal: "seal".to_owned(),
+        from: Some("2001:db8::1".parse().expect("an address")),
+        created_at: at(now),
+        seen_at: at(now),
+        expires_at: at(now + 1000),
+    }
+}
+
+async fn a_session_survives_a_restart_until_it_is_ended(mut bench: Bench) {
+    let kept = session("one", "kim", 5);
+    bench.store().open_session(&kept).await.expect("written");
+    bench.restart().await;
+    assert_eq!(bench.store().session("one").await.expect("read"), Some(kept.clone()));
+    assert_eq!(bench.store().session("two").await.expect("read"), None);
+    bench.store().session_seen("one", at(60)).await.expect("written");
+    bench.store().session_seen("one", at(50)).await.expect("written");
+    let seen = Session { seen_at: at(60), ..kept };
+    assert_eq!(bench.store().session("one").await.expect("read"), Some(seen));
+    assert!(bench.store().end_session("one").await.expect("written"));
+    assert!(!bench.store().end_session("one").await.expect("written"));
+    bench.store().session_seen("one", at(70)).await.expect("written");
+    assert_eq!(bench.store().session("one").await.expect("read"), None);
+}
+
+async fn one_name_has_only_so_many_sessions_and_the_newest_stay(bench: Bench) {
+    let most = i64::from(MOST_OF_ONE);
+    bench.store().open_session(&session("other", "lee", -1)).await.expect("written");
+    for now in 0..=most {
+        let next = session(&format!("s{now:02}"), "kim", now);
+        bench.store().open_session(&next).await.expect("written");
+    }
+    assert_eq!(bench.store().session("s00").await.expect("read"), None);
+    for stays in ["s01".to_owned(), format!("s{most:02}"), "other".to_owned()] {
+        assert!(bench.store().session(&stays).await.expect("read").is_some(), "{stays}");
+    }
+    // Also where the clock was set back: whoever has just come in stays in.
+    bench.store().open_session(&session("new", "kim", 1)).await.expect("written");
+    assert!(bench.store().session("new").await.expect("read").is_some());
+}
+
+async fn the_record_of_acts_and_sessions_go_after_their_time(bench: Bench) {
+    let horizon = Retention { audit: Retention::MIN_AUDIT, ..Retention::default() };
+    let month = i64::try_from(horizon.audit.as_secs()).expect("small");
+    for now in [0, 1, 2] {
+        let deed = deed("kim", Act::Mute, "everything", now);
+        bench.store().begin_act(&deed).await.expect("written");
+    }
+    bench.store().open_session(&session("one", "kim", month - 1000)).await.expect("written");
+    let pruned = bench.store().prune(&horizon, at(month), 1).await.expect("pruned");
+    assert_eq!((pruned.audit, pruned.sessions), (0, 1), "{pruned:?}");
+    let pruned = bench.store().prune(&horizon, at(month + 2), 1).await.expect("pruned");
+    assert!(pruned.audit == 1 && pruned.more, "{pruned:?}");
+    bench.store().prune(&horizon, at(month + 2), 1).await.expect("pruned");
+    let left = bench.store().acts(&Asked::default(), 10).await.expect("read");
+    assert_eq!(left.iter().map(|entry| entry.at).collect::<Vec<_>>(), [at(2)]);
+    // A number is never used twice, so that a cursor never goes astray.
+    let after = bench.store().begin_act(&deed("kim", Act::Mute, "everything", 3)).await;
+    assert!(after.expect("written") > left[0].number);
+}
+
 macro_rules! conformance {
     ($module:ident, $bench:expr, $($promise:ident),* $(,)?) => {
         mod $module {
@@ -1772,6 +1912,11 @@ macro_rules! every_promise {
             cases_are_watched_until_nothing_more_can_come_of_them,
             what_a_vendor_has_closed_is_watched_as_long_as_it_fires,
             what_a_vendor_said_goes_with_its_incident,
+            an_act_is_on_record_before_and_after_it_and_survives_a_restart,
+            acts_are_listed_newest_first_by_who_what_and_on_what,
+            a_session_survives_a_restart_until_it_is_ended,
+            one_name_has_only_so_many_sessions_and_the_newest_stay,
+            the_record_of_acts_and_sessions_go_after_their_time,
         );
     };
 }

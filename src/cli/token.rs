@@ -8,6 +8,7 @@ use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
 
 use super::{say, tell};
+use crate::config::{LOCAL_TOKEN, is_token_name};
 use crate::domain::access::{Role, TokenDigest};
 use crate::rng::Rng;
 
@@ -23,7 +24,7 @@ enum What {
     /// digest alone.
     New {
         /// Whose it is: the log and the record of acts say so.
-        #[arg(long, default_value = "somebody")]
+        #[arg(long, default_value = "somebody", value_parser = named)]
         name: String,
         /// What they may do.
         #[arg(long, default_value = "viewer",
@@ -42,6 +43,13 @@ pub(super) fn run(args: &Args, rng: &Rng) -> ExitCode {
     tell("# Its entry under `server.admin_tokens`:");
     say(&entry(name, role, &token));
     ExitCode::SUCCESS
+}
+
+fn named(name: &str) -> Result<String, String> {
+    if is_token_name(name) && name != LOCAL_TOKEN {
+        return Ok(name.to_owned());
+    }
+    Err("use lower-case letters, digits, `-` and `_`; not `local`".to_owned())
 }
 
 fn entry(name: &str, role: &str, token: &str) -> String {

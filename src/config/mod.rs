@@ -46,6 +46,7 @@ pub use daemon_config::{
 pub use desk::HttpDesk;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use interpolate::{Lookup, process_env};
+pub use name::is_token_name;
 pub use source_config::{Auth, SourceConfig, SourceKind};
 pub use tell_config::{NotifyConfig, TellConfig, ToldParty};
 pub use vendor_config::{VendorConfig, VendorKind};

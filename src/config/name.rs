@@ -37,12 +37,21 @@ impl Decode for Word {
     }
 }
 
+/// Whether a text can be the name of a token.
+pub fn is_token_name(text: &str) -> bool {
+    is_word(text, "")
+}
+
+fn is_word(text: &str, also: &str) -> bool {
+    let plain = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit();
+    text.len() <= MAX_LENGTH
+        && text.starts_with(plain)
+        && text.chars().all(|char| plain(char) || matches!(char, '-' | '_') || also.contains(char))
+}
+
 fn word(field: &Field<'_>, also: &str) -> Option<String> {
     let text: String = field.decode()?;
-    let plain = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit();
-    let fits = text.len() <= MAX_LENGTH
-        && text.starts_with(plain)
-        && text.chars().all(|char| plain(char) || matches!(char, '-' | '_') || also.contains(char));
+    let fits = is_word(&text, also);
     if !fits {
         let marks = if also.is_empty() { "`-` and `_`" } else { "`-`, `_` and `.`" };
         let hint = format!(

@@ -179,13 +179,13 @@ limits: { cases: 0, overflow: roll }
       |
       = help: an IP address is needed: `127.0.0.1:8080`
 
-    error: the admin listener speaks no TLS and shows metrics to everybody, so it must stay on this machine
+    error: the admin listener speaks no TLS and shows metrics to everybody, so it stays on this machine unless you say otherwise
      --> casewright.yaml:3:17
       |
     3 |   admin_listen: 0.0.0.0:8081
       |                 ^^^^^^^^^^^^
       |
-      = help: listen on `127.0.0.1:8081`, and put a proxy with access control in front of it
+      = help: listen on `127.0.0.1:8081` and put a proxy with TLS in front of it; or, where something else encrypts or the network is yours alone, add `admin_without_tls: true`
 
     error: `server.header_timeout` is not a duration: it has a blank in it
      --> casewright.yaml:4:19
@@ -201,7 +201,7 @@ limits: { cases: 0, overflow: roll }
     5 |   max_conections: **
       |   ^^^^^^^^^^^^^^ unknown key
       |
-      = help: did you mean `max_connections`? known here: listen, admin_listen, max_connections, header_timeout, body_timeout, reload_on_change, admin_tokens
+      = help: did you mean `max_connections`? known here: listen, admin_listen, max_connections, header_timeout, body_timeout, reload_on_change, admin_without_tls, admin_tokens, trusted_proxy, console
 
     error: PostgreSQL is not supported by this version
      --> casewright.yaml:7:3
@@ -818,25 +818,132 @@ mod whatever_a_file_says {
     }
 }
 
+/// What is wrong with more lines of `server`, each message in a line.
+fn of_the_server(lines: &str) -> Vec<String> {
+    let found = check(&GOOD.replace("server:\n", &format!("server:\n  {lines}\n"))).diagnostics;
+    found.sorted().iter().map(|found| found.message.clone()).collect()
+}
+
 #[test]
 fn an_admin_token_needs_a_name_of_its_own_and_must_not_be_guessable() {
-    let tokens = |tokens: &str| {
-        let text = GOOD.replace("server:\n", &format!("server:\n  admin_tokens: [{tokens}]\n"));
-        let found = check(&text).diagnostics;
-        found.sorted().iter().map(|found| found.message.clone()).collect::<Vec<_>>()
-    };
-    assert_eq!(tokens("{ name: ops, token: 0123456789abcdef }"), [""; 0]);
+    let tokens = |tokens: &str| of_the_server(&format!("admin_tokens: [{tokens}]"));
+    let digest = "ab".repeat(32);
+    assert_eq!(tokens("{ name: ops, role: admin, token: 0123456789abcdef }"), [""; 0]);
+    assert_eq!(tokens(&format!("{{ name: a, role: viewer, token_sha256: {digest} }}")), [""; 0]);
     for (wrong, told) in [
-        ("{ name: ops, token: 0123456789abcde }", "the token is shorter than 16 characters"),
-        ("{ name: local, token: 0123456789abcdef }", "the name `local` is taken"),
-        ("{ name: Ops!, token: 0123456789abcdef }", "this value cannot be a name"),
-        ("{ name: ops }", "`server.admin_tokens[0]` needs `token` or `token_file`"),
         (
-            "{ name: a, token: 0123456789abcdef }, { name: a, token: 0123456789abcdef }",
+            "{ name: ops, role: admin, token: 0123456789abcde }",
+            "the token is shorter than 16 characters",
+        ),
+        ("{ name: local, role: admin, token: 0123456789abcdef }", "the name `local` is taken"),
+        ("{ name: Ops!, role: admin, token: 0123456789abcdef }", "this value cannot be a name"),
+        (
+            "{ name: ops, role: admin }",
+            "`server.admin_tokens[0]` needs `token`, `token_file` or `token_sha256`",
+        ),
+        ("{ name: ops, token: 0123456789abcdef }", "`server.admin_tokens[0]` needs `role`"),
+        (
+            "{ name: ops, role: root, token: 0123456789abcdef }",
+            "`server.admin_tokens[0].role` cannot be this value",
+        ),
+        (
+            "{ name: ops, role: admin, token_sha256: 0123456789abcdef }",
+            "`token_sha256` is not a SHA-256 digest",
+        ),
+        (
+            "{ name: a, role: admin, token: 0123456789abcdef }, \
+             { name: a, role: admin, token: 0123456789abcdeg }",
             "the name `a` is taken",
+        ),
+        (
+            "{ name: a, role: admin, token: 0123456789abcdef }, \
+             { name: b, role: viewer, token: 0123456789abcdef }",
+            "this is the token of `a` as well",
         ),
     ] {
         assert_eq!(tokens(wrong), [told], "{wrong}");
+    }
+    let both =
+        format!("{{ name: a, role: admin, token: 0123456789abcdef, token_sha256: {digest} }}");
+    assert_eq!(tokens(&both), ["`token_sha256` stands beside the token itself"]);
+}
+
+#[test]
+fn the_admin_listener_leaves_this_machine_only_if_somebody_says_so_and_somebody_can_be_let_in() {
+    let listening = |at: &str, more: &str| {
+        let text = GOOD.replace("admin_listen: 127.0.0.1:8081", &format!("admin_listen: '{at}'"));
+        let found = check(&text.replace("server:\n", &format!("server:\n  {more}\n"))).diagnostics;
+        found.sorted().iter().map(|found| found.message.clone()).collect::<Vec<_>>()
+    };
+    let token = "admin_tokens: [{ name: ops, role: admin, token: 0123456789abcdef }]";
+    let proxy = "trusted_proxy: { from: 10.0.0.5 }";
+    let said = "admin_without_tls: true";
+    for here in ["127.0.0.1:8081", "127.8.8.8:8081", "[::1]:8081"] {
+        assert_eq!(listening(here, "header_timeout: 5s"), [""; 0], "{here}");
+    }
+    for away in ["0.0.0.0:8081", "[::]:8081", "192.0.2.1:8081"] {
+        for unsaid in ["header_timeout: 5s", token, "admin_without_tls: false"] {
+            let told = listening(away, unsaid);
+            assert!(told.len() == 1 && told[0].contains("speaks no TLS"), "{away}: {told:?}");
+        }
+        let told = listening(away, said);
+        assert_eq!(told, ["nobody from another machine could be let in at this address"]);
+        for somebody in [token, proxy] {
+            let both = format!("{said}\n  {somebody}");
+            assert_eq!(listening(away, &both), [""; 0], "{away} {somebody}");
+        }
+    }
+}
+
+#[test]
+fn a_proxy_is_trusted_by_its_addresses_and_never_by_all_of_them() {
+    let text = GOOD.replace(
+        "server:\n",
+        "server:\n  trusted_proxy: { from: [10.0.0.5, 'fd00::/8'], roles: { Kim@x: operator } }\n",
+    );
+    let config = good(&text);
+    let proxy = config.access.proxy.unwrap();
+    assert_eq!(proxy.from.len(), 2);
+    assert_eq!(proxy.user_header, "x-forwarded-user");
+    assert_eq!(proxy.role.name(), "viewer");
+    assert_eq!(proxy.roles["Kim@x"].name(), "operator");
+    let told = |proxy: &str| of_the_server(&format!("trusted_proxy: {{ {proxy} }}"));
+    for (wrong, words) in [
+        ("role: viewer", "`server.trusted_proxy` needs `from`"),
+        ("from: []", "`server.trusted_proxy.from` is an empty list"),
+        ("from: 0.0.0.0/0", "this trusts everybody"),
+        ("from: '::/0'", "this trusts everybody"),
+        (
+            "from: 10.0.0.5/8",
+            "`10.0.0.5/8` is not a block of addresses: the block is written 10.0.0.0/8",
+        ),
+        (
+            "from: proxy.example.com",
+            "`proxy.example.com` is not a block of addresses: it is neither an address nor a block of addresses",
+        ),
+        ("from: 10.0.0.5, user_header: Cookie", "this cannot be the header that names the user"),
+        ("from: 10.0.0.5, user_header: 'X User'", "this cannot be the header that names the user"),
+        (
+            "from: 10.0.0.5, roles: { kim: root }",
+            "`server.trusted_proxy.roles.kim` cannot be `root`",
+        ),
+    ] {
+        assert_eq!(told(wrong), [words], "{wrong}");
+    }
+}
+
+#[test]
+fn how_long_browsers_stay_in_has_bounds() {
+    let console = |text: &str| of_the_server(&format!("console: {{ {text} }}"));
+    for good in ["session: 1m, session_idle: 1m", "session: 30d, session_idle: 30d"] {
+        assert_eq!(console(good), [""; 0], "{good}");
+    }
+    for (wrong, key) in [
+        ("session: 59s", "session"),
+        ("session: 721h", "session"),
+        ("session_idle: 59s", "session_idle"),
+    ] {
+        assert_eq!(console(wrong), [format!("`server.console.{key}` is out of range")], "{wrong}");
     }
 }
 

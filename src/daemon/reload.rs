@@ -390,7 +390,7 @@ mod tests {
         let before = config(PLAIN);
         let after = config(
             "store: { sqlite: a.db }\n\
-             server: { admin_tokens: [{ name: ops, token: 0123456789abcdef }] }\n\
+             server: { admin_tokens: [{ name: ops, role: admin, token: 0123456789abcdef }] }\n\
              vendors: [{ name: one, kind: sandbox, timeout: 3s, rate: { per_second: 7 } }]\n",
         );
         assert_eq!(takes_restart(&before, &before), [""; 0]);
@@ -402,7 +402,7 @@ mod tests {
         let after = config(
             "server: { listen: 127.0.0.1:1, admin_listen: 127.0.0.1:2, max_connections: 3, \
              header_timeout: 4s, body_timeout: 5s, reload_on_change: false }\n\
-             store: { sqlite: b.db, retention: { deliveries: 31d, attempts: 92d, incidents: 1y } }\n\
+             store: { sqlite: b.db, retention: { deliveries: 31d, attempts: 92d, incidents: 1y, audit: 60d } }\n\
              vendors: [{ name: one, kind: sandbox, listen: 127.0.0.1:6 }, \
              { name: two, kind: sandbox }]\n",
         );
@@ -419,6 +419,7 @@ mod tests {
                 "`store.retention.deliveries` is now 31d, and 30d stays in force",
                 "`store.retention.attempts` is now 92d, and 90d stays in force",
                 "`store.retention.incidents` is now 1y, and 400d stays in force",
+                "`store.retention.audit` is now 60d, and 1y stays in force",
                 "`state` or `listen` of vendor `one` is another now, and the simulation goes on as it was",
                 "vendor `two` is new, and is not in force",
             ]

@@ -17,12 +17,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, OriginalUri, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderMap, Method};
+use http::{Extensions, HeaderMap, Method, Uri};
 use subtle::ConstantTimeEq as _;
 
 pub use self::keys::{Key, Keys};
@@ -185,7 +185,10 @@ impl IntoResponse for Barred {
 pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     match guard.admit(request).await {
         Ok(request) => guard.watch(request, next).await,
-        Err(barred) => barred.into_response(),
+        Err(barred) => {
+            guard.count(&barred);
+            barred.into_response()
+        }
     }
 }
 
@@ -202,32 +205,32 @@ pub async fn page_guard(State(guard): State<Guard>, request: Request, next: Next
                 .finish();
             Redirect::to(&format!("/login?{query}")).into_response()
         }
-        Err(barred) => barred.into_response(),
+        Err(barred) => {
+            guard.count(&barred);
+            barred.into_response()
+        }
     }
 }
 
 impl Guard {
-    /// Recognises who asks, and looks whether the request may be what it says.
-    pub(crate) async fn admit(&self, request: Request) -> Result<Request, Barred> {
-        let admitted = self.admitted(request).await;
-        if let Err(barred) = &admitted {
-            let (result, code) = match barred {
-                Barred::Unknown => ("unauthenticated", "no_credential"),
-                Barred::Wrong => ("unauthenticated", "bad_credential"),
-                Barred::Over => ("unauthenticated", "session_over"),
-                Barred::Foreign(_) => ("denied", "foreign"),
-                Barred::Form => ("denied", "form_token"),
-                Barred::Denied(_) => ("denied", "role"),
-                Barred::Trouble(_) => return admitted,
-            };
-            self.metrics.admin_call(AdminCall::Any, result);
-            // Not what was asked for: that is somebody's text.
-            tracing::warn!(code, "a request to the admin listener was refused: {code}");
-        }
-        admitted
+    fn count(&self, barred: &Barred) {
+        let (result, code) = match barred {
+            Barred::Unknown => ("unauthenticated", "no_credential"),
+            Barred::Wrong => ("unauthenticated", "bad_credential"),
+            // A person who came back late, and nobody to be alarmed of.
+            Barred::Over => ("denied", "session_over"),
+            Barred::Foreign(_) => ("denied", "foreign"),
+            Barred::Form => ("denied", "form_token"),
+            Barred::Denied(_) => ("denied", "role"),
+            Barred::Trouble(_) => return,
+        };
+        self.metrics.admin_call(AdminCall::Any, result);
+        // Not what was asked for: that is somebody's text.
+        tracing::warn!(code, "a request to the admin listener was refused: {code}");
     }
 
-    async fn admitted(&self, request: Request) -> Result<Request, Barred> {
+    /// Recognises who asks, and looks whether the request may be what it says.
+    pub(crate) async fn admit(&self, request: Request) -> Result<Request, Barred> {
         let access = self.access.get();
         let (mut parts, body) = request.into_parts();
         let (who, cookie) = self.recognise(&access, &mut parts).await?;
@@ -315,7 +318,7 @@ impl Guard {
             Barred::Denied(denied) => denied.to_string(),
             _ => "the form does not carry the token of its session".to_owned(),
         };
-        let asked = asked_for(&parts.method, parts.uri.path());
+        let asked = asked_for(&parts.method, &parts.extensions, &parts.uri);
         if let Err(error) = self.people.refused(who, Act::Request, &asked, why).await {
             tracing::error!(%error, "a refusal could not be put on record: {error}");
         }
@@ -325,7 +328,7 @@ impl Guard {
     /// Runs what follows, and puts on record if it was denied there.
     pub(crate) async fn watch(&self, request: Request, next: Next) -> Response {
         let visit = request.extensions().get::<Visit>().cloned();
-        let asked = asked_for(request.method(), request.uri().path());
+        let asked = asked_for(request.method(), request.extensions(), request.uri());
         let response = next.run(request).await;
         if let (Some(denied), Some(visit)) = (response.extensions().get::<Denied>(), visit) {
             self.metrics.admin_call(AdminCall::Any, "denied");
@@ -338,7 +341,9 @@ impl Guard {
     }
 }
 
-fn asked_for(method: &Method, path: &str) -> Object {
+/// The method and the whole path: within a nested router the request has only the rest of it.
+fn asked_for(method: &Method, extensions: &Extensions, uri: &Uri) -> Object {
+    let path = extensions.get::<OriginalUri>().map_or(uri, |OriginalUri(whole)| whole).path();
     Object::Request(format!("{method} {path}"))
 }
 

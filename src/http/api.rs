@@ -130,10 +130,13 @@ impl Api {
 
 /// The routes; to be merged into those of the admin listener.
 pub fn router(api: Api) -> Router {
-    let door = || middleware::from_fn_with_state(api.guard(), guard);
+    let door = |least| {
+        let keeper = Guard { least, ..api.guard() };
+        middleware::from_fn_with_state(keeper, guard)
+    };
     // The guard stands before the fallback as well: who may not come in is not told what is there.
-    let v1 = v1().router().fallback(|| async { Refusal::not_found() }).layer(door());
-    let reload = Routes::default().post(RELOAD, reload).router().layer(door());
+    let v1 = v1().router().fallback(|| async { Refusal::not_found() }).layer(door(Role::Operator));
+    let reload = Routes::default().post(RELOAD, reload).router().layer(door(Role::Admin));
     Router::new().nest(BASE, v1).merge(reload).with_state(api)
 }
 

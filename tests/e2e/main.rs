@@ -2,6 +2,7 @@
 //! between over real sockets. One module per thing that a user does or suffers.
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "it is a test")]
 
+mod access;
 mod ambiguous_answers;
 mod api;
 mod attachments;

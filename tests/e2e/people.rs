@@ -284,7 +284,7 @@ async fn without_a_token_nothing_of_the_api_is_reached() {
 #[tokio::test]
 async fn tokens_of_the_config_are_accepted_and_changed_by_a_reload() {
     let house = House::prepared("400ms", |files| {
-        let tokens = "server: { admin_tokens: [{ name: ops, token: the-first-token-of-ops }], ";
+        let tokens = "server: { admin_tokens: [{ name: ops, role: viewer, token: the-first-token-of-ops }], ";
         files.edit("casewright.yaml", "server: { ", tokens);
     })
     .await;

@@ -97,7 +97,10 @@ fn header(value: &str, more: &str, secure: bool) -> Option<HeaderValue> {
 /// Whether a request came over TLS, as the proxy in front says. Whoever lies about it makes only
 /// their own browser more careful.
 pub(crate) fn came_over_tls(headers: &HeaderMap) -> bool {
-    headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https")
+    let schemes = headers.get("x-forwarded-proto").and_then(|schemes| schemes.to_str().ok());
+    // Of a chain of proxies the first says what the browser spoke.
+    let first = schemes.and_then(|schemes| schemes.split(',').next());
+    first.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
 }
 
 #[cfg(test)]
@@ -127,6 +130,17 @@ mod tests {
             assert_eq!(attributes.contains("Secure"), secure);
             assert!(!set.contains("Domain"), "{set}");
         }
+    }
+
+    #[test]
+    fn a_chain_of_proxies_is_believed_by_its_beginning() {
+        let over_tls = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-proto", value.parse().unwrap());
+            came_over_tls(&headers)
+        };
+        assert!(over_tls("https") && over_tls("HTTPS, http"));
+        assert!(!over_tls("http") && !over_tls("http, https") && !over_tls(""));
     }
 
     #[test]

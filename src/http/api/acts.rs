@@ -1,19 +1,40 @@
-//! The record of what people have had done.
+//! The record of what people have had done; and who asks, for whoever wonders.
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::StatusCode;
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::asked::Asked as Query;
 use super::routes::Routes;
 use super::{Api, trouble};
 use crate::domain::audit::{Act, Asked, Entry};
+use crate::http::access::{FORM_TOKEN, Visit};
 use crate::http::answer::{self, Refusal};
 
 pub(super) fn routes() -> Routes {
-    Routes::default().get("/audit", list)
+    Routes::default().get("/audit", list).get("/whoami", whoami)
+}
+
+/// Who asks. The token of forms is for scripts in pages of the same session, which send it in a
+/// header; other sites cannot read an answer of ours.
+#[utoipa::path(get, path = "/api/v1/whoami", tag = "daemon", responses(
+    (status = 200, description = "`name`, `role`, `means` and `from`; of a session also `form_token`.", body = Object),
+))]
+pub(super) async fn whoami(visit: Visit) -> Response {
+    let Visit { who, form_token } = visit;
+    let mut told = json!({
+        "name": who.name,
+        "role": who.role.name(),
+        "means": who.means.name(),
+        "from": who.from,
+    });
+    if let Some(told) = told.as_object_mut().filter(|_| !form_token.is_empty()) {
+        told.insert(FORM_TOKEN.to_owned(), form_token.into());
+    }
+    answer::json(StatusCode::OK, &told)
 }
 
 /// A page of the record.

@@ -42,7 +42,8 @@ async fn show() -> Response {
             people.",
     ),
     paths(
-        acts::list, actions::list, actions::show, actions::retry, alerts::list, cases::list, catalogs::show,
+        acts::list,
+        acts::whoami, actions::list, actions::show, actions::retry, alerts::list, cases::list, catalogs::show,
         catalogs::search, catalogs::sync, deliveries::list, deliveries::show, deliveries::replay,
         drafts::show, drafts::edit, incidents::list, incidents::show, incidents::approve,
         incidents::reject, incidents::why, mutes::list, mutes::make, mutes::lift, rules::list,

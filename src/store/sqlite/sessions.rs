@@ -27,7 +27,7 @@ pub(super) async fn open(db: &mut SqliteConnection, session: &Session) -> Result
     .map_err(unavailable)?;
     sqlx::query(
         "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE name = ?1
-            ORDER BY created_at DESC, id = ?3 DESC LIMIT -1 OFFSET ?2)",
+            ORDER BY id = ?3 DESC, created_at DESC LIMIT -1 OFFSET ?2)",
     )
     .bind(&session.name)
     .bind(i64::from(MOST_OF_ONE))
