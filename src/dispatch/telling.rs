@@ -7,6 +7,7 @@
 use crate::domain::alert::Labels;
 use crate::domain::ids::ActionId;
 use crate::domain::incident::{Incident, State};
+use crate::domain::links::Links;
 use crate::domain::notice::{Notice, Target};
 use crate::domain::redaction::Redaction;
 use crate::domain::text::excerpt;
@@ -16,6 +17,15 @@ use crate::vendors::targets::{Bulletin, Message};
 /// token stands at the end.
 const WHY: usize = 300;
 
+/// How somebody is told.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner<'a> {
+    /// What must not leave.
+    pub redaction: &'a Redaction,
+    /// Where people find the case and the incident.
+    pub links: &'a Links,
+}
+
 /// What a target is told. The same whenever it is made, as far as a receiver tells a twin by it. `why`
 /// is what the vendor said of a case that could not be opened.
 pub fn message(
@@ -24,16 +34,24 @@ pub fn message(
     target: &Target,
     notice: &Notice,
     why: Option<&str>,
-    redaction: &Redaction,
+    manner: Manner<'_>,
 ) -> Message {
+    let Manner { redaction, links } = manner;
     let mut said = notice.text(incident, redaction);
     if let Some(why) = why {
         said = format!("{said} {}", excerpt(&redaction.apply(why).text, WHY));
     }
     let token = incident.id.marker().action_token(action.seq);
+    let case = notice.case().and_then(|case| links.case(&incident.vendor, case));
+    let page = links.incident(&incident.id);
     match target {
         Target::Note { about, .. } => {
-            let text = format!("{said} {token}");
+            // The case first, which is what they look for.
+            let ways = [case, page]
+                .into_iter()
+                .flatten()
+                .fold(String::new(), |ways, way| ways + " " + &way);
+            let text = format!("{said}{ways} {token}");
             Message::Note { about: about.clone(), token, text }
         }
         Target::Field { about, .. } => {
@@ -41,7 +59,11 @@ pub fn message(
             Message::Field { about: about.clone(), value }
         }
         Target::Webhook { name } => {
-            Message::Post(Box::new(bulletin(incident, name, notice, (&token, said), redaction)))
+            let mut post = bulletin(incident, name, notice, (&token, said), redaction);
+            let ways = [("casewright_case_url", case), ("casewright_url", page)];
+            let ways = ways.into_iter().filter_map(|(name, way)| Some((name.to_owned(), way?)));
+            post.annotations.extend(ways);
+            Message::Post(Box::new(post))
         }
     }
 }
@@ -122,6 +144,7 @@ mod tests {
     use super::*;
     use crate::domain::ids::ActionId;
     use crate::domain::lifecycle::{Event, Policy, ResolveAction, step};
+    use crate::domain::links::CasePage;
     use crate::domain::redaction::Builtin;
     use crate::domain::testing::{alert, at, open_incident_of};
 
@@ -146,7 +169,8 @@ mod tests {
         redaction: &Redaction,
     ) -> Message {
         let action = ActionId { incident: incident.id.clone(), seq: 7 };
-        message(incident, &action, target, notice, Some("ask jane@example.com"), redaction)
+        let manner = Manner { redaction, links: &Links::default() };
+        message(incident, &action, target, notice, Some("ask jane@example.com"), manner)
     }
 
     fn posted(incident: &Incident, notice: &Notice, redaction: &Redaction) -> Bulletin {
@@ -233,5 +257,44 @@ mod tests {
         for notice in [Notice::CaseOpened { case: case() }, Notice::Refired { case: case() }] {
             assert_eq!(posted(&ended, &notice, &all()).ends_at, None);
         }
+    }
+
+    #[test]
+    fn what_is_told_leads_to_the_case_and_to_the_incident_where_it_is_known_where_they_are() {
+        let page = CasePage::parse("https://desk.example.com/cases/{case}").unwrap();
+        let incident = leaky();
+        let links = Links {
+            console: Some("https://192.0.2.7".to_owned()),
+            cases: [(incident.vendor.clone(), page)].into(),
+        };
+        let action = ActionId { incident: incident.id.clone(), seq: 7 };
+        let notice = Notice::CaseOpened { case: "F-CS-1".into() };
+        // Ours stay, whatever a pattern finds in them.
+        let manner = Manner { redaction: &all(), links: &links };
+        let (source, about) = ("pagerduty".into(), "Q1".to_owned());
+        let note = Target::Note { source, about };
+        let Message::Note { text, token, .. } =
+            message(&incident, &action, &note, &notice, None, manner)
+        else {
+            panic!("no note")
+        };
+        let ways = format!(
+            "https://desk.example.com/cases/F-CS-1 https://192.0.2.7/incidents/{} {token}",
+            incident.id
+        );
+        assert!(text.ends_with(&ways), "{text}");
+        let hook = Target::Webhook { name: "chat".to_owned() };
+        let Message::Post(post) = message(&incident, &action, &hook, &notice, None, manner) else {
+            panic!("no post")
+        };
+        assert_eq!(
+            post.annotations["casewright_case_url"],
+            "https://desk.example.com/cases/F-CS-1"
+        );
+        assert!(post.annotations["casewright_url"].ends_with(incident.id.as_str()));
+        // Of a case that there is not, only the incident.
+        let failed = message(&incident, &action, &note, &Notice::CaseFailed, None, manner);
+        let Message::Note { text, .. } = failed else { panic!("no note") };
+        assert!(!text.contains("desk.example.com") && text.contains("/incidents/"), "{text}");
     }
 }

@@ -11,7 +11,7 @@ use super::lane::Lane;
 use super::parcel::Parcel;
 use super::progress::{Consequence, Judge, Judgement};
 use super::runner::Dispatcher;
-use super::telling::message;
+use super::telling::{Manner, message};
 use crate::domain::action::{ActionKind, Content, File};
 use crate::domain::comment_parts;
 use crate::domain::draft::Draft;
@@ -210,7 +210,8 @@ impl Dispatcher {
             };
             let redaction = lane.playbook.redaction(&incident.rule);
             let why = why.as_deref();
-            let message = message(incident, &action.id, target, notice, why, &redaction);
+            let manner = Manner { redaction: &redaction, links: &lane.playbook.links };
+            let message = message(incident, &action.id, target, notice, why, manner);
             return Ok(Parcel::Word(message));
         }
         let now = self.clock.now();

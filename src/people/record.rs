@@ -48,6 +48,8 @@ pub struct Summary {
     pub rank: u8,
     /// The case.
     pub case: Option<String>,
+    /// Its page at the vendor, where the configuration says where that is.
+    pub case_url: Option<String>,
     /// The case of the generation before.
     pub previous_case: Option<String>,
     /// Where its case is, or will be.
@@ -354,6 +356,10 @@ impl Summary {
             hold,
             rank: incident.rank.get(),
             case: incident.state.case().map(ToString::to_string),
+            case_url: incident
+                .state
+                .case()
+                .and_then(|case| playbook.links.case(&incident.vendor, case)),
             previous_case: incident.previous_case.as_ref().map(ToString::to_string),
             vendor: incident.vendor.to_string(),
             token: incident.id.marker().token(),

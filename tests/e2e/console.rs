@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use casewright::sandbox::{Fault, Kind, On};
+use casewright::store::lists::{ActionsSought, Which};
 use reqwest::{Client, StatusCode, redirect};
 
 use crate::support::alertmanager::{Item, edge};
@@ -89,7 +90,8 @@ async fn every_page_is_whole_says_what_a_browser_must_not_do_and_leads_only_wher
     house.faults([Fault::on_next(Kind::Refuse, On::Create, 1)]);
     house.hears(edge("other")).await;
     eventually("a dead letter", || async {
-        let waiting = house.store().for_people(10).await.expect("read");
+        let sought = ActionsSought::that(Which::ForPeople);
+        let waiting = house.store().seek_actions(&sought, 10).await.expect("read").items;
         if waiting.is_empty() { Err(waiting) } else { Ok(()) }
     })
     .await;

@@ -160,6 +160,7 @@ mod tests {
     #[test]
     fn an_attempt_tells_status_time_and_the_vendors_name_for_it() {
         let attempt = Exchange {
+            number: 1,
             phase: "send".to_owned(),
             outcome: "done".to_owned(),
             status: Some(201),
