@@ -111,12 +111,7 @@ fn resumed(answer: &Value) -> String {
     let vendor = answer.get("vendor").cloned().unwrap_or_default();
     let name = field(&vendor, "name");
     if answer.get("resumed").and_then(Value::as_bool) == Some(true) {
-        return match vendor.get("state").and_then(Value::as_str) {
-            Some("open") => {
-                format!("vendor {name} is not left alone any more; all that waits goes on")
-            }
-            _ => format!("vendor {name} is probed at once; if it works, all that waits goes on"),
-        };
+        return format!("vendor {name} is probed at once; if it works, all that waits goes on");
     }
     match vendor.get("state").and_then(Value::as_str) {
         Some("paused") => format!(
