@@ -9,14 +9,30 @@ use sqlx::{Connection as _, SqliteConnection};
 
 /// What is asked for. The lists are the longest that can be asked for, and `INCIDENT` and `DELIVERY`
 /// stand for ones in the middle of the past.
-pub(crate) const PATHS: [&str; 8] = [
+pub(crate) const PATHS: [&str; 24] = [
     "/api/v1/incidents?limit=1000",
     "/api/v1/incidents?limit=1000&state=closed",
     "/api/v1/incidents?limit=1000&state=failed",
+    "/api/v1/incidents?limit=100&label=property%3Dshop-50000",
     "/api/v1/incidents/INCIDENT",
-    "/api/v1/why?about=INCIDENT",
-    "/api/v1/why?about=Bench",
+    "/api/v1/alerts?limit=1000",
+    "/api/v1/cases?limit=1000",
     "/api/v1/actions?limit=1000",
+    "/api/v1/actions?limit=1000&state=done",
+    "/api/v1/deliveries?limit=1000",
+    "/api/v1/deliveries/DELIVERY",
+    "/api/v1/why?about=INCIDENT",
+    "/api/v1/why?about=Bench7",
+    "/api/v1/rules",
+    "/api/v1/status",
+    "/",
+    "/incidents",
+    "/incidents/INCIDENT",
+    "/held",
+    "/actions",
+    "/why?about=Bench7",
+    "/deliveries",
+    "/vendors",
     "/metrics",
 ];
 

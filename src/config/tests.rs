@@ -456,7 +456,7 @@ fn unknown_keys_are_refused_and_their_values_masked() {
     4 | api_key: ******* * ** *******
       | ^^^^^^^ unknown key
       |
-      = help: known here: server, store, rules, templates, sources, vendors, limits, mute, notify, redact, fetch
+      = help: known here: server, external_url, store, rules, templates, sources, vendors, limits, mute, notify, redact, fetch
     "#);
 }
 

@@ -113,7 +113,7 @@ pub fn router(console: Console) -> Router {
 }
 
 /// Says with every answer what the browser must not do with it.
-async fn guarded(request: Request, next: Next) -> Response {
+pub(super) async fn guarded(request: Request, next: Next) -> Response {
     let mut answer = next.run(request).await;
     let is_page = answer
         .headers()

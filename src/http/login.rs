@@ -13,17 +13,15 @@ use axum::extract::{Query, Request, State, rejection};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
-use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
-};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::header::{RETRY_AFTER, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
 
 use super::access::session::Cookie;
 use super::access::{Guard, Key, Visit, origin, page_guard};
 use super::answer::Refusal;
 use super::console::frame::Frame;
+use super::console::guarded;
 use super::server::Peer;
 use crate::domain::access::{Means, Role, Who};
 use crate::domain::audit::{Act, End, Object};
@@ -39,10 +37,6 @@ const FORM_MOST: usize = 8 * 1024;
 const FORM_IN_TIME: Duration = Duration::from_secs(15);
 /// The longest address to lead back to.
 const LONGEST_ADDRESS: usize = 2000;
-
-/// What the pages may load and do: nothing but send their form to us.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
-                      frame-ancestors 'none'; base-uri 'none'";
 
 #[derive(Clone)]
 struct Login {
@@ -61,25 +55,8 @@ pub fn router(guard: Guard) -> Router {
     Router::new()
         .route("/login", login)
         .route("/logout", logout)
-        .layer(middleware::map_response(strict))
+        .layer(middleware::from_fn(guarded))
         .with_state(Login { guard, throttle: Arc::default() })
-}
-
-/// Says with every page what the browser must not do with it.
-async fn strict(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (CONTENT_SECURITY_POLICY, POLICY),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (X_FRAME_OPTIONS, "DENY"),
-        // Not `no-referrer`: with it browsers hide the origin of a form, by which ours are known.
-        (REFERRER_POLICY, "same-origin"),
-        (CACHE_CONTROL, "no-store"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    response
 }
 
 #[derive(Template)]

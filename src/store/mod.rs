@@ -947,7 +947,8 @@ pub trait Store: Send + Sync {
     /// rule's name, an alert's fingerprint or name.
     async fn about(&self, what: &str, limit: u32) -> Result<Vec<Incident>, StoreError>;
 
-    /// The newest deliveries with an id, or with an alert of a fingerprint or name; newest first.
+    /// The newest deliveries with an id, or with an alert of a fingerprint or name; newest first. By their
+    /// alerts at least the 20,000 newest are found, older ones perhaps not.
     async fn deliveries_about(
         &self,
         what: &str,

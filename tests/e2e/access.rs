@@ -166,7 +166,26 @@ fn gist(entry: &Value) -> [String; 4] {
 }
 
 /// Every route behind the guard with the least role for it, and a request that does no harm.
-const ROUTES: [(&str, Method, &str, &str); 32] = [
+const ROUTES: [(&str, Method, &str, &str); 51] = [
+    ("/", Method::GET, "/", "viewer"),
+    ("/incidents", Method::GET, "/incidents", "viewer"),
+    ("/incidents/{id}", Method::GET, "/incidents/x", "viewer"),
+    ("/incidents/{id}/approve", Method::POST, "/incidents/x/approve", "operator"),
+    ("/incidents/{id}/reject", Method::POST, "/incidents/x/reject", "operator"),
+    ("/held", Method::GET, "/held", "viewer"),
+    ("/actions", Method::GET, "/actions", "viewer"),
+    ("/actions/{incident}/{seq}/retry", Method::POST, "/actions/x/1/retry", "operator"),
+    ("/why", Method::GET, "/why", "viewer"),
+    ("/rules", Method::GET, "/rules", "viewer"),
+    ("/deliveries", Method::GET, "/deliveries", "viewer"),
+    ("/deliveries/{id}", Method::GET, "/deliveries/x", "viewer"),
+    ("/vendors", Method::GET, "/vendors", "viewer"),
+    ("/vendors/{name}/resume", Method::POST, "/vendors/x/resume", "operator"),
+    ("/catalog", Method::GET, "/catalog", "viewer"),
+    ("/mutes", Method::GET, "/mutes", "viewer"),
+    ("/mutes", Method::POST, "/mutes", "operator"),
+    ("/mutes/{id}/lift", Method::POST, "/mutes/x/lift", "operator"),
+    ("/audit", Method::GET, "/audit", "viewer"),
     ("/api/v1/alerts", Method::GET, "/api/v1/alerts", "viewer"),
     ("/api/v1/cases", Method::GET, "/api/v1/cases", "viewer"),
     ("/api/v1/actions/{incident}/{seq}", Method::GET, "/api/v1/actions/x/1", "viewer"),
@@ -208,16 +227,28 @@ const ROUTES: [(&str, Method, &str, &str); 32] = [
 ];
 
 /// Open to whoever reaches the listener, or with rules of their own.
-const OPEN: [&str; 6] =
-    ["/-/healthy", "/-/ready", "/metrics", "/login", "/logout", "/webhooks/{source}"];
+const OPEN: [&str; 7] = [
+    "/-/healthy",
+    "/-/ready",
+    "/metrics",
+    "/login",
+    "/logout",
+    // Never ends, so it is asked below.
+    "/console/events",
+    "/webhooks/{source}",
+];
 
 #[tokio::test]
 async fn every_route_takes_its_role_and_no_lesser_one() {
     let house = house().await;
     let roles = [("viewer", VIEWER), ("operator", OPERATOR), ("admin", ADMIN)];
+    assert_eq!(get(&house, "/console/events", &[]).await.status, StatusCode::UNAUTHORIZED);
     for (_, method, path, least) in ROUTES {
         let told = send(&house, method.clone(), path, &[], None).await;
-        assert_eq!(told.status, 401, "{method} {path} {told:?}");
+        // Who asks for a page is led to the login.
+        let is_page = !["/api/", "/-/"].iter().any(|start| path.starts_with(start));
+        let closed = if is_page { StatusCode::SEE_OTHER } else { StatusCode::UNAUTHORIZED };
+        assert_eq!(told.status, closed, "{method} {path} {told:?}");
         let mut suffices = false;
         for (role, token) in roles {
             suffices |= role == least;

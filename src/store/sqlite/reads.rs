@@ -163,19 +163,26 @@ pub(super) async fn about(
     heads(&rows)
 }
 
+/// Of so many deliveries, the newest ones, the verdicts are looked through: no index knows what is in
+/// them, and the question must not take longer the more there are.
+const LOOKED_THROUGH: i64 = 20_000;
+
 pub(super) async fn deliveries_about(
     readers: &SqlitePool,
     what: &str,
     limit: u32,
 ) -> Result<Vec<DeliveryRecord>, StoreError> {
     let rows = sqlx::query(
-        "SELECT id, source, received_at, fate, note, verdicts FROM deliveries d
-         WHERE id = ?1 OR EXISTS (SELECT 1 FROM json_each(d.verdicts) v
-             WHERE v.value->>'fingerprint' = ?1 OR v.value->>'alert' = ?1)
+        "SELECT id, source, received_at, fate, note, verdicts FROM deliveries WHERE id = ?1
+         UNION SELECT id, source, received_at, fate, note, verdicts
+             FROM (SELECT * FROM deliveries ORDER BY received_at DESC LIMIT ?3) d
+             WHERE EXISTS (SELECT 1 FROM json_each(d.verdicts) v
+                 WHERE v.value->>'fingerprint' = ?1 OR v.value->>'alert' = ?1)
          ORDER BY received_at DESC, id DESC LIMIT ?2",
     )
     .bind(what)
     .bind(i64::from(limit))
+    .bind(LOOKED_THROUGH)
     .fetch_all(readers)
     .await
     .map_err(unavailable)?;
