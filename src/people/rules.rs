@@ -28,7 +28,7 @@ pub struct RuleLine {
     /// Whether the rules after it are asked as well.
     pub goes_on: bool,
     /// What it does; `None`: it ignores.
-    pub case: Option<CaseLine>,
+    pub case: Option<RuleCase>,
     /// How many alerts it has taken, as far as deliveries are kept. Repeats count.
     pub matches: u64,
     /// When it took the last one.
@@ -40,7 +40,7 @@ pub struct RuleLine {
 
 /// What a rule makes of alerts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct CaseLine {
+pub struct RuleCase {
     /// Where cases are opened.
     pub vendor: String,
     /// Of which category.
@@ -109,7 +109,7 @@ impl RuleLine {
             goes_on: rule.goes_on,
             case: match &rule.then {
                 Then::Ignore => None,
-                Then::Case(case) => Some(CaseLine {
+                Then::Case(case) => Some(RuleCase {
                     vendor: case.vendor.to_string(),
                     category: case.plan.category.to_string(),
                     mode: match case.policy.open_mode {

@@ -20,7 +20,7 @@ use casewright::domain::incident::Hold;
 use casewright::domain::lifecycle::{Birth, Event, Policy, RankedAlert, ResolveAction, step};
 use casewright::domain::severity::Rank;
 use casewright::domain::storm::Restraint;
-use casewright::store::{Decision, Delivery, Fate, Followed, Intake, Known, Wanted};
+use casewright::store::{Decision, Delivery, Fate, Followed, Intake, Known, Verdict, Wanted};
 use jiff::{SignedDuration, Timestamp};
 
 /// 2026-01-01T00:00:00Z.
@@ -157,7 +157,16 @@ impl News {
                     Event::Alerts { alerts: &alerts, truncated, leave: None, birth: &birth };
                 let step = step(known.get(&key), &event, &policy, restraint.as_ref(), now);
                 let fate = if step.changed { Fate::Accepted } else { Fate::Repeat };
-                Decision { fate, note: None, verdicts: Vec::new(), steps: vec![step] }
+                let verdicts = alerts.iter().map(|RankedAlert { alert, .. }| Verdict {
+                    fingerprint: alert.fingerprint.to_string(),
+                    alert: alert.name().to_owned(),
+                    status: alert.status.as_str().to_owned(),
+                    rule: Some(birth.rule.clone()),
+                    incident: None,
+                    effect: String::new(),
+                });
+                let verdicts = verdicts.collect();
+                Decision { fate, note: None, verdicts, steps: vec![step] }
             }),
         }
     }
