@@ -216,6 +216,9 @@ fn record(record: &Value) -> String {
             field(record, "generation")
         ));
     }
+    if let Some(why) = record.get("left_alone").and_then(Value::as_str) {
+        lines.push(format!("  waits     {}", shown(why)));
+    }
     if record.get("due_at").is_some_and(|due| !due.is_null()) {
         lines.push(format!("  next look {}", time(record, "due_at")));
     }
@@ -387,6 +390,13 @@ fn reasons(about: &str, answer: &Value) -> String {
     if !verdicts.is_empty() {
         parts.push(format!("what was heard\n  {}", verdicts.join("\n  ")));
     }
+    if let (true, Some(place)) = (parts.is_empty(), answer.get("rule").and_then(Value::as_str)) {
+        return format!(
+            "rule {} is in force ({}), and nothing is known that it took",
+            shown(about),
+            shown(place)
+        );
+    }
     if parts.is_empty() {
         return format!(
             "nothing is known of `{}`: no incident, case, delivery, rule or alert has that name; \
@@ -505,6 +515,11 @@ mod tests {
           2026-08-01T10:00:00Z  delivery d-1 of alertmanager, unmatched: High (firing): no rule matches
         "#);
         let nothing = json!({ "incidents": [], "verdicts": [] });
+        let idle = json!({ "incidents": [], "verdicts": [], "rule": "rules/10.yaml:3" });
+        assert_eq!(
+            reasons("idle", &idle),
+            "rule idle is in force (rules/10.yaml:3), and nothing is known that it took"
+        );
         insta::assert_snapshot!(reasons("Hihg", &nothing), @"nothing is known of `Hihg`: no incident, case, delivery, rule or alert has that name; names are compared exactly");
     }
 }

@@ -218,7 +218,12 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 
 /// Writes to standard output. A reader that has gone (`| head`) is no error.
 fn say(text: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+    let _ = said(text);
+}
+
+/// As [`say`]; whether somebody still reads it.
+fn said(text: &str) -> bool {
+    writeln!(std::io::stdout().lock(), "{text}").is_ok()
 }
 
 /// Writes to standard error, for what is not the result.

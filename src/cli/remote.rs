@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use url::{Host, Url};
 
-use super::{ConfigArg, contexts, say};
+use super::{ConfigArg, contexts, said};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, process_env};
 use crate::daemon::local_token;
@@ -142,7 +142,11 @@ impl Watch {
             let shown = form.render(&ask().await?, &text)?;
             if before.as_ref() != Some(&shown) {
                 let redraws = self.watch && !form.is_data() && std::io::stdout().is_terminal();
-                say(&if redraws { format!("\u{1b}[H\u{1b}[2J{shown}") } else { shown.clone() });
+                let text =
+                    if redraws { format!("\u{1b}[H\u{1b}[2J{shown}") } else { shown.clone() };
+                if !said(&text) {
+                    return Ok(());
+                }
             }
             before = Some(shown);
             if !self.watch {

@@ -12,7 +12,7 @@ mod cases;
 mod catalogs;
 mod deliveries;
 mod document;
-mod drafts;
+pub(super) mod drafts;
 pub(super) mod incidents;
 pub(super) mod mutes;
 mod routes;

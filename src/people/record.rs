@@ -11,12 +11,12 @@ use utoipa::ToSchema;
 use super::at_vendor::AtVendor;
 use super::drafts::EditedBy;
 use super::paging::{List, Page};
-use super::{Exchange, People};
+use super::{Exchange, People, Standing};
 use crate::domain::access::Operator;
 use crate::domain::action::ActionKind;
 use crate::domain::alert::{Labels, Link};
 use crate::domain::audit::{Act, End, Object};
-use crate::domain::ids::IncidentId;
+use crate::domain::ids::{IncidentId, RuleName};
 use crate::domain::incident::{Incident, State};
 use crate::domain::judgement::{self, Judgement};
 use crate::domain::lifecycle::Step;
@@ -102,6 +102,10 @@ pub struct Record {
     pub draft: Option<CaseStory>,
     /// What a person has changed of it.
     pub edited: Option<EditedBy>,
+    /// How often its draft was edited: whoever approves names the number that they have seen.
+    pub edits: u32,
+    /// Why its case has to wait, where the vendor is left alone.
+    pub left_alone: Option<String>,
     /// What was sent to open the case.
     pub sent: Option<Value>,
     /// How the case stands at the vendor; `None` if that was never read.
@@ -153,6 +157,8 @@ pub struct Answer {
     /// What became of alerts that no incident has, and of every alert of a delivery that is asked
     /// about, newest first.
     pub verdicts: Vec<VerdictLine>,
+    /// Where the rule of that name stands, if one is in force.
+    pub rule: Option<String>,
 }
 
 /// What became of an alert of a delivery.
@@ -251,10 +257,25 @@ impl People {
             decisions,
             actions: actions.iter().map(|action| ActionLine::of(action, &attempts)).collect(),
             draft,
+            edits: edited.as_ref().map_or(0, |edited| edited.edits),
+            left_alone: self.left_alone(&incident),
             edited: edited.filter(|edited| !edited.edit.is_empty()).as_ref().map(EditedBy::of),
             sent,
             at_vendor: at_vendor.map(AtVendor::of),
         }))
+    }
+
+    /// Why an incident that is to get its case does not get it now, if that is because of its vendor.
+    fn left_alone(&self, incident: &Incident) -> Option<String> {
+        if !matches!(incident.state, State::Opening { .. }) {
+            return None;
+        }
+        let standing = Standing::of(&*self.lane(&incident.vendor)?, 0, self.clock.now());
+        if standing.state == "open" {
+            return None;
+        }
+        let why = standing.why.map(|why| format!(": {why}")).unwrap_or_default();
+        Some(format!("vendor {} is left alone ({}){why}", standing.name, standing.state))
     }
 
     /// Why there was a case, or none, of whatever `about` names: an incident's id or token, a case,
@@ -287,7 +308,10 @@ impl People {
             }
         }
         verdicts.truncate(most);
-        Ok(Answer { incidents, verdicts })
+        let playbook = self.playbook.get();
+        let rule = playbook.rules.get(&RuleName::new(what));
+        let rule = rule.map(|rule| format!("{}:{}", rule.file.display(), rule.line));
+        Ok(Answer { incidents, verdicts, rule })
     }
 
     /// A person approves or rejects an incident that has no case yet.

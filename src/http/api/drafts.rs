@@ -39,6 +39,13 @@ pub(super) fn seen(headers: &HeaderMap) -> Option<u32> {
     Some(edits.and_then(|edits| edits.parse().ok()).unwrap_or(u32::MAX))
 }
 
+/// The headers of whoever has seen a draft with so many edits.
+pub(in crate::http) fn having_seen(edits: u32) -> HeaderMap {
+    // Digits can stand in any header.
+    let tag = HeaderValue::try_from(format!("\"edits-{edits}\"")).ok();
+    tag.map(|tag| (IF_MATCH, tag)).into_iter().collect()
+}
+
 /// What whoever was too late is told.
 pub(super) fn moved(edits: u32) -> Refusal {
     Refusal::moved("the draft has been edited since it was read")

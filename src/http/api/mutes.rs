@@ -66,7 +66,9 @@ pub(in crate::http) async fn make(
         .map_err(|why| refused(asked.refuse(format!("`for` is no time: {why}"))))?;
     if lasts.is_zero() || lasts > LONGEST {
         let most = duration::format(LONGEST);
-        return Err(refused(asked.refuse(format!("`for` is out of range: it is {most} at most"))));
+        return Err(refused(asked.refuse(format!(
+            "`for` is out of range: it is more than nothing and {most} at most"
+        ))));
     }
     let reason = asked.demanded("reason").map_err(refused)?.to_owned();
     if reason.chars().count() > REASON_MAX {

@@ -6,14 +6,14 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{Console, Page, Trouble};
 use crate::domain::access::Operator;
 use crate::http::answer::Refusal;
-use crate::http::api::{actions, incidents, mutes, vendors};
+use crate::http::api::{actions, drafts, incidents, mutes, vendors};
 
 /// The longest form, in bytes.
 const FORM_MOST: usize = 16 * 1024;
@@ -52,13 +52,23 @@ fn segment(id: &str) -> String {
     id.chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
+#[derive(Debug, Deserialize)]
+struct Approving {
+    /// How often the draft that was looked at had been edited.
+    seen: u32,
+}
+
 pub(super) async fn approve(
     State(console): State<Console>,
     by: Operator,
     Path(id): Path<String>,
+    body: Body,
 ) -> Page {
+    let Approving { seen } = form(body).await?;
     let to = format!("/incidents/{}", segment(&id));
-    let answer = incidents::approve(State(console.api), by, HeaderMap::new(), Ok(Path(id))).await;
+    // Nobody opens a case that says what they have not read.
+    let headers = drafts::having_seen(seen);
+    let answer = incidents::approve(State(console.api), by, headers, Ok(Path(id))).await;
     answered(answer, &to, "approved", "/held")
 }
 

@@ -56,7 +56,7 @@ impl Chart {
         let top = day.pieces.iter().map(|piece| piece.count).max().unwrap_or(0);
         let summary = match total {
             0 => format!("No {what} in the last day."),
-            _ => format!("{total} {what} in the last day, {top} in the busiest ten minutes."),
+            _ => format!("{total} in the last day, {top} in the busiest ten minutes."),
         };
         Self {
             top: top.to_string(),
@@ -74,7 +74,7 @@ impl Chart {
         let summary = match whole.count {
             0 => "No request in the last day.".to_owned(),
             count => format!(
-                "{count} requests in the last day took {} on average and {} at most.",
+                "{} on average and {} at most; {count} in the last day.",
                 took(whole.mean()),
                 took(whole.most)
             ),
@@ -187,7 +187,7 @@ mod tests {
             Chart::of_counts("a", "Alerts", "alerts", &day(&[(0, count(1_000)), (143, count(1))]));
         assert_eq!(chart.bars, "M0 100V0h4V100zM715 100V98h4V100z");
         assert_eq!((chart.width, chart.top.as_str()), (720, "1000"));
-        assert_eq!(chart.summary, "1001 alerts in the last day, 1000 in the busiest ten minutes.");
+        assert_eq!(chart.summary, "1001 in the last day, 1000 in the busiest ten minutes.");
     }
 
     #[test]

@@ -150,7 +150,7 @@ pub(super) async fn about(
              SELECT id FROM incidents WHERE id >= ?2 AND id < ?2 || 'g'
              UNION SELECT id FROM incidents
                  WHERE case_id = ?1 OR delivery = ?1 OR rule = ?1
-                     OR origin->'labels'->>'alertname' = ?1
+                     OR iif(json_valid(origin), origin->'labels'->>'alertname', NULL) = ?1
              UNION SELECT incident FROM members WHERE fingerprint = ?1)
          ORDER BY created_at DESC, id LIMIT ?3",
     )
