@@ -49,7 +49,7 @@ use crate::rng::Rng;
 use crate::sandbox::Sandbox;
 use crate::setup::{Setup, digest};
 use crate::store::sqlite::{self, SqliteStore};
-use crate::store::{ActionState, Census, Store};
+use crate::store::{ActionState, BLOCKED, Census, Store};
 use crate::telemetry::metrics::{Metrics, Snapshot, VendorStanding};
 use crate::time::between;
 use crate::vendors::akamai::Client;
@@ -412,7 +412,7 @@ fn tally(census: &Census, now: Timestamp) -> Snapshot {
     let held = held.into_iter().map(|hold| (hold, census.held.get(hold).copied().unwrap_or(0)));
     let mut actions = Vec::new();
     for kind in ActionKind::NAMES {
-        for state in ActionState::ALL.map(ActionState::name) {
+        for state in ActionState::ALL.map(ActionState::name).into_iter().chain([BLOCKED]) {
             let key = (kind.to_owned(), state.to_owned());
             actions.push((kind, state, census.actions.get(&key).copied().unwrap_or(0)));
         }

@@ -11,7 +11,6 @@ pub mod at_vendor;
 pub mod cases;
 pub mod deliveries;
 pub mod drafts;
-pub mod glance;
 pub mod hindsight;
 pub mod history;
 pub mod muting;
@@ -21,6 +20,7 @@ pub mod record;
 pub mod rules;
 pub mod status;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,8 +88,8 @@ pub struct ActionSummary {
     pub id: String,
     /// The incident's id.
     pub incident: String,
-    /// `ready`, `leased`: it is to be done; `held`: whether it was done cannot be told; `dead`: it was
-    /// given up; `done`.
+    /// `ready`, `leased`: it is to be done; `blocked`: it will be done once a person has mended what it
+    /// is made of; `held`: whether it was done cannot be told; `dead`: it was given up; `done`.
     pub state: &'static str,
     /// What is to be done: `open`, `comment` and so on.
     pub kind: &'static str,
@@ -270,7 +270,7 @@ impl People {
         }))
     }
 
-    /// Has an action that is held or a dead letter tried again. A vendor that did not accept who
+    /// Has an action that waits for a person tried again. A vendor that did not accept who
     /// we are is probed for it: whoever retries believes that this is mended.
     ///
     /// # Errors
@@ -332,6 +332,13 @@ impl People {
     /// The store's.
     pub async fn vendors(&self) -> Result<Vec<Standing>, StoreError> {
         let unfinished = self.store.census().await?.waiting;
+        self.standings(&unfinished).await
+    }
+
+    async fn standings(
+        &self,
+        unfinished: &HashMap<VendorName, u64>,
+    ) -> Result<Vec<Standing>, StoreError> {
         let now = self.clock.now();
         let mut standings = Vec::new();
         for lane in self.lanes.get().iter() {
@@ -434,6 +441,9 @@ impl People {
                 synced.push(self.catalogs.sync(&lane.name, &**vendor).await?);
             }
         }
+        // What the vendor did not offer before may be offered now.
+        self.store.unblock(self.clock.now()).await?;
+        self.wake.notify_one();
         Ok((!synced.is_empty()).then_some(synced))
     }
 
@@ -462,11 +472,12 @@ impl ActionSummary {
         // What was given up without an attempt was due until then.
         let since = last.as_ref().and_then(|last| last.finished_at);
         let since = since.map_or(action.due_at, |ended| ended.max(action.due_at));
+        let since = action.blocked_at.unwrap_or(since);
         let why = action.message.clone().or_else(|| last.as_ref()?.message.clone());
         Self {
             id: action.id.to_string(),
             incident: incident.id.to_string(),
-            state: action.state.name(),
+            state: action.standing(),
             kind: action.kind.name(),
             target: action.kind.target().map(ToString::to_string),
             vendor: action.vendor.to_string(),

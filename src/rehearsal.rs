@@ -579,6 +579,7 @@ fn say(playbook: &Playbook, incident: &Incident, action: &NewAction, now: Timest
         due_at: action.due,
         created_at: now,
         revived_at: None,
+        blocked_at: None,
         message: None,
     };
     let bare = |text: &str, token: &str| text.trim_end_matches(token).trim_end().to_owned();

@@ -37,9 +37,9 @@ use casewright::store::lists::{
 };
 use casewright::store::sqlite::{Options, SqliteStore};
 use casewright::store::{
-    Action, ActionState, AttemptEnd, BudgetedFn, Claim, ClaimRequest, Decision, DeliveryRecord,
-    Fate, Followed, Intake, Known, NewAttempt, NotEdited, NotRevived, Phase, Progress, Pruned,
-    Revival, Settlement, Sought, Store, StoreError, Turn, Wanted,
+    Action, ActionState, AttemptEnd, BudgetedFn, Census, Claim, ClaimRequest, Decision,
+    DeliveryRecord, Fate, Followed, Intake, Known, NewAttempt, NotEdited, NotRevived, Phase,
+    Progress, Pruned, Revival, Settlement, Sought, Store, StoreError, Turn, Wanted,
 };
 use jiff::Timestamp;
 use support::{News, at, closing, firing, key, resolved};
@@ -932,6 +932,55 @@ async fn what_is_alive_gone_or_superseded_is_not_revived(bench: Bench) {
     let census = bench.store().census().await.expect("read");
     assert_eq!(census.actions.get(&("open".to_owned(), "dead".to_owned())), None);
     assert_eq!(bench.claim(20).await.len(), 0);
+}
+
+async fn what_is_blocked_waits_for_a_person_and_is_tried_by_itself_all_the_same(mut bench: Bench) {
+    let standing = |census: &Census, standing: &str| {
+        census.actions.get(&("open".to_owned(), standing.to_owned())).copied().unwrap_or(0)
+    };
+    bench.hear(bench.news("a", &["x"])).await;
+    let blocked = |due, now| Settlement {
+        progress: Progress::Blocked { due: at(due) },
+        ..next(Phase::Send, 0, now)
+    };
+    let claim = bench.claim_one(1).await;
+    bench.store().settle(&claim.lease, blocked(100, 2)).await.expect("settled");
+    bench.restart().await;
+    let waiting = bench.for_people().await;
+    assert_eq!(waiting.len(), 1);
+    assert_eq!((waiting[0].standing(), waiting[0].blocked_at), ("blocked", Some(at(2))));
+    let census = bench.store().census().await.expect("read");
+    assert_eq!((standing(&census, "blocked"), standing(&census, "ready")), (1, 0));
+    assert_eq!(census.unfinished(), 1);
+    for (which, count) in [(Which::Blocked, 1), (Which::In(ActionState::Ready), 0)] {
+        let found = bench.store().seek_actions(&ActionsSought::that(which), 10).await;
+        assert_eq!(found.expect("read").items.len(), count, "{which:?}");
+    }
+
+    // It is tried again by itself, and since when it waits is not forgotten by that.
+    assert_eq!(bench.claim(99).await.len(), 0);
+    let claim = bench.claim_one(100).await;
+    bench.store().settle(&claim.lease, blocked(1_000, 101)).await.expect("settled");
+    assert_eq!(bench.for_people().await[0].blocked_at, Some(at(2)));
+    // And at once, where what it is made of may have been mended.
+    bench.store().unblock(at(102)).await.expect("unblocked");
+    let claim = bench.claim_one(102).await;
+    bench.store().settle(&claim.lease, blocked(2_000, 103)).await.expect("settled");
+    assert_eq!(revive(&bench, &claim, Revival::Look).await, Ok(Phase::Send), "never sent");
+    assert_eq!(bench.for_people().await, []);
+    bench.finish(&bench.claim_one(104).await, "F-1", 105).await;
+    let census = bench.store().census().await.expect("read");
+    assert_eq!((standing(&census, "blocked"), standing(&census, "done")), (0, 1));
+}
+
+async fn what_is_not_blocked_is_not_hurried(bench: Bench) {
+    bench.hear(bench.news("a", &["x"])).await;
+    let claim = bench.claim_one(1).await;
+    bench.store().settle(&claim.lease, next(Phase::Send, 100, 2)).await.expect("settled");
+    bench.store().unblock(at(3)).await.expect("unblocked");
+    assert_eq!(bench.claim(4).await.len(), 0);
+    let alive = NotRevived::Alive(ActionState::Ready);
+    assert_eq!(revive(&bench, &claim, Revival::Send).await, Err(alive));
 }
 
 async fn what_a_vendor_accepts_survives_a_restart_and_is_each_vendors_own(mut bench: Bench) {
@@ -1932,6 +1981,8 @@ macro_rules! every_promise {
             a_held_action_is_revived_as_a_look_or_as_a_send,
             a_failed_incident_is_opening_again_when_its_action_is_revived,
             what_is_alive_gone_or_superseded_is_not_revived,
+            what_is_blocked_waits_for_a_person_and_is_tried_by_itself_all_the_same,
+            what_is_not_blocked_is_not_hurried,
             what_is_known_of_a_vendor_survives_a_restart,
             what_a_vendor_accepts_survives_a_restart_and_is_each_vendors_own,
             a_dead_letter_stays_where_a_person_can_see_it,

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::remote::{Form, Reach, Remote, Watch, field, shown, table, time};
 use super::say;
+use crate::store::BLOCKED;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -17,9 +18,9 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Show the actions that wait for a person: held ones and dead letters; or others.
+    /// Show the actions that wait for a person: held ones, dead letters and blocked ones; or others.
     List {
-        /// Others than those that wait for a person: `any`, `ready`, `leased`, `held`, `dead`, `done`.
+        /// Others than those that wait for a person: `any`, `ready`, `leased`, `blocked`, `held`, `dead`, `done`.
         #[arg(long)]
         state: Option<String>,
         /// Only of this kind, such as `open` or `tell`.
@@ -203,6 +204,12 @@ fn list(answer: &Value) -> String {
         lines.push("There are more than these; the longest waiting come first.".to_owned());
     }
     lines.push(String::new());
+    if actions.iter().any(|action| field(action, "state") == BLOCKED) {
+        lines.push(
+            "blocked: mend what it is made of and have it read (`casewright reload`, `casewright catalog sync`); it is then tried by itself"
+                .to_owned(),
+        );
+    }
     lines.push(
         "casewright actions retry ACTION         reads the vendor's records, and sends what is not there"
             .to_owned(),

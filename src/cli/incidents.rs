@@ -216,7 +216,7 @@ fn record(record: &Value) -> String {
             field(record, "generation")
         ));
     }
-    if let Some(why) = record.get("left_alone").and_then(Value::as_str) {
+    if let Some(why) = record.get("waits").and_then(Value::as_str) {
         lines.push(format!("  waits     {}", shown(why)));
     }
     if record.get("due_at").is_some_and(|due| !due.is_null()) {

@@ -83,9 +83,10 @@ fn status(answer: &Value) -> String {
             span(number(answer, "/queue/oldest_age_seconds"))
         ),
         format!(
-            "people     {} held actions, {} dead letters, {} cases on which a vendor waits for us",
+            "people     {} held actions, {} dead letters, {} blocked actions, {} cases on which a vendor waits for us",
             field(&queue, "held"),
             field(&queue, "dead"),
+            field(&queue, "blocked"),
             field(answer, "waiting_for_us")
         ),
         format!("incidents  {}", counts(answer, "incidents")),
@@ -121,7 +122,7 @@ mod tests {
                 "last_reload_successful": false },
             "store": { "path": "x.db", "bytes": 3_145_728, "free_bytes": null, "writable": false,
                 "trouble": "disk full", "last_delivery_at": null },
-            "queue": { "unfinished": 2, "oldest_age_seconds": 90, "held": 0, "dead": 1 },
+            "queue": { "unfinished": 2, "oldest_age_seconds": 90, "held": 0, "dead": 1, "blocked": 2 },
             "incidents": { "open": 3, "held": 1, "closed": 0 }, "held": { "mute": 1 },
             "alarms": {},
             "vendors": [{ "name": "akamai", "state": "paused", "unfinished": 2, "why": "ops: x\u{7}" },

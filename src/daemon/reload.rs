@@ -240,6 +240,10 @@ impl Reloader {
             // At the next start they are looked at all the same.
             warn!(%error, "held incidents were not looked at again: {error}");
         }
+        if let Err(error) = self.store.unblock(now).await {
+            // They are tried again by themselves, later.
+            warn!(%error, "what waited for other rules was not tried at once: {error}");
+        }
         self.wake.notify_one();
         let displaced = self.displaced(&next.playbook).await;
         Reloaded {

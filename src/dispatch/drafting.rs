@@ -48,13 +48,17 @@ impl Unready {
     pub(super) fn later(why: impl Into<String>) -> Self {
         Self::Later { why: why.into(), trouble: Trouble::Ours }
     }
+
+    fn until_mended(why: impl Into<String>) -> Self {
+        Self::Later { why: why.into(), trouble: Trouble::Files }
+    }
 }
 
 impl From<CatalogError> for Unready {
     fn from(error: CatalogError) -> Self {
         let why = format!("the vendor's catalog could not be read: {error}");
         match error {
-            CatalogError::Refused(_) => Self::later(why),
+            CatalogError::Refused(_) => Self::until_mended(why),
             CatalogError::Denied(_) => Self::Later { why, trouble: Trouble::Denied },
             CatalogError::Unavailable { retry_after, .. } => {
                 Self::Later { why, trouble: Trouble::Vendor { retry_after } }
@@ -269,7 +273,7 @@ fn in_place_of_the_rules(
         Err(Snag::Unknown(unready)) => return Err(unready),
         Err(Snag::Wrong(also)) => {
             let why = format!("{why}; nor can the vendor's fallback be used: {also}");
-            return Err(Unready::later(why));
+            return Err(Unready::until_mended(why));
         }
     };
     filed.remarks.push(format!("filed as {fallback}, because its rule cannot be followed: {why}"));
@@ -353,7 +357,7 @@ impl<'a> Sheet<'a> {
     fn field(&self, key: &str, text: &TextSource) -> Result<String, Unready> {
         self.render(key, text)
             .map(|text| text.trim().to_owned())
-            .map_err(|problem| Unready::later(format!("`{key}` does not render: {problem}")))
+            .map_err(|problem| Unready::until_mended(format!("`{key}` does not render: {problem}")))
     }
 
     fn account(&self) -> Result<AccountId, Unready> {
@@ -415,12 +419,12 @@ impl<'a> Sheet<'a> {
                 name.to_owned()
             }
             Some(RankedSeverity::Lacking) => {
-                return Err(Unready::later(format!(
+                return Err(Unready::until_mended(format!(
                     "the vendor offers no severity of rank {rank} here, and `severity_policy: exact` takes no other"
                 )));
             }
             Some(RankedSeverity::NoneOffered) => {
-                return Err(Unready::later(format!(
+                return Err(Unready::until_mended(format!(
                     "the vendor offers no severities for {category}"
                 )));
             }
@@ -618,7 +622,7 @@ fn contacts(
 }
 
 fn rule_gone(name: &RuleName) -> Unready {
-    Unready::later(format!(
+    Unready::until_mended(format!(
         "no rule `{name}` opens cases any more; put it back into the rule files, so that its case can be opened"
     ))
 }
@@ -626,7 +630,7 @@ fn rule_gone(name: &RuleName) -> Unready {
 /// What the vendor would not take, all of it.
 fn refused(problems: &[DraftProblem]) -> Unready {
     let why: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    Unready::later(format!("the vendor would not take this case: {}", why.join("; ")))
+    Unready::until_mended(format!("the vendor would not take this case: {}", why.join("; ")))
 }
 
 /// The parts of a comment that is longer than the vendor takes, if this is one of which nothing was sent

@@ -162,14 +162,19 @@ impl Judge<'_> {
         let due = match trouble {
             Trouble::Denied => return self.denied(),
             Trouble::Vendor { retry_after } => self.patient(self.action.tried_since(), retry_after),
-            Trouble::Ours => self.patient(self.action.tried_since(), None),
+            Trouble::Ours | Trouble::Files => self.patient(self.action.tried_since(), None),
         };
         let sign = match trouble {
             Trouble::Vendor { retry_after: Some(_) } => Some(Sign::Pause(due)),
             Trouble::Vendor { retry_after: None } => Some(Sign::Bad),
-            Trouble::Ours | Trouble::Denied => None,
+            Trouble::Ours | Trouble::Files | Trouble::Denied => None,
         };
-        let judgement = self.again(due);
+        let judgement = match trouble {
+            Trouble::Files if !self.is_too_old(due) => {
+                self.finished(Progress::Blocked { due }, Consequence::None)
+            }
+            _ => self.again(due),
+        };
         // A file that is not there yet keeps no case from being opened.
         let is_file = matches!(self.action.kind, ActionKind::Attach(_));
         let alarm = if is_file { None } else { Some("unprepared") };
@@ -282,8 +287,11 @@ impl Judgement {
 /// Whose trouble it is that something could not be made ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
-    /// Ours: a rule, a template, a name.
+    /// Ours, and it passes.
     Ours,
+    /// What it is made of: a rule, a template, a name that the vendor does not offer. A person has to
+    /// mend it.
+    Files,
     /// The vendor's.
     Vendor {
         /// How long it wants to be left alone, if it said so.
@@ -316,6 +324,7 @@ mod tests {
             due_at: T0,
             created_at: T0,
             revived_at: None,
+            blocked_at: None,
             message: None,
         }
     }
@@ -478,6 +487,20 @@ mod tests {
             judge.now = due;
         }
         assert_eq!(waits, [1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900]);
+    }
+
+    #[test]
+    fn what_only_a_person_can_mend_waits_for_one_and_is_tried_again_until_it_is_too_old() {
+        let (retry, reconcile) = (Retry::default(), Reconcile::default());
+        let action = action(ActionKind::Open);
+        let mut judge = judge(&action, &retry, &reconcile);
+        let judgement = judge.unprepared(Trouble::Files);
+        assert!(matches!(judgement.progress, Progress::Blocked { due } if due > T0));
+        assert_eq!((judgement.alarm, judgement.sign), (Some("unprepared"), None));
+        judge.now = later(T0, retry.horizon);
+        let judgement = judge.unprepared(Trouble::Files);
+        assert_eq!(judgement.progress, Progress::Dead);
+        assert_eq!(judgement.consequence, Consequence::OpenFailed);
     }
 
     #[test]

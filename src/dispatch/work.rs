@@ -393,7 +393,7 @@ impl Dispatcher {
                 "whether action {} was done cannot be told, so it is held; a person must look at the vendor: {message}",
                 claim.action.id
             ),
-            Progress::Done | Progress::Next { .. } => {}
+            Progress::Done | Progress::Next { .. } | Progress::Blocked { .. } => {}
         }
         let settlement = Settlement {
             at: self.clock.now(),
@@ -616,6 +616,7 @@ mod tests {
                 due_at: T0,
                 created_at: T0,
                 revived_at: None,
+                blocked_at: None,
                 message: None,
             };
             assert_eq!(fetches_first(&action), first, "{action:?}");

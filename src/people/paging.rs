@@ -62,7 +62,7 @@ impl List {
     /// That of such actions.
     pub fn of_actions(which: Which) -> Self {
         match which {
-            Which::ForPeople => Self::Waiting,
+            Which::ForPeople | Which::Blocked => Self::Waiting,
             Which::All | Which::In(_) => Self::Actions,
         }
     }

@@ -104,8 +104,8 @@ pub struct Record {
     pub edited: Option<EditedBy>,
     /// How often its draft was edited: whoever approves names the number that they have seen.
     pub edits: u32,
-    /// Why its case has to wait, where the vendor is left alone.
-    pub left_alone: Option<String>,
+    /// Why its case has to wait: its vendor is left alone, or a person has to mend what it is made of.
+    pub waits: Option<String>,
     /// What was sent to open the case.
     pub sent: Option<Value>,
     /// How the case stands at the vendor; `None` if that was never read.
@@ -258,17 +258,19 @@ impl People {
             actions: actions.iter().map(|action| ActionLine::of(action, &attempts)).collect(),
             draft,
             edits: edited.as_ref().map_or(0, |edited| edited.edits),
-            left_alone: self.left_alone(&incident),
+            waits: self.waits(&incident, &actions),
             edited: edited.filter(|edited| !edited.edit.is_empty()).as_ref().map(EditedBy::of),
             sent,
             at_vendor: at_vendor.map(AtVendor::of),
         }))
     }
 
-    /// Why an incident that is to get its case does not get it now, if that is because of its vendor.
-    fn left_alone(&self, incident: &Incident) -> Option<String> {
-        if !matches!(incident.state, State::Opening { .. }) {
-            return None;
+    /// Why an incident that is to get its case does not get it now, if that is for a reason that lasts.
+    fn waits(&self, incident: &Incident, actions: &[Action]) -> Option<String> {
+        let State::Opening { seq } = incident.state else { return None };
+        if let Some(open) = actions.iter().find(|one| one.id.seq == seq && one.is_blocked()) {
+            let why = open.message.as_deref().unwrap_or_default();
+            return Some(format!("a person has to mend its rule. {why}"));
         }
         let standing = Standing::of(&*self.lane(&incident.vendor)?, 0, self.clock.now());
         if standing.state == "open" {
@@ -435,7 +437,7 @@ impl ActionLine {
             id: action.id.to_string(),
             kind: action.kind.name(),
             target: action.kind.target().map(ToString::to_string),
-            state: action.state.name(),
+            state: action.standing(),
             created_at: action.created_at,
             due_at: action.due_at,
             message: action.message.clone(),

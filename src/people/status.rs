@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::{People, Standing};
 use crate::domain::incident::{Hold, State};
-use crate::store::StoreError;
+use crate::store::{BLOCKED, StoreError};
 use crate::time::between;
 
 /// What does not change while the daemon runs.
@@ -99,6 +99,8 @@ pub struct Queue {
     pub held: u64,
     /// Dead letters, for a person to look at.
     pub dead: u64,
+    /// Those of the unfinished that a person has to make possible.
+    pub blocked: u64,
 }
 
 impl People {
@@ -151,13 +153,14 @@ impl People {
                 oldest_age_seconds: oldest.map_or(0, |due| between(due, now).as_secs()),
                 held: of_state("held"),
                 dead: of_state("dead"),
+                blocked: of_state(BLOCKED),
             },
             incidents: states
                 .map(|state| (state, census.incidents.get(state).copied().unwrap_or(0)))
                 .collect(),
             held: holds.map(|hold| (hold, census.held.get(hold).copied().unwrap_or(0))).collect(),
             waiting_for_us: census.waiting_for_us.values().sum(),
-            vendors: self.vendors().await?,
+            vendors: self.standings(&census.waiting).await?,
             alarms: self.metrics.alarmed(),
         })
     }

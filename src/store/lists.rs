@@ -154,9 +154,11 @@ pub enum Which {
     /// Those that wait for a person, longest waiting first; without open actions in whose place
     /// another came.
     ForPeople,
+    /// Those of them that a person has to make possible, longest waiting first.
+    Blocked,
     /// All, the newest first.
     All,
-    /// Those in this state, the newest first.
+    /// Those in this state that are not blocked, the newest first.
     In(ActionState),
 }
 

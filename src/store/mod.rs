@@ -343,6 +343,10 @@ impl ActionState {
     }
 }
 
+/// What people call an action that [waits for one](Progress::Blocked) while it is tried again by
+/// itself.
+pub const BLOCKED: &str = "blocked";
+
 /// An action as the store has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Action {
@@ -368,6 +372,8 @@ pub struct Action {
     pub created_at: Timestamp,
     /// When a person last had it tried again.
     pub revived_at: Option<Timestamp>,
+    /// Since when it [waits for a person](Progress::Blocked), while it is tried again by itself.
+    pub blocked_at: Option<Timestamp>,
     /// What the last attempt said.
     pub message: Option<String>,
 }
@@ -376,6 +382,16 @@ impl Action {
     /// Since when it is tried: the horizon is counted from here.
     pub fn tried_since(&self) -> Timestamp {
         self.revived_at.unwrap_or(self.created_at)
+    }
+
+    /// Whether a person has to mend first what it is made of; it is tried all the same.
+    pub fn is_blocked(&self) -> bool {
+        self.blocked_at.is_some()
+    }
+
+    /// The word for where it stands, for people: that of its state, or [`BLOCKED`].
+    pub fn standing(&self) -> &'static str {
+        if self.is_blocked() { BLOCKED } else { self.state.name() }
     }
 }
 
@@ -401,7 +417,7 @@ pub struct ClaimRequest {
     pub limit: u32,
 }
 
-/// What a person wants of an action that is held or a dead letter.
+/// What a person wants of an action that waits for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Revival {
     /// The vendor's records are read; what is not there is sent again.
@@ -416,8 +432,8 @@ pub enum NotRevived {
     /// There is none.
     #[error("there is no such action")]
     Unknown,
-    /// It is neither held nor a dead letter.
-    #[error("it is {}, neither held nor a dead letter", .0.name())]
+    /// It is neither held nor a dead letter nor blocked.
+    #[error("it is {}, and does not wait for a person", .0.name())]
     Alive(ActionState),
     /// A later action took its place: the incident is not waiting for it any more.
     #[error("its incident does not wait for it any more")]
@@ -482,6 +498,12 @@ pub enum Progress {
     Next {
         /// With this.
         phase: Phase,
+        /// Not before this time.
+        due: Timestamp,
+    },
+    /// It cannot be sent before a person has mended what it is made of: a rule, a template, a name
+    /// that the vendor does not offer. It is tried again all the same, since it may be mended anywhere.
+    Blocked {
         /// Not before this time.
         due: Timestamp,
     },
@@ -641,7 +663,8 @@ pub struct Census {
     pub incidents: HashMap<String, u64>,
     /// Held incidents by what holds them.
     pub held: HashMap<String, u64>,
-    /// Actions by kind and state; without dead open actions in whose place another came.
+    /// Actions by kind and [standing](Action::standing); without dead open actions in whose place
+    /// another came.
     pub actions: HashMap<(String, String), u64>,
     /// Unfinished actions by vendor.
     pub waiting: HashMap<VendorName, u64>,
@@ -661,7 +684,7 @@ impl Census {
     pub fn unfinished(&self) -> u64 {
         self.actions
             .iter()
-            .filter(|((_, state), _)| state == "ready" || state == "leased")
+            .filter(|((_, state), _)| matches!(state.as_str(), "ready" | "leased" | BLOCKED))
             .map(|(_, count)| *count)
             .sum()
     }
@@ -809,11 +832,14 @@ pub trait Store: Send + Sync {
     /// When the newest delivery came in.
     async fn last_heard(&self) -> Result<Option<Timestamp>, StoreError>;
 
+    /// Has every action that is blocked tried at once: what it is made of may have been mended.
+    async fn unblock(&self, now: Timestamp) -> Result<(), StoreError>;
+
     /// Records the result of working on an action, and what follows for its incident, in one
     /// transaction. Ends the lease.
     async fn settle(&self, lease: &Lease, settlement: Settlement) -> Result<(), StoreError>;
 
-    /// Has an action that is held or a dead letter tried again, because a person wants it. Where
+    /// Has an action that is held, a dead letter or blocked tried again, because a person wants it. Where
     /// it is the open action of an incident that has failed, the incident is opening again;
     /// `decide` says so. All in one transaction.
     async fn revive(

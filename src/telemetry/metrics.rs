@@ -672,12 +672,6 @@ impl Metrics {
         self.pruned_rows.get_or_create(&Table { table }).inc_by(rows);
     }
 
-    /// How often each of [`alarms::REASONS`] was told since the start.
-    pub fn alarms(&self) -> Vec<(&'static str, u64)> {
-        let told = |reason| self.alarms.get_or_create(&Reason { reason }).get();
-        alarms::REASONS.into_iter().map(|reason| (reason, told(reason))).collect()
-    }
-
     /// A browser says that a page of the console wanted something forbidden.
     pub fn csp_report(&self) {
         self.csp_reports.inc();

@@ -190,6 +190,54 @@ async fn a_case_whose_problem_is_gone_waits_also_where_only_a_refusal_tells() {
     assert_eq!(filed(&house.cases(1).await[0]).2, Some(ours));
 }
 
+/// A rule that asks for a problem that the vendor does not offer, and names no fallback.
+async fn blocked() -> House {
+    let house = House::open().await;
+    not_offered(&house, "outdated", "1").await;
+    house.hears(outdated()).await;
+    eventually("an action that is blocked", || async {
+        let listed = house.command(&["actions", "list", "--json"]).await.json();
+        if listed["actions"][0]["state"] == "blocked" { Ok(()) } else { Err(listed) }
+    })
+    .await;
+    house
+}
+
+#[tokio::test]
+async fn a_case_whose_rule_cannot_be_followed_is_shown_as_waiting_for_a_person() {
+    let house = blocked().await;
+    house.incident_is("opening").await;
+    let listed = house.command(&["actions", "list"]).await.done();
+    assert!(listed.contains("blocked") && listed.contains("outdated"), "{listed}");
+    assert!(listed.contains("does not offer \"A problem that"), "{listed}");
+    let id = house.only_incident().await.id.to_string();
+    let shown = house.command(&["incidents", "show", &id]).await.done();
+    assert!(shown.contains("waits     a person has to mend its rule"), "{shown}");
+    let status = house.command(&["status", "--json"]).await.json();
+    assert_eq!(status["queue"]["blocked"], 1, "{status:#}");
+    assert!(house.shows("casewright_outbox_actions{kind=\"open\",state=\"blocked\"} 1").await);
+    assert_eq!(house.requests("POST /cases"), 0);
+}
+
+#[tokio::test]
+async fn a_case_is_opened_as_soon_as_the_rules_are_mended_and_read_anew() {
+    let house = blocked().await;
+    house.files.edit("rules/90-tests.yaml", "A problem that the vendor does not know", "Alerts");
+    house.command(&["reload"]).await.done();
+    // No minute of the clock goes by.
+    assert_eq!(filed(&house.cases(1).await[0]).2, Some("Alerts"));
+}
+
+#[tokio::test]
+async fn a_case_is_opened_as_soon_as_a_person_has_the_catalog_read_that_offers_what_was_missing() {
+    let house = blocked().await;
+    rename(&house, "Certificates", "A problem that the vendor does not know");
+    house.command(&["catalog", "sync"]).await.done();
+    house.cases(1).await;
+    let nothing = house.command(&["actions", "list"]).await.done();
+    assert!(nothing.contains("nothing waits for a person"), "{nothing}");
+}
+
 #[tokio::test]
 async fn a_change_at_the_vendor_is_seen_in_time_and_told_with_the_rules_that_it_hits() {
     let house =

@@ -327,6 +327,10 @@ impl Store for SimStore {
         self.call("postpone", |store| async move { store.postpone_looks(step).await }).await
     }
 
+    async fn unblock(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.call("unblock", |store| async move { store.unblock(now).await }).await
+    }
+
     async fn claim(
         &self,
         request: ClaimRequest,
@@ -357,6 +361,7 @@ impl Store for SimStore {
             Progress::Held => "held",
             Progress::Next { phase: Phase::Send, .. } => "send",
             Progress::Next { phase: Phase::Look { .. }, .. } => "look",
+            Progress::Blocked { .. } => "blocked",
         };
         ground.say(&format!(
             "settles {}: {outcome} -> {progress}: {}",

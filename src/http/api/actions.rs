@@ -16,7 +16,7 @@ use crate::http::answer::{self, Refusal};
 use crate::people::paging::List;
 use crate::people::{ActionDetail, ActionSummary, NotRetried, Retried};
 use crate::store::lists::{ActionsSought, Which};
-use crate::store::{ActionState, NotRevived, Revival};
+use crate::store::{ActionState, BLOCKED, NotRevived, Revival};
 use crate::telemetry::metrics::AdminCall;
 
 pub(super) fn routes() -> Routes {
@@ -38,7 +38,7 @@ pub(super) struct Actions {
 ///
 /// Those that wait for a person come with the longest waiting first, all others with the newest first.
 #[utoipa::path(get, path = "/api/v1/actions", tag = "actions", params(
-    ("state" = Option<String>, Query, description = "`waiting` (the default): those that wait for a person; `any`; or one of `ready`, `leased`, `held`, `done`, `dead`"),
+    ("state" = Option<String>, Query, description = "`waiting` (the default): those that wait for a person; `blocked`: those of them that are tried again by themselves once what they are made of is mended; `any`; or one of `ready`, `leased`, `held`, `done`, `dead`"),
     ("kind" = Option<String>, Query, description = "only of this kind, such as `open` or `tell`"),
     ("vendor" = Option<String>, Query, description = "only those that are done there"),
     ("incident" = Option<String>, Query, description = "only of this incident"),
@@ -56,13 +56,15 @@ pub(super) async fn list(
         &["state", "kind", "vendor", "incident", "since", "until", "limit", "cursor"],
     )?;
     let states = ActionState::ALL.map(ActionState::name).into_iter();
-    let which = match asked.one_of("state", ["waiting", "any"].into_iter().chain(states))? {
-        None | Some("waiting") => Which::ForPeople,
-        Some(word) => {
-            let state = ActionState::ALL.into_iter().find(|state| state.name() == word);
-            state.map_or(Which::All, Which::In)
-        }
-    };
+    let which =
+        match asked.one_of("state", ["waiting", BLOCKED, "any"].into_iter().chain(states))? {
+            None | Some("waiting") => Which::ForPeople,
+            Some(BLOCKED) => Which::Blocked,
+            Some(word) => {
+                let state = ActionState::ALL.into_iter().find(|state| state.name() == word);
+                state.map_or(Which::All, Which::In)
+            }
+        };
     let sought = ActionsSought {
         which,
         kind: asked.one_of("kind", ActionKind::NAMES)?,
@@ -99,7 +101,7 @@ pub(super) async fn show(
     Ok(answer::tagged(&headers, &action.ok_or_else(no_such_action)?))
 }
 
-/// Have an action that is held or a dead letter tried again.
+/// Have an action that waits for a person tried again: one that is held, a dead letter, or blocked.
 #[utoipa::path(post, path = "/api/v1/actions/{incident}/{seq}/retry", tag = "actions", params(
     ("incident" = String, Path, description = "its incident"),
     ("seq" = u32, Path, description = "its place in the incident's order"),

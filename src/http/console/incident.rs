@@ -10,6 +10,7 @@ use super::{Console, Page, Trouble, draw};
 use crate::domain::ids::IncidentId;
 use crate::http::access::Visit;
 use crate::people::record::Record;
+use crate::store::BLOCKED;
 
 #[derive(Template)]
 #[template(path = "incident.html")]
@@ -46,7 +47,8 @@ pub(super) async fn page(
     let Some(record) = console.api.people.record(&id).await? else {
         return Err(Trouble::unknown("There is no such incident.", "/incidents"));
     };
-    let stuck = record.actions.iter().filter(|action| matches!(action.state, "held" | "dead"));
+    let stuck =
+        record.actions.iter().filter(|action| matches!(action.state, "held" | "dead" | BLOCKED));
     let stuck = stuck.map(|action| Stuck {
         id: action.id.clone(),
         kind: action.kind,

@@ -20,7 +20,7 @@ use crate::store::lists::{
     ActionOf, ActionsSought, AlertOf, AlertsSought, CaseOf, CasesSought, DeliveriesSought,
     LOOKED_AT, Listed, Position, Sought, Span, Which, parts,
 };
-use crate::store::{Action, Attempt, DeliveryRecord, Fate, KeptDelivery, StoreError};
+use crate::store::{Action, ActionState, Attempt, DeliveryRecord, Fate, KeptDelivery, StoreError};
 
 /// Walks the rows of a statement until the page is full, as many were looked at as may be, or there
 /// are no more. `take` says what a row shows, if anything.
@@ -245,9 +245,13 @@ pub(super) async fn actions(
     let (column, sign, order) = match which {
         Which::ForPeople => {
             statement.push(
-                " AND a.state IN ('held', 'dead') AND (a.kind <> 'open' OR EXISTS
+                " AND (a.state IN ('held', 'dead') OR a.blocked_at IS NOT NULL) AND (a.kind <> 'open' OR EXISTS
                      (SELECT 1 FROM incidents i WHERE i.id = a.incident AND i.open_seq = a.seq))",
             );
+            ("due_at", ">", "")
+        }
+        Which::Blocked => {
+            statement.push(" AND a.blocked_at IS NOT NULL");
             ("due_at", ">", "")
         }
         Which::All | Which::In(_) => ("created_at", "<", " DESC"),
@@ -270,10 +274,11 @@ pub(super) async fn actions(
     let take = |row: &SqliteRow| {
         let reader = Reader(row);
         let state = match which {
-            Which::In(state) => Some(state.name()),
-            Which::ForPeople | Which::All => None,
+            Which::In(state) => Some(*state),
+            Which::ForPeople | Which::Blocked | Which::All => None,
         };
-        let fits = is("state", state, &reader)?
+        let fits = is("state", state.map(ActionState::name), &reader)?
+            && (state.is_none() || reader.maybe_time("blocked_at")?.is_none())
             && is("kind", *kind, &reader)?
             && is("vendor", vendor.as_ref().map(|name| name.as_str()), &reader)?;
         if fits { reader.action().map(Some) } else { Ok(None) }

@@ -283,6 +283,12 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn unblock(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.writer
+            .run(move |db| Box::pin(async move { outbox::unblock(db, now).await.map(Ok) }))
+            .await
+    }
+
     async fn settle(&self, lease: &Lease, settlement: Settlement) -> Result<(), StoreError> {
         let lease = lease.clone();
         self.writer

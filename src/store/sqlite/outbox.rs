@@ -105,7 +105,7 @@ async fn bury(
     error!(incident, seq, why, "action {incident}/{seq} cannot be read, a person must act: {why}");
     sqlx::query(
         "UPDATE actions SET state = 'dead', lease = NULL, lease_until = NULL, finished_at = ?3,
-             message = ?4
+             message = ?4, blocked_at = NULL
          WHERE incident = ?1 AND seq = ?2",
     )
     .bind(incident)
@@ -224,6 +224,16 @@ pub(super) async fn postpone_looks(
     Ok(())
 }
 
+pub(super) async fn unblock(db: &mut SqliteConnection, now: Timestamp) -> Result<(), StoreError> {
+    // It waits for a person until it is known to be possible.
+    sqlx::query("UPDATE actions SET due_at = ?1 WHERE blocked_at IS NOT NULL AND state = 'ready'")
+        .bind(micros(now))
+        .execute(db)
+        .await
+        .map_err(unavailable)?;
+    Ok(())
+}
+
 pub(super) async fn settle(
     db: &mut SqliteConnection,
     lease: &Lease,
@@ -235,7 +245,9 @@ pub(super) async fn settle(
         Progress::Dead => ("dead", None, None, Some(at)),
         Progress::Held => ("held", None, None, None),
         Progress::Next { phase, due } => ("ready", Some(phase), Some(micros(*due)), None),
+        Progress::Blocked { due } => ("ready", Some(&Phase::Send), Some(micros(*due)), None),
     };
+    let blocked = matches!(settlement.progress, Progress::Blocked { .. });
     let (looks, unknown_since) = phase.map_or((None, None), |phase| {
         let (looks, since) = phase_columns(phase);
         (Some(looks), since)
@@ -243,7 +255,8 @@ pub(super) async fn settle(
     let held = sqlx::query(
         "UPDATE actions SET state = ?4, lease = NULL, lease_until = NULL, finished_at = ?5,
              message = ?6, due_at = coalesce(?7, due_at), phase = coalesce(?8, phase),
-             looks = coalesce(?9, looks), unknown_since = iif(?8 IS NULL, unknown_since, ?10)
+             looks = coalesce(?9, looks), unknown_since = iif(?8 IS NULL, unknown_since, ?10),
+             blocked_at = iif(?11, coalesce(blocked_at, ?12), NULL)
          WHERE incident = ?1 AND seq = ?2 AND lease = ?3",
     )
     .bind(lease.action.incident.as_str())
@@ -256,6 +269,8 @@ pub(super) async fn settle(
     .bind(phase.map(Phase::name))
     .bind(looks)
     .bind(unknown_since)
+    .bind(blocked)
+    .bind(at)
     .execute(&mut *db)
     .await
     .map_err(unavailable)?;
@@ -280,7 +295,12 @@ pub(super) async fn revive(
     decide: &StepFn,
 ) -> Result<Result<Action, NotRevived>, StoreError> {
     let Some(action) = load(db, id).await? else { return Ok(Err(NotRevived::Unknown)) };
-    if !matches!(action.state, ActionState::Held | ActionState::Dead) {
+    let waits = match action.state {
+        ActionState::Held | ActionState::Dead => true,
+        ActionState::Ready => action.is_blocked(),
+        ActionState::Leased | ActionState::Done => false,
+    };
+    if !waits {
         return Ok(Err(NotRevived::Alive(action.state)));
     }
     // What never left this process cannot have been done.
@@ -301,7 +321,7 @@ pub(super) async fn revive(
     let (looks, unknown_since) = phase_columns(&phase);
     sqlx::query(
         "UPDATE actions SET state = 'ready', finished_at = NULL, due_at = ?3, revived_at = ?3,
-             phase = ?4, looks = ?5, unknown_since = ?6
+             phase = ?4, looks = ?5, unknown_since = ?6, blocked_at = NULL
          WHERE incident = ?1 AND seq = ?2",
     )
     .bind(id.incident.as_str())

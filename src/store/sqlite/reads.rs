@@ -14,7 +14,7 @@ use super::writer::unavailable;
 use crate::domain::gate::Gate;
 use crate::domain::ids::{IncidentId, VendorName};
 use crate::domain::incident::Incident;
-use crate::store::{Action, Attempt, Census, Decided, DeliveryRecord, StoreError};
+use crate::store::{Action, Attempt, BLOCKED, Census, Decided, DeliveryRecord, StoreError};
 
 async fn connection(readers: &SqlitePool) -> Result<PoolConnection<Sqlite>, StoreError> {
     readers.acquire().await.map_err(unavailable)
@@ -290,6 +290,22 @@ pub(super) async fn census(readers: &SqlitePool) -> Result<Census, StoreError> {
     .map_err(unavailable)?;
     for row in &rows {
         census.for_people.insert(VendorName::new(Reader(row).text("vendor")?), count(row)?);
+    }
+    // Apart from the others, because the index that counts those does not know of it.
+    let rows = sqlx::query(
+        "SELECT kind, state, count(*) AS n FROM actions WHERE blocked_at IS NOT NULL
+         GROUP BY kind, state",
+    )
+    .fetch_all(readers)
+    .await
+    .map_err(unavailable)?;
+    for row in &rows {
+        let (kind, state, some) =
+            (Reader(row).text("kind")?, Reader(row).text("state")?, count(row)?);
+        let others = census.actions.entry((kind.clone(), state)).or_default();
+        *others = others.saturating_sub(some);
+        let blocked = census.actions.entry((kind, BLOCKED.to_owned())).or_default();
+        *blocked = blocked.saturating_add(some);
     }
     let row =
         sqlx::query("SELECT min(due_at) AS due FROM actions WHERE state IN ('ready', 'leased')")

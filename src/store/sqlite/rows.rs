@@ -180,6 +180,7 @@ impl Reader<'_> {
             due_at: self.time("due_at")?,
             created_at: self.time("created_at")?,
             revived_at: self.maybe_time("revived_at")?,
+            blocked_at: self.maybe_time("blocked_at")?,
             message: self.maybe_text("message")?,
         })
     }
