@@ -13,6 +13,7 @@ pub mod deliveries;
 pub mod drafts;
 pub mod hindsight;
 pub mod history;
+pub mod judging;
 pub mod muting;
 pub mod offers;
 pub mod paging;

@@ -1,15 +1,17 @@
 //! The draft of an incident that has no case yet: read, edited by a person, and approved as it was
 //! seen.
 //!
-//! *Promise:* nobody overwrites, or approves, an edit that they have not seen: whoever writes names
-//! how many edits there were when they read, and the store compares in the same transaction.
+//! *Promise:* nobody overwrites, or approves, what they have not seen: whoever writes names the [`Tag`]
+//! of what they read. Edits are compared by the store in the transaction that writes.
+
+use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
 use super::People;
-use super::record::NotJudged;
-use super::record::Summary;
 use crate::dispatch::drafting;
 use crate::domain::access::Operator;
 use crate::domain::audit::{Act, End, Object};
@@ -19,10 +21,8 @@ use crate::domain::draft::{
 };
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::{Incident, State};
-use crate::domain::judgement::{self, Judgement};
 use crate::domain::links::Links;
-use crate::domain::storm::Usage;
-use crate::store::{NotEdited, StoreError, cause};
+use crate::store::{NotEdited, StoreError};
 
 /// What a person changes of a draft. What is absent or `null` is as the rule says; all of it
 /// takes the place of what was changed before.
@@ -60,7 +60,7 @@ pub struct DraftSheet {
     pub incident: String,
     /// How it stands. Only what is `held` or `pending` can be edited.
     pub state: &'static str,
-    /// How often it was edited; the entity tag is made of it.
+    /// How often it was edited.
     pub edits: u32,
     /// Who edited it last, if anybody did.
     pub edited: Option<EditedBy>,
@@ -88,12 +88,73 @@ pub struct EditedBy {
     pub fields: Vec<&'static str>,
 }
 
+/// What stands for a draft as somebody has read it: the edits, and where its case goes, which is the
+/// account, the category, the names from the catalog and the severity. What templates make of alerts
+/// that come meanwhile changes by itself, and is not part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tag {
+    edits: u32,
+    goes_to: u64,
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:016x}", self.edits, self.goes_to)
+    }
+}
+
+/// What is no tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is no tag of a draft")]
+pub struct NoTag;
+
+impl FromStr for Tag {
+    type Err = NoTag;
+
+    fn from_str(text: &str) -> Result<Self, NoTag> {
+        let (edits, goes_to) = text.split_once('-').ok_or(NoTag)?;
+        let tag = Self {
+            edits: edits.parse().map_err(|_| NoTag)?,
+            goes_to: u64::from_str_radix(goes_to, 16).map_err(|_| NoTag)?,
+        };
+        // As it is written and not otherwise.
+        if tag.to_string() == text { Ok(tag) } else { Err(NoTag) }
+    }
+}
+
+/// What somebody says that they have seen of a draft.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// They want it whatever it says.
+    Whatever,
+    /// This.
+    This(Tag),
+    /// Something that was never a draft.
+    Nothing,
+}
+
+/// How a draft is no longer what was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Moved {
+    /// Somebody has edited it.
+    #[error("the draft has been edited since it was read")]
+    Edited,
+    /// Its rule, its severity or the catalog has changed.
+    #[error(
+        "the case would go elsewhere than when its draft was read: its rule, its severity or the vendor's catalog has changed"
+    )]
+    Elsewhere,
+}
+
 /// Why a draft is not changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotWorded {
     /// As the store says.
     #[error("{0}")]
     NotEdited(#[from] NotEdited),
+    /// It is not what was seen.
+    #[error("{0}")]
+    Moved(#[from] Moved),
     /// The vendor would not take it so, in a sentence each.
     #[error("the vendor would not take it: {}", .0.join("; "))]
     Wrong(Vec<String>),
@@ -136,6 +197,34 @@ impl Wording {
 impl EditedBy {
     pub(super) fn of(edited: &EditedDraft) -> Self {
         Self { by: edited.by.clone(), at: edited.at, fields: edited.edit.fields() }
+    }
+}
+
+impl DraftSheet {
+    /// What stands for it.
+    pub fn tag(&self) -> Tag {
+        let names = self.draft.as_ref().map(|draft| Wording {
+            subject: None,
+            description: None,
+            ..draft.clone()
+        });
+        let place = (&self.account, &self.category, names);
+        // Texts under fixed keys can always be written.
+        let place = serde_json::to_vec(&place).unwrap_or_default();
+        let digest = Sha256::digest(&place);
+        let goes_to = digest.iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        Tag { edits: self.edits, goes_to }
+    }
+
+    /// Whether it is what somebody says that they have seen.
+    pub(super) fn is(&self, seen: Seen) -> Result<(), Moved> {
+        let now = self.tag();
+        match seen {
+            Seen::Whatever => Ok(()),
+            Seen::This(tag) if tag == now => Ok(()),
+            Seen::This(tag) if tag.edits == now.edits => Err(Moved::Elsewhere),
+            Seen::This(_) | Seen::Nothing => Err(Moved::Edited),
+        }
     }
 }
 
@@ -185,7 +274,7 @@ impl People {
         self.sheet(&incident, edited.as_ref()).await.map(Some)
     }
 
-    async fn sheet(
+    pub(super) async fn sheet(
         &self,
         incident: &Incident,
         edited: Option<&EditedDraft>,
@@ -241,7 +330,7 @@ impl People {
         Ok(sheet)
     }
 
-    /// Changes the draft of an incident, if it was edited exactly `seen` times before. What is not
+    /// Changes the draft of an incident, if it is still what was `seen`. What is not
     /// as the rule says is kept, and goes into the case when that is opened, whatever lets it be.
     ///
     /// # Errors
@@ -251,7 +340,7 @@ impl People {
         &self,
         by: &Operator,
         id: &IncidentId,
-        seen: u32,
+        seen: Seen,
         wording: Wording,
     ) -> Result<Result<DraftSheet, NotWorded>, StoreError> {
         let came_of = |edited: &Result<DraftSheet, NotWorded>| match edited {
@@ -266,7 +355,7 @@ impl People {
     async fn edited_draft(
         &self,
         id: &IncidentId,
-        seen: u32,
+        seen: Seen,
         wording: Wording,
         who: &str,
     ) -> Result<Result<DraftSheet, NotWorded>, StoreError> {
@@ -276,6 +365,11 @@ impl People {
         if !matches!(incident.state, State::Held { .. } | State::Pending { .. }) {
             let state = incident.state.name().to_owned();
             return Ok(Err(NotEdited::NotWaiting(state).into()));
+        }
+        let before = self.store.edited_draft(id).await?;
+        let before = self.sheet(&incident, before.as_ref()).await?;
+        if let Err(moved) = before.is(seen) {
+            return Ok(Err(moved.into()));
         }
         let (playbook, now) = (self.playbook.get(), self.clock.now());
         let kept = self.catalogs.kept(&incident.vendor).await?;
@@ -291,7 +385,7 @@ impl People {
             edit = edit.beyond(&said);
         }
         let mut wrong = wrong_texts(&edit, &incident, &playbook.links);
-        let edited = EditedDraft { edit, edits: seen, by: who.to_owned(), at: now };
+        let edited = EditedDraft { edit, edits: before.edits, by: who.to_owned(), at: now };
         if wrong.is_empty() {
             match drafting::objections(&playbook, &incident, now, known, &edited) {
                 Ok(objections) => wrong.extend(objections),
@@ -301,56 +395,83 @@ impl People {
         if !wrong.is_empty() {
             return Ok(Err(NotWorded::Wrong(wrong)));
         }
-        match self.store.edit_draft(id, seen, &edited.edit, who, now).await? {
+        match self.store.edit_draft(id, before.edits, &edited.edit, who, now).await? {
             Ok(edited) => self.sheet(&incident, Some(&edited)).await.map(Ok),
+            Err(NotEdited::Moved) => Ok(Err(Moved::Edited.into())),
             Err(why) => Ok(Err(why.into())),
         }
     }
+}
 
-    /// As [`Self::judge`], if the draft was edited exactly `seen` times.
-    ///
-    /// # Errors
-    ///
-    /// The store's.
-    pub async fn judge_as_seen(
-        &self,
-        by: &Operator,
-        id: &IncidentId,
-        judgement: Judgement,
-        seen: Option<u32>,
-    ) -> Result<Result<Summary, NotJudged>, StoreError> {
-        let Some(seen) = seen else { return self.judge(by, id, judgement).await };
-        let act = match judgement {
-            Judgement::Approve => Act::Approve,
-            Judgement::Reject => Act::Reject,
-        };
-        let came_of = |judged: &Result<Summary, NotJudged>| match judged {
-            Ok(_) => End::done(),
-            Err(why) => End::refused(why),
-        };
-        let object = Object::Incident(id.clone());
-        let work = self.judged_as_seen(id, judgement, seen, &by.name);
-        self.act(by, act, &object, "", work, came_of).await
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sheet() -> DraftSheet {
+        DraftSheet {
+            incident: "i".to_owned(),
+            state: "held",
+            edits: 2,
+            edited: None,
+            account: Some("A-1".to_owned()),
+            category: Some("TECHNICAL".to_owned()),
+            draft: Some(Wording {
+                subject: Some("5xx".to_owned()),
+                severity: Some("2-Major".to_owned()),
+                product: Some("Ion".to_owned()),
+                ..Wording::default()
+            }),
+            notes: Vec::new(),
+            problem: None,
+        }
     }
 
-    async fn judged_as_seen(
-        &self,
-        id: &IncidentId,
-        judgement: Judgement,
-        seen: u32,
-        who: &str,
-    ) -> Result<Result<Summary, NotJudged>, StoreError> {
-        let (playbook, now) = (self.playbook.get(), self.clock.now());
-        let rules = playbook.clone();
-        let decide = std::sync::Arc::new(move |incident: &Incident, _: &Usage| {
-            judgement::judge(incident, judgement, &rules.policy(incident), now)
-        });
-        let cause = cause::person(who);
-        let step = match self.store.advance_as_seen(id, seen, &cause, now, decide).await? {
-            Ok(step) => step,
-            Err(NotEdited::Moved(edits)) => return Ok(Err(NotJudged::Moved(edits))),
-            Err(_) => return Ok(Err(NotJudged::Unknown)),
-        };
-        Ok(self.heeded(step, &playbook))
+    fn changed(change: impl FnOnce(&mut Wording)) -> DraftSheet {
+        let mut changed = sheet();
+        change(changed.draft.as_mut().unwrap());
+        changed
+    }
+
+    #[test]
+    fn a_case_that_would_go_elsewhere_is_not_what_was_seen() {
+        let seen = Seen::This(sheet().tag());
+        assert_eq!(sheet().is(seen), Ok(()));
+        let elsewhere = Err(Moved::Elsewhere);
+        assert_eq!(changed(|draft| draft.severity = Some("1-Urgent".into())).is(seen), elsewhere);
+        assert_eq!(changed(|draft| draft.product = None).is(seen), elsewhere);
+        assert_eq!(changed(|draft| draft.problem = Some("Alerts".into())).is(seen), elsewhere);
+        assert_eq!(DraftSheet { account: Some("A-2".into()), ..sheet() }.is(seen), elsewhere);
+        assert_eq!(DraftSheet { draft: None, ..sheet() }.is(seen), elsewhere);
+        assert_eq!(DraftSheet { edits: 3, ..sheet() }.is(seen), Err(Moved::Edited));
+    }
+
+    #[test]
+    fn alerts_that_change_the_text_leave_it_what_was_seen() {
+        let seen = Seen::This(sheet().tag());
+        let more = changed(|draft| draft.description = Some("two alerts".into()));
+        assert_eq!(more.is(seen), Ok(()));
+    }
+
+    #[test]
+    fn who_has_seen_nothing_may_do_nothing_and_who_says_so_may_do_it_anyway() {
+        assert_eq!(sheet().is(Seen::Nothing), Err(Moved::Edited));
+        assert_eq!(sheet().is(Seen::Whatever), Ok(()));
+    }
+
+    proptest! {
+        #[test]
+        fn a_tag_is_read_as_it_was_written(edits: u32, goes_to: u64) {
+            let tag = Tag { edits, goes_to };
+            prop_assert_eq!(tag.to_string().parse(), Ok(tag));
+        }
+
+        #[test]
+        fn whatever_is_no_tag_is_none(text in ".{0,30}") {
+            if let Ok(tag) = text.parse::<Tag>() {
+                prop_assert_eq!(tag.to_string(), text);
+            }
+        }
     }
 }

@@ -1,8 +1,6 @@
 //! The record of an incident: why there was a case, or none. Everything that was known, decided,
 //! sent and answered, put together from what the store keeps.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -12,18 +10,13 @@ use super::at_vendor::AtVendor;
 use super::drafts::EditedBy;
 use super::paging::{List, Page};
 use super::{Exchange, People, Standing};
-use crate::domain::access::Operator;
 use crate::domain::action::ActionKind;
 use crate::domain::alert::{Labels, Link};
-use crate::domain::audit::{Act, End, Object};
 use crate::domain::ids::{IncidentId, RuleName};
 use crate::domain::incident::{Incident, State};
-use crate::domain::judgement::{self, Judgement};
-use crate::domain::lifecycle::Step;
-use crate::domain::storm::Usage;
 use crate::explain::{CaseStory, case_of};
 use crate::playbook::Playbook;
-use crate::store::{Action, Attempt, Decided, DeliveryRecord, Sought, StoreError, cause};
+use crate::store::{Action, Attempt, Decided, DeliveryRecord, Sought, StoreError};
 
 /// So many members are shown.
 const MEMBERS: usize = 100;
@@ -102,8 +95,8 @@ pub struct Record {
     pub draft: Option<CaseStory>,
     /// What a person has changed of it.
     pub edited: Option<EditedBy>,
-    /// How often its draft was edited: whoever approves names the number that they have seen.
-    pub edits: u32,
+    /// The entity tag of its draft, as long as it waits for a person: whoever approves names it.
+    pub draft_tag: Option<String>,
     /// Why its case has to wait: its vendor is left alone, or a person has to mend what it is made of.
     pub waits: Option<String>,
     /// What was sent to open the case.
@@ -186,20 +179,6 @@ pub struct VerdictLine {
     pub effect: String,
 }
 
-/// Why an incident is neither approved nor rejected.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotJudged {
-    /// There is none.
-    #[error("there is no such incident")]
-    Unknown,
-    /// It is not waiting.
-    #[error("it is {0}, and only what is held or pending has no case yet")]
-    NotWaiting(&'static str),
-    /// Its draft says something else than was seen: so many edits there are by now.
-    #[error("its draft has been edited meanwhile")]
-    Moved(u32),
-}
-
 impl People {
     /// A page of incidents, the newest first.
     ///
@@ -235,6 +214,12 @@ impl People {
         let edited = self.store.edited_draft(id).await?;
         let (now, known) = (self.clock.now(), known.as_deref());
         let draft = case_of(&playbook, &incident, now, known, edited.as_ref());
+        let draft_tag = match incident.state {
+            State::Held { .. } | State::Pending { .. } => {
+                Some(self.sheet(&incident, edited.as_ref()).await?.tag().to_string())
+            }
+            _ => None,
+        };
         let sent = attempts.iter().rev().find_map(|attempt| {
             let opens =
                 |action: &&Action| action.id == attempt.action && action.kind == ActionKind::Open;
@@ -257,7 +242,7 @@ impl People {
             decisions,
             actions: actions.iter().map(|action| ActionLine::of(action, &attempts)).collect(),
             draft,
-            edits: edited.as_ref().map_or(0, |edited| edited.edits),
+            draft_tag,
             waits: self.waits(&incident, &actions),
             edited: edited.filter(|edited| !edited.edit.is_empty()).as_ref().map(EditedBy::of),
             sent,
@@ -315,61 +300,10 @@ impl People {
         let rule = rule.map(|rule| format!("{}:{}", rule.file.display(), rule.line));
         Ok(Answer { incidents, verdicts, rule })
     }
-
-    /// A person approves or rejects an incident that has no case yet.
-    ///
-    /// # Errors
-    ///
-    /// The store's.
-    pub async fn judge(
-        &self,
-        by: &Operator,
-        id: &IncidentId,
-        judgement: Judgement,
-    ) -> Result<Result<Summary, NotJudged>, StoreError> {
-        let act = match judgement {
-            Judgement::Approve => Act::Approve,
-            Judgement::Reject => Act::Reject,
-        };
-        let came_of = |judged: &Result<Summary, NotJudged>| match judged {
-            Ok(_) => End::done(),
-            Err(why) => End::refused(why),
-        };
-        let object = Object::Incident(id.clone());
-        self.act(by, act, &object, "", self.judged(id, judgement, &by.name), came_of).await
-    }
-
-    async fn judged(
-        &self,
-        id: &IncidentId,
-        judgement: Judgement,
-        who: &str,
-    ) -> Result<Result<Summary, NotJudged>, StoreError> {
-        let (playbook, now) = (self.playbook.get(), self.clock.now());
-        let rules = playbook.clone();
-        let decide = Arc::new(move |incident: &Incident, _: &Usage| {
-            judgement::judge(incident, judgement, &rules.policy(incident), now)
-        });
-        let cause = cause::person(who);
-        let Some(step) = self.store.advance(id, &cause, now, decide).await? else {
-            return Ok(Err(NotJudged::Unknown));
-        };
-        Ok(self.heeded(step, &playbook))
-    }
-
-    pub(super) fn heeded(&self, step: Step, playbook: &Playbook) -> Result<Summary, NotJudged> {
-        let heeded = judgement::was_heeded(&step);
-        let Some(incident) = step.incident else { return Err(NotJudged::Unknown) };
-        if !heeded {
-            return Err(NotJudged::NotWaiting(incident.state.name()));
-        }
-        self.wake.notify_one();
-        Ok(Summary::of(&incident, playbook))
-    }
 }
 
 impl Summary {
-    fn of(incident: &Incident, playbook: &Playbook) -> Self {
+    pub(super) fn of(incident: &Incident, playbook: &Playbook) -> Self {
         let hold = match incident.state {
             State::Held { hold, .. } => Some(hold.name()),
             _ => None,

@@ -625,9 +625,9 @@ pub enum NotEdited {
     /// Its case was asked for, or never will be.
     #[error("it is {0}, and only what is held or pending has a draft")]
     NotWaiting(String),
-    /// Somebody else was quicker: so many edits there are by now.
+    /// Somebody else was quicker.
     #[error("its draft has been edited meanwhile")]
-    Moved(u32),
+    Moved,
 }
 
 /// A case that is worth watching, and what is kept of it.

@@ -613,7 +613,7 @@ async fn every_act_is_on_record_with_who_from_where_and_what_came_of_it() {
     house.only_case().await;
     let incident = house.only_incident().await.id.to_string();
     let (name, value) = bearer(ADMIN);
-    let by = [(name, value.as_str())];
+    let by = [(name, value.as_str()), ("if-match", "*")];
     let hostile = "for%0A\u{202e}2h%1b[2J";
     let calls = [
         (format!("/api/v1/incidents/{incident}/approve"), 409, "approve"),

@@ -204,10 +204,15 @@ async fn what_a_person_has_edited_is_what_is_sent() {
     // Somebody else read it before, and overwrites nothing.
     let other = json!({ "subject": "mine" });
     let late = put(&house, &path, Some(&tag), &other).await.refused(412, "moved");
-    assert_eq!(late["edits"], 1);
+    assert_eq!(late["detail"], "the draft has been edited since it was read", "{late:#}");
     let approve = format!("/api/v1/incidents/{id}/approve");
+    post(&house, &approve).await.refused(428, "unseen");
     let as_seen = request(&house, Method::POST, &approve).header("if-match", &tag);
     sent(as_seen).await.refused(412, "moved");
+    for odd in ["1", "\"\"", "W/\"1\"", "\"1-0\"", "\"x\", \"y\""] {
+        let odd = request(&house, Method::POST, &approve).header("if-match", odd);
+        sent(odd).await.refused(412, "moved");
+    }
     house.no_case().await;
 
     let as_seen = request(&house, Method::POST, &approve).header("if-match", &second);
@@ -219,6 +224,39 @@ async fn what_a_person_has_edited_is_what_is_sent() {
     assert!(record.contains("edited    by local"), "{record}");
     assert!(record.contains("the draft was edited: subject, severity"), "{record}");
     put(&house, &path, Some(&second), &other).await.refused(409, "not_waiting");
+}
+
+#[tokio::test]
+async fn a_draft_is_not_approved_by_who_has_read_of_another_place() {
+    let house = House::open().await;
+    house.hears(asked("shop")).await;
+    let id = house.incident_is("held").await.id.to_string();
+    let draft = format!("/api/v1/incidents/{id}/draft");
+    let tag = get(&house, &draft).await.tag.expect("a tag");
+    // What comes meanwhile changes the text, and not what was read.
+    let more = Item::firing("Asked").label("property", "shop").label("pop", "osl");
+    house.hears(Payload::of([more])).await;
+    eventually("two alerts", || async {
+        let incident = house.only_incident().await;
+        if incident.tally.firing == 2 { Ok(()) } else { Err(incident.tally) }
+    })
+    .await;
+    assert_eq!(get(&house, &draft).await.tag.expect("a tag"), tag);
+
+    let rest = "\n      severity: 2\n      subject: '{{labels.property}}: asked'";
+    let (before, after) = ("problem: Alerts", "problem: Configuring/Managing Services");
+    let (before, after) = (format!("{before}{rest}"), format!("{after}{rest}"));
+    house.files.edit("rules/90-tests.yaml", &before, &after);
+    house.command(&["reload"]).await.done();
+    let approve = format!("/api/v1/incidents/{id}/approve");
+    let as_seen = request(&house, Method::POST, &approve).header("if-match", &tag);
+    let refused = sent(as_seen).await.refused(412, "moved");
+    let detail = refused["detail"].as_str().expect("words");
+    assert!(detail.starts_with("the case would go elsewhere"), "{detail}");
+    house.no_case().await;
+    let whatever = request(&house, Method::POST, &approve).header("if-match", "*");
+    sent(whatever).await.done();
+    house.only_case().await;
 }
 
 #[tokio::test]
@@ -459,7 +497,7 @@ async fn answers_are_as_the_document_says() {
         ("/api/v1/catalog/sync", "/api/v1/catalog/sync".to_owned()),
         ("/-/reload", "/-/reload".to_owned()),
     ] {
-        let told = post(&house, &path).await;
-        valid(template, "post", &told);
+        let asked = request(&house, Method::POST, &path).header("if-match", "*");
+        valid(template, "post", &sent(asked).await);
     }
 }

@@ -176,12 +176,18 @@ async fn a_held_incident_is_approved_and_a_dead_letter_tried_again_by_a_button()
     let browser = Browser::logged_in(&house).await;
     let approve = format!("/incidents/{}/approve", incident.id);
     house.faults([Fault::on_next(Kind::Refuse, On::Create, 1)]);
+    let page = browser.get("/held").await.text;
+    let field = "name=\"seen\" value=\"";
+    let tag = page.split(field).nth(1).and_then(|rest| rest.split('"').next()).expect("a tag");
     // Somebody has edited the draft since the page was drawn.
-    let stale = browser.presses("/held", &approve, &[("seen", "1".to_owned())]).await;
+    let other = tag.replacen('0', "1", 1);
+    let stale = browser.presses("/held", &approve, &[("seen", other)]).await;
     assert_eq!(stale.status, 412, "{}", stale.text);
     assert_eq!(browser.presses("/held", &approve, &[]).await.status, 400, "who has seen nothing");
+    let forged = [("seen", "*\r\nx: y".to_owned())];
+    assert_eq!(browser.presses("/held", &approve, &forged).await.status, 412);
     house.no_case().await;
-    let shown = browser.presses("/held", &approve, &[("seen", "0".to_owned())]).await;
+    let shown = browser.presses("/held", &approve, &[("seen", tag.to_owned())]).await;
     assert_eq!(shown.status, 303, "{}", shown.text);
     house.incident_is("failed").await;
     let told = browser.get(&format!("/incidents/{}?done=approved", incident.id)).await.text;

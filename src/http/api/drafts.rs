@@ -1,7 +1,10 @@
 //! The draft of an incident that has no case yet.
 //!
-//! Its entity tag counts edits, and not what templates make of alerts that come meanwhile: it is for
-//! people who write at the same time, and they see what changes by itself anyway.
+//! Its entity tag stands for the edits and for where the case goes, and not for what templates make of
+//! alerts that come meanwhile: nobody approves what they have not seen, and a storm of alerts keeps
+//! nobody from approving.
+
+use std::fmt::Display;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -16,7 +19,7 @@ use super::{Api, named, trouble, whole};
 use crate::domain::access::Operator;
 use crate::domain::ids::IncidentId;
 use crate::http::answer::{self, Refusal};
-use crate::people::drafts::{DraftSheet, NotWorded, Wording};
+use crate::people::drafts::{DraftSheet, Moved, NotWorded, Seen, Wording};
 use crate::store::NotEdited;
 use crate::telemetry::metrics::AdminCall;
 
@@ -27,35 +30,46 @@ pub(super) fn routes() -> Routes {
     Routes::default().get("/incidents/{id}/draft", show).put("/incidents/{id}/draft", edit)
 }
 
-fn tag(edits: u32) -> String {
-    format!("\"edits-{edits}\"")
+/// The header that says what was seen of a draft.
+fn entity_tag(tag: impl Display) -> Option<HeaderValue> {
+    HeaderValue::try_from(format!("\"{tag}\"")).ok()
 }
 
-/// How many edits who asks has seen. `None` if it does not say; no number that is true if what it
-/// says was never said by us.
-pub(super) fn seen(headers: &HeaderMap) -> Option<u32> {
-    let said = headers.get(IF_MATCH)?.to_str().unwrap_or_default().trim();
-    let edits = said.strip_prefix("\"edits-").and_then(|rest| rest.strip_suffix('"'));
-    Some(edits.and_then(|edits| edits.parse().ok()).unwrap_or(u32::MAX))
+/// What who asks has seen (RFC 9110 §13.1.1; one tag, or `*`).
+///
+/// # Errors
+///
+/// 428 if it does not say.
+pub(super) fn seen(headers: &HeaderMap) -> Result<Seen, Refusal> {
+    let Some(said) = headers.get(IF_MATCH) else {
+        let message = "nothing says what was seen of the draft";
+        let hint = "send its `ETag` as `If-Match`, or `*` for whatever it says";
+        return Err(Refusal::unseen(message).hint(hint));
+    };
+    let said = said.to_str().unwrap_or_default().trim();
+    if said == "*" {
+        return Ok(Seen::Whatever);
+    }
+    let tag = said.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    Ok(tag.and_then(|tag| tag.parse().ok()).map_or(Seen::Nothing, Seen::This))
 }
 
-/// The headers of whoever has seen a draft with so many edits.
-pub(in crate::http) fn having_seen(edits: u32) -> HeaderMap {
-    // Digits can stand in any header.
-    let tag = HeaderValue::try_from(format!("\"edits-{edits}\"")).ok();
-    tag.map(|tag| (IF_MATCH, tag)).into_iter().collect()
+/// The headers of whoever has seen the draft of this tag.
+pub(in crate::http) fn having_seen(tag: &str) -> HeaderMap {
+    // What can stand in no header is no tag of ours either.
+    let tag = entity_tag(tag).unwrap_or(HeaderValue::from_static("\"\""));
+    [(IF_MATCH, tag)].into_iter().collect()
 }
 
 /// What whoever was too late is told.
-pub(super) fn moved(edits: u32) -> Refusal {
-    Refusal::moved("the draft has been edited since it was read")
+pub(super) fn moved(how: Moved) -> Refusal {
+    Refusal::moved(how.to_string())
         .hint("read it again, and send what you want with its new entity tag")
-        .beside("edits", edits.into())
 }
 
 fn sheet(sheet: &DraftSheet) -> Response {
     let mut response = answer::json(StatusCode::OK, sheet);
-    if let Ok(tag) = HeaderValue::from_str(&tag(sheet.edits)) {
+    if let Some(tag) = entity_tag(sheet.tag()) {
         response.headers_mut().insert(ETAG, tag);
     }
     response
@@ -64,7 +78,7 @@ fn sheet(sheet: &DraftSheet) -> Response {
 /// The case of an incident as it would be sent now, with what people have changed of it.
 #[utoipa::path(get, path = "/api/v1/incidents/{id}/draft", tag = "drafts", params(
     ("id" = String, Path, description = "the incident"),
-), responses((status = 200, description = "The draft. Its `ETag` says how often it was edited.", body = DraftSheet)))]
+), responses((status = 200, description = "The draft. Its `ETag` stands for the edits and for where the case goes.", body = DraftSheet)))]
 pub(super) async fn show(
     State(api): State<Api>,
     path: Result<Path<String>, rejection::PathRejection>,
@@ -79,7 +93,7 @@ pub(super) async fn show(
 /// All of the body takes the place of what was changed before; what it leaves out is as the rule says.
 #[utoipa::path(put, path = "/api/v1/incidents/{id}/draft", tag = "drafts", params(
     ("id" = String, Path, description = "the incident"),
-    ("If-Match" = Option<String>, Header, description = "the `ETag` of the draft that was read; without it the answer is 428"),
+    ("If-Match" = Option<String>, Header, description = "the `ETag` of the draft that was read, or `*` for whatever it says; without it the answer is 428"),
 ), request_body = Wording, responses((status = 200, description = "The draft as it is now.", body = DraftSheet)))]
 pub(super) async fn edit(
     State(api): State<Api>,
@@ -104,10 +118,9 @@ pub(super) async fn edit(
             return refused(Refusal::unusable(what).hint(hint));
         }
     };
-    let Some(seen) = seen(&headers) else {
-        let message = "nothing says which edit of the draft was seen";
-        let hint = "send its `ETag` as `If-Match`";
-        return refused(Refusal::unseen(message).hint(hint));
+    let seen = match seen(&headers) {
+        Ok(seen) => seen,
+        Err(refusal) => return refused(refusal),
     };
     let id = IncidentId::from_stored(named(path));
     let (people, asked, who) = (api.people.clone(), id.clone(), by.name.clone());
@@ -121,8 +134,8 @@ pub(super) async fn edit(
             Ok(sheet(&draft))
         }
         Err(NotWorded::NotEdited(NotEdited::Unknown)) => refused(no_such_incident()),
-        Err(NotWorded::NotEdited(NotEdited::Moved(edits))) => refused(moved(edits)),
-        Err(why @ NotWorded::NotEdited(NotEdited::NotWaiting(_))) => {
+        Err(NotWorded::Moved(how)) => refused(moved(how)),
+        Err(why @ NotWorded::NotEdited(NotEdited::NotWaiting(_) | NotEdited::Moved)) => {
             let message = format!("the draft of incident {id} is not edited: {why}");
             let hint = "`casewright incidents list --state held` shows what waits";
             refused(Refusal::conflict("not_waiting", message).hint(hint))

@@ -15,8 +15,10 @@ use crate::domain::ids::{IncidentId, RuleName, VendorName};
 use crate::domain::incident;
 use crate::domain::judgement::Judgement;
 use crate::http::answer::{self, Refusal};
+use crate::people::drafts::Seen;
+use crate::people::judging::NotJudged;
 use crate::people::paging::List;
-use crate::people::record::{Answer, NotJudged, Record, Summary};
+use crate::people::record::{Answer, Record, Summary};
 use crate::store::Sought;
 use crate::telemetry::metrics::AdminCall;
 
@@ -113,10 +115,10 @@ pub(super) async fn why(
 
 /// Open the case of an incident that is held or pending, whatever holds it.
 ///
-/// With `If-Match` only if its draft is as it was seen.
+/// Only if its draft is as it was seen: another edit, or another place where the case would go, is 412.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/approve", tag = "incidents", params(
     ("id" = String, Path, description = "the incident"),
-    ("If-Match" = Option<String>, Header, description = "the `ETag` of the draft that was seen"),
+    ("If-Match" = Option<String>, Header, description = "the `ETag` of the draft that was seen, or `*` for whatever it says; without it the answer is 428"),
 ), responses((status = 200, description = "Its case is being opened.", body = Summary)))]
 pub(in crate::http) async fn approve(
     State(api): State<Api>,
@@ -124,7 +126,14 @@ pub(in crate::http) async fn approve(
     headers: HeaderMap,
     path: Result<Path<String>, rejection::PathRejection>,
 ) -> Result<Response, Refusal> {
-    judge(api, by, named(path), Judgement::Approve, seen(&headers)).await
+    let seen = match seen(&headers) {
+        Ok(seen) => seen,
+        Err(refusal) => {
+            api.metrics.admin_call(AdminCall::Approve, "refused");
+            return Err(refusal);
+        }
+    };
+    judge(api, by, named(path), Judgement::Approve, seen).await
 }
 
 /// Open no case for an incident that is held or pending, as long as it fires.
@@ -136,7 +145,7 @@ pub(in crate::http) async fn reject(
     by: Operator,
     path: Result<Path<String>, rejection::PathRejection>,
 ) -> Result<Response, Refusal> {
-    judge(api, by, named(path), Judgement::Reject, None).await
+    judge(api, by, named(path), Judgement::Reject, Seen::Whatever).await
 }
 
 async fn judge(
@@ -144,7 +153,7 @@ async fn judge(
     by: Operator,
     id: IncidentId,
     judgement: Judgement,
-    seen: Option<u32>,
+    seen: Seen,
 ) -> Result<Response, Refusal> {
     let done = judgement.participle();
     let call = match judgement {
@@ -152,8 +161,7 @@ async fn judge(
         Judgement::Reject => AdminCall::Reject,
     };
     let (people, asked, who) = (api.people.clone(), id.clone(), by.name.clone());
-    let judged =
-        whole(async move { people.judge_as_seen(&by, &asked, judgement, seen).await }).await?;
+    let judged = whole(async move { people.judge(&by, &asked, judgement, seen).await }).await?;
     let judged = judged.map_err(|error| trouble(&error))?;
     api.metrics.admin_call(call, if judged.is_ok() { "done" } else { "refused" });
     match judged {
@@ -162,7 +170,7 @@ async fn judge(
             Ok(answer::json(StatusCode::OK, &summary))
         }
         Err(NotJudged::Unknown) => Err(no_such_incident()),
-        Err(NotJudged::Moved(edits)) => Err(moved(edits)),
+        Err(NotJudged::Moved(how)) => Err(moved(how)),
         Err(why) => {
             Err(Refusal::conflict("not_waiting", format!("incident {id} is not {done}: {why}"))
                 .hint("`casewright incidents list --state held` shows what waits"))

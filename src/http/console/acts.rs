@@ -54,8 +54,8 @@ fn segment(id: &str) -> String {
 
 #[derive(Debug, Deserialize)]
 struct Approving {
-    /// How often the draft that was looked at had been edited.
-    seen: u32,
+    /// The tag of the draft that was looked at.
+    seen: String,
 }
 
 pub(super) async fn approve(
@@ -67,7 +67,7 @@ pub(super) async fn approve(
     let Approving { seen } = form(body).await?;
     let to = format!("/incidents/{}", segment(&id));
     // Nobody opens a case that says what they have not read.
-    let headers = drafts::having_seen(seen);
+    let headers = drafts::having_seen(&seen);
     let answer = incidents::approve(State(console.api), by, headers, Ok(Path(id))).await;
     answered(answer, &to, "approved", "/held")
 }

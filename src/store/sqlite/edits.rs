@@ -68,7 +68,7 @@ pub(super) async fn keep(
     }
     let before = count(db, incident).await?;
     if before != seen {
-        return Ok(Err(NotEdited::Moved(before)));
+        return Ok(Err(NotEdited::Moved));
     }
     let edited = EditedDraft { edit, edits: before.saturating_add(1), by: who, at: now };
     sqlx::query(

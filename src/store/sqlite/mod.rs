@@ -355,7 +355,7 @@ impl Store for SqliteStore {
                 Box::pin(async move {
                     let edits = edits::count(db, &id).await?;
                     if edits != seen {
-                        return Ok(Ok(Err(NotEdited::Moved(edits))));
+                        return Ok(Ok(Err(NotEdited::Moved)));
                     }
                     let usage = steps::usage(db, budget_since).await?;
                     let decide = move |incident: &Incident| decide(incident, &usage);
