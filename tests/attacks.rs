@@ -20,6 +20,7 @@ use casewright::domain::catalog::{Catalog, Category};
 use casewright::domain::ids::AccountId;
 use casewright::rng::Rng;
 use casewright::setup;
+use casewright::store::lists::DeliveriesSought;
 use casewright::store::sqlite::{Options, SqliteStore};
 use casewright::store::{ActionState, ClaimRequest, Fate, Store, Turn};
 use casewright::telemetry::metrics::{Metrics, Snapshot};
@@ -76,7 +77,16 @@ async fn one_bad_among_many(bench: &Bench) {
         assert_eq!(result.is_ok(), at != 100, "{at}: {result:?}");
     }
     assert_eq!(bench.store.incidents(1000).await.expect("read").len(), 199);
-    assert_eq!(bench.store.deliveries(1000).await.expect("read").len(), 199);
+    assert_eq!(
+        bench
+            .store
+            .seek_deliveries(&DeliveriesSought::default(), 1000)
+            .await
+            .expect("read")
+            .items
+            .len(),
+        199
+    );
     bench.store.check().await.expect("still writes");
 }
 

@@ -215,7 +215,8 @@ async fn what_was_taken_in_survives_a_restart_unchanged(mut bench: Bench) {
     assert_eq!(bench.store().installation(), &installation);
     assert_eq!(bench.only_incident().await, before);
     assert_eq!(bench.hear(bench.news("a", &["x"])).await, Fate::Repeat);
-    let deliveries = bench.store().deliveries(10).await.expect("read");
+    let deliveries =
+        bench.store().seek_deliveries(&DeliveriesSought::default(), 10).await.expect("read").items;
     let fates: Vec<_> = deliveries.iter().map(|delivery| delivery.fate).collect();
     assert!(fates.contains(&Fate::Accepted) && fates.contains(&Fate::Repeat), "{fates:?}");
 }
@@ -582,14 +583,23 @@ async fn deliveries_go_after_their_time_and_not_before(bench: Bench) {
     bench.hear(noted).await;
     assert_eq!(bench.prune(30 * DAY).await.deliveries, 0, "just as old as it may be");
     assert_eq!(bench.prune(30 * DAY + 1).await.deliveries, 1);
-    assert!(bench.store().deliveries(10).await.expect("read").is_empty());
+    assert!(
+        bench
+            .store()
+            .seek_deliveries(&DeliveriesSought::default(), 10)
+            .await
+            .expect("read")
+            .items
+            .is_empty()
+    );
 }
 
 async fn the_delivery_that_began_a_running_incident_stays(bench: Bench) {
     bench.hear(bench.news("a", &["x"])).await;
     bench.hear(bench.news("a", &["x"]).at(at(1))).await;
     assert_eq!(bench.prune(300 * DAY).await.deliveries, 1, "the repeat goes");
-    let left = bench.store().deliveries(10).await.expect("read");
+    let left =
+        bench.store().seek_deliveries(&DeliveriesSought::default(), 10).await.expect("read").items;
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].id, bench.only_incident().await.delivery);
 }
@@ -1797,7 +1807,9 @@ async fn what_happens_is_counted_where_it_happens_and_forgotten_with_the_deliver
 async fn what_was_posted_is_kept_unless_it_told_nothing_new(bench: Bench) {
     bench.hear(bench.news("a", &["x"])).await;
     bench.hear(bench.news("a", &["x"])).await;
-    for record in bench.store().deliveries(10).await.expect("read") {
+    for record in
+        bench.store().seek_deliveries(&DeliveriesSought::default(), 10).await.expect("read").items
+    {
         let kept = bench.store().delivery(&record.id).await.expect("read").expect("it is there");
         assert_eq!(kept.body.is_some(), record.fate.keeps_body(), "{kept:?}");
         assert_eq!(kept.record, record);

@@ -75,9 +75,7 @@ impl People {
         });
         Ok(lines.collect())
     }
-}
 
-impl People {
     /// The names of all rules in force, in their order.
     pub fn rule_names(&self) -> Vec<String> {
         let playbook = self.playbook.get();

@@ -990,9 +990,6 @@ pub trait Store: Send + Sync {
     /// An incident's attempts, in order.
     async fn attempts(&self, incident: &IncidentId) -> Result<Vec<Attempt>, StoreError>;
 
-    /// The newest deliveries, newest first.
-    async fn deliveries(&self, limit: u32) -> Result<Vec<DeliveryRecord>, StoreError>;
-
     /// What was counted since a time, by piece and name; pieces in which nothing was are left out.
     async fn tallies(&self, what: Tallied, since: Timestamp) -> Result<Vec<Tally>, StoreError>;
 

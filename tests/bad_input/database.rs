@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use casewright::store::lists::DeliveriesSought;
 use serde_json::json;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -257,7 +258,16 @@ async fn a_lock_while_webhooks_arrive_costs_none_that_was_acknowledged() {
     assert_eq!(ready.status, 503, "{ready:?}");
     assert!(ready.text.contains("locked"), "{ready:?}");
     execute(&mut other, "ROLLBACK").await;
-    assert!(house.daemon.store.deliveries(100).await.expect("read").is_empty());
+    assert!(
+        house
+            .daemon
+            .store
+            .seek_deliveries(&DeliveriesSought::default(), 100)
+            .await
+            .expect("read")
+            .items
+            .is_empty()
+    );
     // They come again, as their senders do.
     for at in 0..SENDERS {
         assert_eq!(house.alertmanager(body(at)).await.fate(), "accepted");

@@ -1,5 +1,6 @@
 //! Requests that are not what a sender should post.
 
+use casewright::store::lists::DeliveriesSought;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -38,7 +39,13 @@ async fn malformed_json_is_refused_with_the_place() {
     for body in ["{oops", "[]", "\"text\"", "{\"event\": 3}", "{\"event\": {\"event_type\": 3}}"] {
         assert_eq!(house.pagerduty(body).await.fate(), "unusable", "{body}");
     }
-    let kept = house.daemon.store.deliveries(10).await.expect("read");
+    let kept = house
+        .daemon
+        .store
+        .seek_deliveries(&DeliveriesSought::default(), 10)
+        .await
+        .expect("read")
+        .items;
     assert_eq!(kept.len(), 5);
     assert!(kept.iter().all(|delivery| delivery.note.is_some()), "{kept:?}");
     house.still_works(0).await;
@@ -228,7 +235,16 @@ async fn who_cannot_say_who_it_is_gets_in_nowhere() {
         answer.refuses(401, "bad_credential", &["X-PagerDuty-Signature", "`secrets`"]);
     }
     post("pd", &[]).await.refuses(401, "no_credential", &["X-PagerDuty-Signature"]);
-    assert!(house.daemon.store.deliveries(10).await.expect("read").is_empty());
+    assert!(
+        house
+            .daemon
+            .store
+            .seek_deliveries(&DeliveriesSought::default(), 10)
+            .await
+            .expect("read")
+            .items
+            .is_empty()
+    );
     house.still_works(0).await;
 }
 

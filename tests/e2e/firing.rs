@@ -1,5 +1,7 @@
 //! Alerts fire: one incident, one case, however often and by whomever it is told.
 
+use casewright::store::lists::DeliveriesSought;
+
 use crate::support::alertmanager::{Item, Payload, edge};
 use crate::support::house::{House, assert_untouched};
 
@@ -113,5 +115,13 @@ async fn a_sender_without_the_right_credential_is_refused_and_opens_nothing() {
         .expect("an answer");
     assert_eq!(response.status().as_u16(), 401);
     house.no_case().await;
-    assert!(house.store().deliveries(10).await.expect("deliveries").is_empty());
+    assert!(
+        house
+            .store()
+            .seek_deliveries(&DeliveriesSought::default(), 10)
+            .await
+            .expect("deliveries")
+            .items
+            .is_empty()
+    );
 }

@@ -1,5 +1,6 @@
 //! One id leads from the sender's answer to what happened at the vendor.
 
+use casewright::store::lists::DeliveriesSought;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, query_scalar};
 
@@ -17,7 +18,12 @@ async fn a_delivery_can_be_followed_from_the_answer_to_the_attempts() {
     let reply = house.hears(edge("shop")).await;
     let case = house.only_case().await;
 
-    let deliveries = house.store().deliveries(10).await.expect("deliveries");
+    let deliveries = house
+        .store()
+        .seek_deliveries(&DeliveriesSought::default(), 10)
+        .await
+        .expect("deliveries")
+        .items;
     assert_eq!(deliveries.len(), 1);
     assert_eq!(deliveries[0].id.as_str(), reply.delivery);
     let incident = house.only_incident().await;

@@ -9,6 +9,7 @@ use casewright::domain::incident::Incident;
 use casewright::domain::member::Member;
 use casewright::domain::rollup;
 use casewright::rng::Rng;
+use casewright::store::lists::DeliveriesSought;
 use casewright::store::sqlite::{Options, SqliteStore};
 use casewright::store::{Action, ActionState, Store};
 
@@ -59,7 +60,11 @@ fn read(world: &World, left: &Path) -> Books {
             let own = store.actions(&incident.id).await.expect("actions");
             actions.insert(incident.id.to_string(), own);
         }
-        let deliveries = store.deliveries(ALL).await.expect("deliveries");
+        let deliveries = store
+            .seek_deliveries(&DeliveriesSought::default(), ALL)
+            .await
+            .expect("deliveries")
+            .items;
         let deliveries = deliveries.iter().map(|delivery| delivery.id.to_string()).collect();
         store.close().await;
         Books { incidents, actions, deliveries }

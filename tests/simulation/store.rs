@@ -498,10 +498,6 @@ impl Store for SimStore {
         self.call("attempts", |store| async move { store.attempts(&incident).await }).await
     }
 
-    async fn deliveries(&self, limit: u32) -> Result<Vec<DeliveryRecord>, StoreError> {
-        self.call("deliveries", |store| async move { store.deliveries(limit).await }).await
-    }
-
     async fn tallies(&self, what: Tallied, since: Timestamp) -> Result<Vec<Tally>, StoreError> {
         self.call("tallies", |store| async move { store.tallies(what, since).await }).await
     }

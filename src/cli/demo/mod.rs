@@ -26,6 +26,7 @@ use super::{Output, say, shutdown, tell};
 use crate::config::{Config, SourceKind};
 use crate::daemon::{Daemon, World, local_token};
 use crate::setup;
+use crate::store::lists::DeliveriesSought;
 use crate::vendors::akamai::Client;
 
 #[derive(Debug, clap::Args)]
@@ -101,7 +102,7 @@ async fn play(
             Err(why) => problems.push(format!("vendor {vendor} could not be read: {why}")),
         }
     }
-    let deliveries = daemon.store.deliveries(1_000).await?;
+    let deliveries = daemon.store.seek_deliveries(&DeliveriesSought::default(), 1_000).await?.items;
     let incidents = daemon.store.incidents(1_000).await?;
     Ok(Report::of(&deliveries, &incidents, cases, &EXPECTED, problems))
 }

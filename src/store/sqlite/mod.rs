@@ -523,10 +523,6 @@ impl Store for SqliteStore {
         reads::attempts(&self.readers, incident).await
     }
 
-    async fn deliveries(&self, limit: u32) -> Result<Vec<DeliveryRecord>, StoreError> {
-        reads::deliveries(&self.readers, limit).await
-    }
-
     async fn tallies(&self, what: Tallied, since: Timestamp) -> Result<Vec<Tally>, StoreError> {
         tallies::since(&self.readers, what, since).await
     }

@@ -225,21 +225,6 @@ pub(super) async fn attempts(
     rows.iter().map(|row| Reader(row).attempt()).collect()
 }
 
-pub(super) async fn deliveries(
-    readers: &SqlitePool,
-    limit: u32,
-) -> Result<Vec<DeliveryRecord>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT id, source, received_at, fate, note, verdicts FROM deliveries
-         ORDER BY received_at DESC, id DESC LIMIT ?1",
-    )
-    .bind(i64::from(limit))
-    .fetch_all(readers)
-    .await
-    .map_err(unavailable)?;
-    rows.iter().map(|row| Reader(row).delivery()).collect()
-}
-
 pub(super) async fn census(readers: &SqlitePool) -> Result<Census, StoreError> {
     let mut census = Census::default();
     let count = |row| Ok::<_, StoreError>(u64::try_from(Reader(row).int("n")?).unwrap_or(0));

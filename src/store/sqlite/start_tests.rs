@@ -7,6 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::*;
+use crate::store::lists::DeliveriesSought;
 
 struct Place {
     _folder: tempfile::TempDir,
@@ -133,7 +134,10 @@ async fn a_large_sound_file_goes_on_taking_writes() {
 async fn an_older_database_is_backed_up_before_it_is_migrated() {
     let place = first_schema().await;
     let store = place.open(u64::MAX).await.unwrap();
-    assert_eq!(store.deliveries(10).await.unwrap().len(), 1);
+    assert_eq!(
+        store.seek_deliveries(&DeliveriesSought::default(), 10).await.unwrap().items.len(),
+        1
+    );
     store.close().await;
     let backup = place.beside(&format!(".before-schema-{}", open::newest_known()));
     let mode = std::fs::metadata(&backup).unwrap().permissions().mode();

@@ -50,8 +50,7 @@ impl Exchange {
     pub(super) fn new(
         who: &'static str,
         credentials: &'static str,
-        timeout: Duration,
-        rate: Rate,
+        (timeout, rate): (Duration, Rate),
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SetUpError> {
         let line = Line::new(timeout, rate, clock.clone())?;
@@ -69,7 +68,7 @@ impl Exchange {
         Self { line, clock, who, credentials }
     }
 
-    pub(super) fn successor(&self, timeout: Duration, rate: Rate) -> Result<Self, SetUpError> {
+    pub(super) fn successor(&self, (timeout, rate): (Duration, Rate)) -> Result<Self, SetUpError> {
         let line = self.line.successor(timeout, rate)?;
         Ok(Self { line, clock: self.clock.clone(), ..*self })
     }

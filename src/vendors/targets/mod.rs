@@ -5,6 +5,7 @@
 //! here may ever cost a case, so nothing here knows of one but its number.
 
 mod bulletin;
+mod client;
 mod exchange;
 mod pagerduty;
 #[cfg(test)]
@@ -15,6 +16,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use self::bulletin::Bulletin;
+pub use self::client::{Client, Settings};
 pub use self::pagerduty::{PagerDuty, PagerDutySettings};
 pub use self::webhook::{Webhook, WebhookSettings};
 use super::{Look, Outcome, Probe};

@@ -12,7 +12,6 @@
 //! that the id of a field has a capital letter in it.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -23,20 +22,18 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::exchange::{Ask, Exchange, Exchanged};
+use super::client::{Client, Settings};
+use super::exchange::{Ask, Exchanged};
 use super::{Courier, Message};
-use crate::clock::Clock;
 use crate::domain::desk::Auth;
 use crate::domain::ids::CaseId;
 use crate::domain::pace::Rate;
 use crate::vendors::desk::settings::Identity;
 use crate::vendors::desk::verdict::{Class, Judged, failed, not_done, probed, refused};
 use crate::vendors::token::mentions;
-use crate::vendors::transport::{Response, SetUpError, Transport, is_bare, may_see_secrets};
+use crate::vendors::transport::{Response, is_bare, may_see_secrets};
 use crate::vendors::{Evidence, Look, Obstacle, Outcome, Probe};
 
-const WHO: &str = "PagerDuty";
-const CREDENTIALS: &str = "`api_token` and `from` of the source's `tell`";
 const FORM: HeaderValue = HeaderValue::from_static("application/vnd.pagerduty+json;version=2");
 /// What PagerDuty answers, with a 400, where nobody has the address in `from`.
 const NOBODY: &str = "Requester User Not Found";
@@ -80,50 +77,19 @@ impl PagerDutySettings {
     }
 }
 
-/// See the [module](self).
-pub struct PagerDuty {
-    settings: PagerDutySettings,
-    exchange: Exchange,
+impl Settings for PagerDutySettings {
+    const WHO: &'static str = "PagerDuty";
+    const CREDENTIALS: &'static str = "`api_token` and `from` of the source's `tell`";
+
+    fn pace(&self) -> (Duration, Rate) {
+        (self.timeout, self.rate)
+    }
 }
 
+/// See the [module](self).
+pub type PagerDuty = Client<PagerDutySettings>;
+
 impl PagerDuty {
-    /// A client over the network.
-    ///
-    /// # Errors
-    ///
-    /// A machine on which no HTTP client can be made.
-    pub fn new(settings: PagerDutySettings, clock: Arc<dyn Clock>) -> Result<Self, SetUpError> {
-        let PagerDutySettings { timeout, rate, .. } = settings;
-        let exchange = Exchange::new(WHO, CREDENTIALS, timeout, rate, clock)?;
-        Ok(Self { settings, exchange })
-    }
-
-    /// A client over any transport.
-    pub fn with_transport(
-        settings: PagerDutySettings,
-        transport: Arc<dyn Transport>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        let pace = (settings.timeout, settings.rate);
-        let exchange = Exchange::over(WHO, CREDENTIALS, pace, transport, clock);
-        Self { settings, exchange }
-    }
-
-    /// A client with other settings. Requests of both count against one rate.
-    ///
-    /// # Errors
-    ///
-    /// As of [`Self::new`].
-    pub fn successor(&self, settings: PagerDutySettings) -> Result<Self, SetUpError> {
-        let exchange = self.exchange.successor(settings.timeout, settings.rate)?;
-        Ok(Self { settings, exchange })
-    }
-
-    /// From now on its rate counts.
-    pub fn take_over(&self) {
-        self.exchange.take_over();
-    }
-
     async fn ask(
         &self,
         method: Method,

@@ -5,7 +5,6 @@
 //! `casewright_notice`, which are the same each time.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,19 +12,17 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jiff::Timestamp;
 use url::Url;
 
-use super::exchange::{Ask, Exchange, Exchanged};
+use super::client::{Client, Settings};
+use super::exchange::{Ask, Exchanged};
 use super::{Courier, Message};
-use crate::clock::Clock;
 use crate::domain::desk::Auth;
 use crate::domain::ids::CaseId;
 use crate::domain::pace::Rate;
 use crate::vendors::desk::settings::Identity;
 use crate::vendors::desk::verdict::{Class, Judged, not_done, refused};
-use crate::vendors::transport::{SetUpError, Transport, may_see_secrets};
+use crate::vendors::transport::may_see_secrets;
 use crate::vendors::{Evidence, Look, Outcome, Probe};
 
-const WHO: &str = "the webhook's receiver";
-const CREDENTIALS: &str = "the webhook's `auth`";
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Where a webhook is, and who we are there.
@@ -56,50 +53,17 @@ impl WebhookSettings {
     }
 }
 
+impl Settings for WebhookSettings {
+    const WHO: &'static str = "the webhook's receiver";
+    const CREDENTIALS: &'static str = "the webhook's `auth`";
+
+    fn pace(&self) -> (Duration, Rate) {
+        (self.timeout, self.rate)
+    }
+}
+
 /// See the [module](self).
-pub struct Webhook {
-    settings: WebhookSettings,
-    exchange: Exchange,
-}
-
-impl Webhook {
-    /// A client over the network.
-    ///
-    /// # Errors
-    ///
-    /// A machine on which no HTTP client can be made.
-    pub fn new(settings: WebhookSettings, clock: Arc<dyn Clock>) -> Result<Self, SetUpError> {
-        let WebhookSettings { timeout, rate, .. } = settings;
-        let exchange = Exchange::new(WHO, CREDENTIALS, timeout, rate, clock)?;
-        Ok(Self { settings, exchange })
-    }
-
-    /// A client over any transport.
-    pub fn with_transport(
-        settings: WebhookSettings,
-        transport: Arc<dyn Transport>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        let pace = (settings.timeout, settings.rate);
-        let exchange = Exchange::over(WHO, CREDENTIALS, pace, transport, clock);
-        Self { settings, exchange }
-    }
-
-    /// A client with other settings. Requests of both count against one rate.
-    ///
-    /// # Errors
-    ///
-    /// As of [`Self::new`].
-    pub fn successor(&self, settings: WebhookSettings) -> Result<Self, SetUpError> {
-        let exchange = self.exchange.successor(settings.timeout, settings.rate)?;
-        Ok(Self { settings, exchange })
-    }
-
-    /// From now on its rate counts.
-    pub fn take_over(&self) {
-        self.exchange.take_over();
-    }
-}
+pub type Webhook = Client<WebhookSettings>;
 
 #[async_trait]
 impl Courier for Webhook {
