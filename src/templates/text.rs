@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use crate::domain::text::has_no_place;
+
 /// Replaces what a person would not see, or would be misled by, with a visible escape such as
-/// `\x1b`: control characters other than newline and tab, and the characters that turn the
-/// direction of text around. Line ends become `\n`.
+/// `\x1b`: control characters other than newline and tab, and what [has no
+/// place](has_no_place) in a text, such as what turns its direction around. Line ends become `\n`.
 ///
 /// Whoever can reach a sender chooses label values; no choice of theirs may move a terminal's
 /// cursor, end a C string, or show a text backwards at the vendor's desk.
@@ -47,7 +49,8 @@ pub fn truncate(text: &str, characters: usize) -> String {
 
 fn is_hidden(c: char) -> bool {
     (c.is_control() && c != '\n' && c != '\t')
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(c, '\u{2028}' | '\u{2029}')
+        || has_no_place(c)
 }
 
 #[cfg(test)]
