@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-use super::remote::{Form, Reach, Remote, field, table, time};
-use super::say;
+use super::print::{Form, say};
+use super::remote::{Reach, Remote};
+use super::words::{field, table, time};
 
 /// Shows the newest entries of the record, newest first.
 #[derive(Debug, clap::Args)]
@@ -74,7 +75,7 @@ fn list(answer: &Value) -> String {
     let head = ["AT", "WHO", "ROLE", "FROM", "ACT", "ON", "OUTCOME", "MORE"];
     let mut lines = table(&head, &rows);
     if let Some(next) = answer.get("next").and_then(Value::as_str) {
-        lines.push(format!("there is more: --cursor {}", super::remote::shown(next)));
+        lines.push(format!("there is more: --cursor {}", super::words::shown(next)));
     }
     lines.join("\n")
 }

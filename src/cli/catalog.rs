@@ -12,8 +12,10 @@ use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::remote::{Form, Reach, Remote, field, shown, table};
-use super::{ConfigArg, colorful, say, tell};
+use super::ConfigArg;
+use super::print::{Form, say, tell, tell_wrong};
+use super::remote::{Reach, Remote};
+use super::words::{field, shown, table};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::process_env;
 use crate::config::suggest::nearest;
@@ -155,7 +157,7 @@ type Kept = BTreeMap<VendorName, KeptCatalog>;
 fn files(config: &ConfigArg) -> anyhow::Result<Setup> {
     let (setup, diagnostics) = setup::load_for_rehearsal(&config.config, &process_env);
     if !diagnostics.is_empty() {
-        tell(&diagnostics.render(colorful()));
+        tell_wrong(&diagnostics);
     }
     setup.context("the files have mistakes")
 }

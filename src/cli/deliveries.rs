@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::remote::{Form, Reach, Remote, Watch, field, shown, table, time};
-use super::say;
+use super::print::{Form, Watch, say};
+use super::remote::{Reach, Remote};
+use super::words::{field, shown, table, time};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

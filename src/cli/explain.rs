@@ -14,8 +14,9 @@ use jiff::Timestamp;
 
 use self::change::Change;
 use super::catalog;
-use super::remote::shown;
-use super::{ConfigArg, Output, colorful, say, tell};
+use super::print::{json_text, say, tell_wrong};
+use super::words::shown;
+use super::{ConfigArg, Output};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{is_rule_test, process_env};
 use crate::daemon;
@@ -72,7 +73,7 @@ pub(super) struct Args {
 pub(super) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (setup, diagnostics) = setup::load_for_rehearsal(&args.config.config, &process_env);
     if !diagnostics.is_empty() {
-        tell(&diagnostics.render(colorful()));
+        tell_wrong(&diagnostics);
     }
     let Some(setup) = setup else { bail!("nothing is explained by files with mistakes") };
     let sources = daemon::sources(&setup.config.sources)?;
@@ -108,7 +109,7 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let known = catalog::known(&setup).await;
     let explanation = explain(&Arc::new(setup.playbook), received, now, &known);
     say(&match args.output {
-        Output::Json => serde_json::to_string_pretty(&explanation)?,
+        Output::Json => json_text(&explanation)?,
         Output::Text => text(&name, &explanation, &known),
     });
     Ok(ExitCode::SUCCESS)
@@ -155,7 +156,7 @@ async fn against(
     let files = rule_files(rules)?;
     let (other, diagnostics) = setup::load_with_rules(&args.config.config, files, &process_env);
     if !diagnostics.is_empty() {
-        tell(&diagnostics.render(colorful()));
+        tell_wrong(&diagnostics);
     }
     let Some(other) = other else { bail!("nothing is compared with rules that have mistakes") };
     let archive = Archive::open(&setup.config.store.sqlite).await?;
@@ -172,7 +173,7 @@ async fn against(
     }
     let difference = replay.compare(now);
     say(&match args.output {
-        Output::Json => serde_json::to_string_pretty(&difference)?,
+        Output::Json => json_text(&difference)?,
         Output::Text => compared::text(&difference),
     });
     Ok(ExitCode::SUCCESS)

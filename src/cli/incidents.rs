@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::remote::{Form, Reach, Remote, Watch, field, shown, table, time};
-use super::say;
+use super::print::{Form, Watch, say};
+use super::remote::{Reach, Remote};
+use super::words::{field, shown, table, time};
 use crate::clock::{Clock as _, SystemClock};
 use crate::time::{duration, earlier};
 

@@ -13,6 +13,7 @@ mod doctor;
 mod explain;
 mod incidents;
 mod mutes;
+mod print;
 mod reload;
 mod remote;
 mod sandbox;
@@ -24,15 +25,16 @@ mod store;
 mod test;
 mod token;
 mod vendors;
+mod words;
 
 use std::convert::Infallible;
-use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use self::print::{json_text, say, tell};
 use crate::clock::SystemClock;
 use crate::config::process_env;
 use crate::config::source_file::CONFIG_VARIABLE;
@@ -150,8 +152,16 @@ enum Output {
     Json,
 }
 
-/// The exit status if no daemon answers; a mistake on the command line is 2, everything else 1.
+/// The exit status if no daemon answers; a mistake on the command line is [`MISUSED`], everything else 1.
 const UNREACHABLE: u8 = 3;
+
+/// The exit status of a mistake on the command line, whoever finds it.
+const MISUSED: u8 = 2;
+
+/// A mistake on the command line that is found only when the command runs.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+struct Misused(String);
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -201,7 +211,7 @@ pub fn main() -> ExitCode {
 }
 
 fn api_spec() -> anyhow::Result<ExitCode> {
-    say(&serde_json::to_string_pretty(&crate::http::api::document())?);
+    say(&json_text(&crate::http::api::document())?);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -211,26 +221,12 @@ fn world() -> World<'static> {
 
 /// Says what went wrong, with its causes, and fails.
 fn fail(error: &anyhow::Error) -> ExitCode {
-    // Nothing can be done about a standard error that is closed.
-    let _ = writeln!(std::io::stderr(), "error: {error:#}");
-    if error.is::<remote::Unreachable>() { ExitCode::from(UNREACHABLE) } else { ExitCode::FAILURE }
-}
-
-/// Writes to standard output. A reader that has gone (`| head`) is no error.
-fn say(text: &str) {
-    let _ = said(text);
-}
-
-/// As [`say`]; whether somebody still reads it.
-fn said(text: &str) -> bool {
-    writeln!(std::io::stdout().lock(), "{text}").is_ok()
-}
-
-/// Writes to standard error, for what is not the result.
-fn tell(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
-}
-
-fn colorful() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+    tell(&format!("error: {error:#}"));
+    if error.is::<remote::Unreachable>() {
+        ExitCode::from(UNREACHABLE)
+    } else if error.is::<Misused>() {
+        ExitCode::from(MISUSED)
+    } else {
+        ExitCode::FAILURE
+    }
 }

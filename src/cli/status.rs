@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-use super::remote::{Form, Reach, Remote, Watch, field, shown, time};
+use super::print::{Form, Watch};
+use super::remote::{Reach, Remote};
+use super::words::{field, shown, time};
 use crate::time::duration;
 
 #[derive(Debug, clap::Args)]

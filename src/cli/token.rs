@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
 
-use super::{say, tell};
+use super::print::{say, tell};
 use crate::config::{LOCAL_TOKEN, is_token_name};
 use crate::domain::access::{Role, TokenDigest};
 use crate::rng::Rng;

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::remote::{Form, Reach, Remote, field, table, time};
-use super::say;
+use super::print::{Form, say};
+use super::remote::{Reach, Remote};
+use super::words::{field, table, time};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -643,7 +643,8 @@ pub fn parts_of(playbook: &Playbook, incident: &Incident, action: &Action) -> Op
         return None;
     }
     let text = notes::comment(note, Members::of(incident));
-    let parts = comment_parts(&playbook.redaction(&incident.rule).apply(&without_hidden(&text)).text);
+    let parts =
+        comment_parts(&playbook.redaction(&incident.rule).apply(&without_hidden(&text)).text);
     Some(parts).filter(|parts| parts.len() > 1)
 }
 

@@ -14,7 +14,10 @@ pub fn is_hidden(char: char) -> bool {
     let is_blank = matches!(char, '\t' | '\n' | '\r');
     (char.is_control() && !is_blank)
         || has_no_place(char)
-        || matches!(char, '\u{61c}' | '\u{180e}' | '\u{200c}'..='\u{200f}' | '\u{2028}' | '\u{2029}')
+        || matches!(
+            char,
+            '\u{61c}' | '\u{180e}' | '\u{200c}'..='\u{200f}' | '\u{2028}' | '\u{2029}'
+        )
 }
 
 /// Whether a character has no place in a text that somebody else is to read: what overrides, embeds and
@@ -129,7 +132,10 @@ mod tests {
             ("safe\u{202e}gpj\u{202c}.exe", "safegpj.exe"),
             ("\u{2066}a\u{2069}\u{200b}b\u{2060}\u{feff}c\u{ad}", "abc"),
             ("\u{1f468}\u{200d}\u{1f469}\u{fe0f}", "\u{1f468}\u{200d}\u{1f469}\u{fe0f}"),
-            ("می\u{200c}خواهم \u{200f}!\u{200e}\u{61c}", "می\u{200c}خواهم \u{200f}!\u{200e}\u{61c}"),
+            (
+                "می\u{200c}خواهم \u{200f}!\u{200e}\u{61c}",
+                "می\u{200c}خواهم \u{200f}!\u{200e}\u{61c}",
+            ),
         ] {
             assert_eq!(without_hidden(text), kept);
         }
@@ -146,9 +152,25 @@ mod tests {
     /// Texts in which every second character is one that does something.
     fn hostile() -> impl Strategy<Value = String> {
         let odd = proptest::sample::select(vec![
-            '\u{1b}', '\u{9b}', '\0', '\r', '\n', '\t', '\u{7f}', '\u{85}', '\u{ad}', '\u{61c}',
-            '\u{200b}', '\u{200d}', '\u{200f}', '\u{2028}', '\u{202e}', '\u{2066}', '\u{feff}',
-            '\u{fffa}', '\u{e0020}',
+            '\u{1b}',
+            '\u{9b}',
+            '\0',
+            '\r',
+            '\n',
+            '\t',
+            '\u{7f}',
+            '\u{85}',
+            '\u{ad}',
+            '\u{61c}',
+            '\u{200b}',
+            '\u{200d}',
+            '\u{200f}',
+            '\u{2028}',
+            '\u{202e}',
+            '\u{2066}',
+            '\u{feff}',
+            '\u{fffa}',
+            '\u{e0020}',
         ]);
         proptest::collection::vec(prop_oneof![odd, any::<char>()], 0..60)
             .prop_map(|chars| chars.into_iter().collect())

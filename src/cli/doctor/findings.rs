@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde::Serialize;
 
-use super::super::remote::shown;
+use super::super::words::shown;
 use super::facts::{
     Asked, Coverage, Daemon, DaemonState, Facts, Files, LocalToken, Source, Store, Tokens, Told,
     Vendor,

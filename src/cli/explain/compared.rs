@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::pairs;
-use crate::cli::remote::{shown, table};
+use crate::cli::words::{shown, table};
 use crate::replay::{Both, CaseLine, Changed, Difference, Tally};
 
 /// So many cases of a kind are told one by one.

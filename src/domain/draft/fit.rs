@@ -292,7 +292,10 @@ mod tests {
         assert_eq!(fit_subject("\u{202e}\u{200b}", &marker()).text, "[cw-9f3a1c7be2d0]");
         // What scripts and emoji are written with is no trick, and a separator of lines is one.
         let kept = "\u{1f468}\u{200d}\u{1f469} \u{200f}עברית\u{200e} می\u{200c}خواهم";
-        assert_eq!(fit_description(&format!("{kept}\u{2028}b"), None, 100).text, format!("{kept}\nb"));
+        assert_eq!(
+            fit_description(&format!("{kept}\u{2028}b"), None, 100).text,
+            format!("{kept}\nb")
+        );
         assert!(fit_subject(kept, &marker()).text.starts_with(kept));
     }
 
