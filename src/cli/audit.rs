@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::print::{Form, say};
 use super::remote::{Reach, Remote};
-use super::words::{field, table, time};
+use super::words::{field, items, table, time};
 
 /// Shows the newest entries of the record, newest first.
 #[derive(Debug, clap::Args)]
@@ -50,7 +50,6 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn list(answer: &Value) -> String {
-    let entries = answer.get("entries").and_then(Value::as_array).into_iter().flatten();
     let row = |entry: &Value| {
         let words: Vec<String> = ["detail", "why"]
             .into_iter()
@@ -68,7 +67,7 @@ fn list(answer: &Value) -> String {
             words.join("; "),
         ]
     };
-    let rows: Vec<_> = entries.map(row).collect();
+    let rows: Vec<_> = items(answer, "entries").map(row).collect();
     if rows.is_empty() {
         return "nobody had anything done".to_owned();
     }

@@ -11,6 +11,7 @@ mod deliveries;
 mod demo;
 mod doctor;
 mod explain;
+mod filters;
 mod incidents;
 mod mutes;
 mod print;
@@ -25,6 +26,7 @@ mod store;
 mod test;
 mod token;
 mod vendors;
+mod why;
 mod words;
 
 use std::convert::Infallible;
@@ -87,7 +89,7 @@ enum Command {
     /// Show what senders have posted, and have it taken in once more.
     Deliveries(deliveries::Args),
     /// Tell why there was a case, or none.
-    Why(incidents::Why),
+    Why(why::Args),
     /// Open no cases for some time.
     Mutes(mutes::Args),
     /// Show what waits for a person, or all that is done, and have it tried again.
@@ -106,6 +108,9 @@ enum Command {
     Reload(reload::Args),
 }
 
+/// Where the config is, unless somebody says so.
+const DEFAULT_CONFIG: &str = "config/casewright.yaml";
+
 /// Which config.
 #[derive(Debug, clap::Args)]
 struct ConfigArg {
@@ -115,7 +120,7 @@ struct ConfigArg {
         short,
         env = CONFIG_VARIABLE,
         value_name = "FILE",
-        default_value = "config/casewright.yaml"
+        default_value = DEFAULT_CONFIG
     )]
     config: PathBuf,
 }
@@ -193,12 +198,12 @@ pub fn main() -> ExitCode {
             Command::Cases(args) => cases::run(args).await,
             Command::Deliveries(args) => deliveries::run(args).await,
             Command::ApiSpec => api_spec(),
-            Command::Why(args) => incidents::why(args).await,
+            Command::Why(args) => why::run(args).await,
             Command::Mutes(args) => mutes::run(args).await,
             Command::Actions(args) => actions::run(args).await,
             Command::Vendors(args) => vendors::run(args).await,
             Command::Audit(args) => audit::run(args).await,
-            Command::Token(args) => Ok(token::run(&args, &world().rng)),
+            Command::Token(args) => token::run(&args, &world().rng),
             Command::Catalog(args) => catalog::run(args, world()).await,
             Command::Doctor(args) => doctor::run(args, world()).await,
             Command::Reload(args) => reload::run(args).await,

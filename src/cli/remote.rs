@@ -6,16 +6,17 @@
 
 use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use reqwest::header::{CONTENT_TYPE, ETAG, IF_MATCH};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use url::{Host, Url};
 
 use super::words::shown;
-use super::{ConfigArg, contexts};
+use super::{ConfigArg, DEFAULT_CONFIG, contexts};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, process_env};
 use crate::daemon::local_token;
@@ -28,6 +29,9 @@ const SILENCE: Duration = Duration::from_secs(1);
 
 /// The most rows that one request asks for.
 const PAGE: u32 = 1000;
+
+/// So many hexadecimal digits are the whole id of an incident.
+const ID: usize = 24;
 
 /// The variable that holds the token, where it is neither in a file nor in the config.
 const TOKEN_VARIABLE: &str = "CASEWRIGHT_TOKEN";
@@ -72,6 +76,37 @@ impl Reach {
     pub(super) fn names_a_daemon(&self) -> bool {
         self.address.is_some() || self.url.is_some() || self.context.is_some()
     }
+
+    /// Whether what is asked about can only be had from a daemon: one is named, or there are no files
+    /// here and a context counts.
+    pub(super) fn leads_to_a_daemon(&self) -> bool {
+        let elsewhere = || matches!(contexts::target(None, process_env), Ok(Some(_)));
+        self.names_a_daemon() || (!self.config.config.exists() && elsewhere())
+    }
+
+    /// The flags that reach the same daemon once more, each after a blank, for a command that is told to a
+    /// person.
+    pub(super) fn flags(&self) -> String {
+        let config = Some(&self.config.config).filter(|path| **path != Path::new(DEFAULT_CONFIG));
+        let flags = [
+            ("--config", config.map(|path| path.display().to_string())),
+            ("--address", self.address.map(|address| address.to_string())),
+            ("--url", self.url.as_ref().map(Url::to_string)),
+            ("--context", self.context.clone()),
+            ("--token-file", self.token_file.as_ref().map(|path| path.display().to_string())),
+        ];
+        let given = flags.into_iter().filter_map(|(flag, value)| Some((flag, value?)));
+        given.map(|(flag, value)| format!(" {flag} {}", quoted(&value))).collect()
+    }
+}
+
+/// A word as a shell takes it.
+pub(super) fn quoted(word: &str) -> String {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_./:@%+=,[]".contains(char);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// What the daemon answers if it does not do what it was asked.
@@ -172,6 +207,44 @@ impl Remote {
         self.ask_for(path, &[]).await
     }
 
+    /// Something, with the entity tag of what it is now, as the daemon gave it: nobody else knows what
+    /// is in one.
+    pub(super) async fn get_tagged(&self, path: &[&str]) -> anyhow::Result<(Value, String)> {
+        let (body, tag) = self.ask_tagged(self.http.get(self.url(path, &[])?)).await?;
+        let tag = tag.with_context(|| {
+            format!("the daemon at {} did not say which edit it shows", shown_base(&self.base))
+        })?;
+        Ok((body, tag))
+    }
+
+    /// Does something to what is as it was seen, by its entity tag.
+    pub(super) async fn post_seen(&self, path: &[&str], seen: &str) -> anyhow::Result<Value> {
+        self.ask(self.http.post(self.url(path, &[])?).header(IF_MATCH, seen)).await
+    }
+
+    /// Puts something in the place of what is as it was seen, by its entity tag; with the new tag.
+    pub(super) async fn put_seen(
+        &self,
+        path: &[&str],
+        body: &Value,
+        seen: &str,
+    ) -> anyhow::Result<(Value, String)> {
+        let request = self.http.put(self.url(path, &[])?).header(IF_MATCH, seen);
+        let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
+        let (body, tag) = self.ask_tagged(request).await?;
+        Ok((body, tag.unwrap_or_default()))
+    }
+
+    /// The whole id of an incident that a person may have named by the beginning of it, or by its token.
+    pub(super) async fn incident(&self, name: &str) -> anyhow::Result<String> {
+        let is_whole = name.len() == ID && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_whole {
+            return Ok(name.to_owned());
+        }
+        let found = self.get(&["api", "v1", "incidents", name]).await?;
+        Ok(found.get("id").and_then(Value::as_str).unwrap_or(name).to_owned())
+    }
+
     pub(super) async fn ask_for(
         &self,
         path: &[&str],
@@ -227,6 +300,13 @@ impl Remote {
     }
 
     async fn ask(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+        Ok(self.ask_tagged(request).await?.0)
+    }
+
+    async fn ask_tagged(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> anyhow::Result<(Value, Option<String>)> {
         let base = &self.base;
         let answer = patiently(request.bearer_auth(self.token.expose_secret()).send()).await;
         let answer = match answer {
@@ -246,12 +326,13 @@ impl Remote {
             }
         };
         let status = answer.status();
+        let tag = answer.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
         let text = answer.text().await?;
         let body: Value = serde_json::from_str(&text).with_context(|| {
             format!("what answers at {} is no casewright ({status})", shown_base(base))
         })?;
         if status.is_success() {
-            return Ok(body);
+            return Ok((body, tag));
         }
         Err(refused(status.as_u16(), &body).into())
     }
@@ -337,6 +418,19 @@ mod tests {
             ("ftp://127.0.0.1", false),
         ] {
             assert_eq!(may_carry_a_token(&Url::parse(url).unwrap()), may, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_one_word_for_a_shell() {
+        for (word, told) in [
+            ("http://127.0.0.1:8081/", "http://127.0.0.1:8081/"),
+            ("my token", "'my token'"),
+            ("\"edits-1\"", "'\"edits-1\"'"),
+            ("it's", "'it'\\''s'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(word), told);
         }
     }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::domain::text::{beginning, one_line};
 
 /// The longest text in a line, in characters: a paragraph.
-const LONGEST: usize = 500;
+pub(super) const LONGEST: usize = 500;
 
 /// A text that somebody else wrote, on one line.
 pub(super) fn shown(text: &str) -> String {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::pairs;
+use super::labels;
 use crate::cli::words::{shown, table};
 use crate::replay::{Both, CaseLine, Changed, Difference, Tally};
 
@@ -76,7 +76,7 @@ fn one(case: &CaseLine) -> Vec<String> {
     vec![format!(
         "  {at}  {} ({}), severity {rank}: {}",
         shown(rule),
-        pairs(identity),
+        labels(identity.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
         shown(subject)
     )]
 }
