@@ -54,7 +54,7 @@ async fn what_a_stranger_wrote_steers_no_terminal_and_is_whole_for_scripts() {
     let house = House::open().await;
     let family = "\u{1f468}\u{200d}\u{1f469}";
     let hostile = format!("{HOSTILE} {family}");
-    let item = asked(&hostile).label("novel", &"x".repeat(10_000));
+    let item = asked(&hostile).label("zz_novel", &"x".repeat(10_000));
     let delivery = house.hears(item.annotation("summary", HOSTILE)).await.delivery;
     house.hears(Item::firing(HOSTILE).label("property", HOSTILE)).await;
     let incident = house.incident_is("held").await;
@@ -83,8 +83,9 @@ async fn what_a_stranger_wrote_steers_no_terminal_and_is_whole_for_scripts() {
                 "{words:?}: {text:?}"
             );
         }
+        let begin = words.get(..2).unwrap_or(&words);
         let whole =
-            matches!(words[..2], ["incidents", "draft"] | ["deliveries", "show"] | ["explain", _]);
+            matches!(begin, ["incidents", "draft"] | ["deliveries", "show"] | ["explain", _]);
         let longest = said.stdout.lines().map(|line| line.chars().count()).max();
         assert!(whole || longest.is_some_and(|longest| longest < 2_500), "{words:?}: {longest:?}");
         let table = words.len() == 1 || words[1] == "--state";
@@ -101,14 +102,17 @@ async fn what_a_stranger_wrote_steers_no_terminal_and_is_whole_for_scripts() {
         let said = house.command(&[&["incidents", "show", &id][..], form].concat()).await.done();
         let read: Value = serde_saphyr::from_str(&said).expect("YAML, or JSON, which is YAML");
         assert_eq!(read["labels"]["property"], hostile.as_str(), "{form:?}");
-        assert_eq!(read["labels"]["novel"].as_str().map(str::len), Some(10_000));
+        assert_eq!(read["labels"]["zz_novel"].as_str().map(str::len), Some(10_000));
     }
 
     // At the vendor's desk nobody reads a text backwards, and emoji are what they were.
     house.command(&["incidents", "approve", &id, "--yes"]).await.done();
     let case = house.only_case().await;
     let (subject, description) = (&case.filed.subject, &case.filed.description);
-    assert!(subject.starts_with(&format!("shop [2J 31mdrawkcab {family}: asked")), "{subject:?}");
+    assert!(
+        subject.starts_with(&format!("shop\\x1b[2J\\x9b31mdrawkcab {family}: asked")),
+        "{subject:?}"
+    );
     for text in [subject, description] {
         assert!(!text.chars().any(has_no_place), "{text:?}");
         assert!(!text.chars().any(|char| char.is_control() && char != '\n' && char != '\t'));
@@ -151,10 +155,7 @@ async fn why_leads_to_what_each_rule_says_by_a_command_that_works() {
     let words = told_command(&why, "casewright explain --delivery ");
     let said = run(&words, &[], "").await.done();
     assert!(said.contains("read as a payload of source alertmanager: 2 alerts"), "{said}");
-    assert!(
-        said.contains("no: wants alertname = \"Asked\", and it is \"NobodyWantsIt\""),
-        "{said}"
-    );
+    assert!(said.contains("no: wants alertname=\"Asked\", and it is \"NobodyWantsIt\""), "{said}");
     assert!(said.ends_with("\nno case\n"), "{said}");
 }
 

@@ -156,29 +156,36 @@ fn action_lines(action: &Value) -> Vec<String> {
     lines
 }
 
+/// A part of a case: its key, and its text line by line, the first with something behind it.
+fn part(key: &str, text: &str, behind: &str) -> Vec<String> {
+    let mut text = words::lines(text).map(|line| short(&line));
+    let first = text.next().unwrap_or_default();
+    let first = format!("  {:<14} {first}{behind}", short(key)).trim_end().to_owned();
+    let rest = text.map(|line| format!("  {:<14} {line}", "").trim_end().to_owned());
+    std::iter::once(first).chain(rest).collect()
+}
+
 /// What was sent, or what would be.
 fn draft_lines(record: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     let sent = record.get("sent").filter(|sent| !sent.is_null());
     if let Some(sent) = sent {
         lines.push("sent to open the case".to_owned());
-        let text = serde_json::to_string_pretty(sent).unwrap_or_default();
-        lines.extend(text.lines().map(|line| format!("  {}", short(line))));
+        for (key, value) in sent.as_object().into_iter().flatten() {
+            match value.as_str() {
+                Some(text) => lines.extend(part(key, text, "")),
+                None => lines.extend(part(key, &value.to_string(), "")),
+            }
+        }
     } else if let Some(draft) = record.get("draft").filter(|draft| !draft.is_null()) {
         lines.push("the case as it would be sent now".to_owned());
         if has(draft, "problem") {
             lines.push(format!("  cannot be sent: {}", field(draft, "problem")));
         }
-        for part in items(draft, "fields") {
-            let value = part.get("value").and_then(Value::as_str).unwrap_or_default();
-            let mut text = words::lines(value).map(|line| short(&line));
-            let first = text.next().unwrap_or_default();
-            lines.push(format!(
-                "  {:<14} {first}  <- {}",
-                field(part, "key"),
-                field(part, "origin")
-            ));
-            lines.extend(text.map(|line| format!("  {:<14} {line}", "").trim_end().to_owned()));
+        for one in items(draft, "fields") {
+            let value = one.get("value").and_then(Value::as_str).unwrap_or_default();
+            let origin = format!("  <- {}", field(one, "origin"));
+            lines.extend(part(&field(one, "key"), value, &origin));
         }
         for note in items(draft, "notes") {
             lines.push(format!("  note: {}", short(note.as_str().unwrap_or_default())));
@@ -272,6 +279,22 @@ mod tests {
         insta::assert_snapshot!(at_vendor_lines(&odd).join("\n"), @r#"
         at the vendor, as of -
           status    -; next: SOMEBODY
+        "#);
+    }
+
+    #[test]
+    fn what_was_sent_is_told_line_by_line() {
+        let mut sent = incident();
+        sent["sent"] = json!({ "subject": "shop is down", "description": "It burns.\n\nIn Oslo.",
+            "category": { "categoryId": "TECHNICAL" }, "severity": "1-Major Impact" });
+        insta::assert_snapshot!(draft_lines(&sent).join("\n"), @r#"
+        sent to open the case
+          category       {"categoryId":"TECHNICAL"}
+          description    It burns.
+
+                         In Oslo.
+          severity       1-Major Impact
+          subject        shop is down
         "#);
     }
 
