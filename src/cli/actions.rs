@@ -93,15 +93,18 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         What::Show { id, reach, form } => {
             let (incident, seq) = parts(&id)?;
-            let path = ["api", "v1", "actions", incident, seq];
-            let answer = Remote::of(&reach)?.get(&path).await?;
+            let remote = Remote::of(&reach)?;
+            let incident = remote.incident(incident).await?;
+            let answer = remote.get(&["api", "v1", "actions", &incident, seq]).await?;
             say(&form.render(&answer, action)?);
         }
         What::Retry { id, send, reach, form } => {
             let (incident, seq) = parts(&id)?;
             let how = [("how", if send { "send" } else { "look" })];
-            let path = ["api", "v1", "actions", incident, seq, "retry"];
-            let answer = Remote::of(&reach)?.post(&path, &how).await?;
+            let remote = Remote::of(&reach)?;
+            let incident = remote.incident(incident).await?;
+            let path = ["api", "v1", "actions", &incident, seq, "retry"];
+            let answer = remote.post(&path, &how).await?;
             let text = form.render(&answer, retried)?;
             say(&text);
         }

@@ -54,7 +54,7 @@ enum What {
         /// The incident, as `list` shows it.
         id: String,
         #[command(flatten)]
-        change: Change,
+        change: Box<Change>,
         /// Only if the draft is as it was seen: its entity tag, as `draft` shows it.
         #[arg(long = "if-match", value_name = "TAG")]
         seen: Option<String>,

@@ -83,7 +83,7 @@ enum Command {
     /// Show how everything stands: the store, the queue, incidents, vendors, alarms.
     Status(status::Args),
     /// Show how incidents stand, and approve or reject those that are held.
-    Incidents(incidents::Args),
+    Incidents(Box<incidents::Args>),
     /// Show the cases that were opened, and what the vendors do with them.
     Cases(cases::Args),
     /// Show what senders have posted, and have it taken in once more.
@@ -194,7 +194,7 @@ pub fn main() -> ExitCode {
             Command::Sandbox(args) => sandbox::run(args, world()).await,
             Command::Store(args) => store::run(args).await,
             Command::Status(args) => status::run(args).await,
-            Command::Incidents(args) => incidents::run(args).await,
+            Command::Incidents(args) => incidents::run(*args).await,
             Command::Cases(args) => cases::run(args).await,
             Command::Deliveries(args) => deliveries::run(args).await,
             Command::ApiSpec => api_spec(),

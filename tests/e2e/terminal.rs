@@ -202,6 +202,13 @@ async fn a_case_and_an_incident_are_shown_by_what_a_person_has_of_them() {
     for name in [&id[..8], &id[..23], &token] {
         assert_eq!(house.command(&["incidents", "show", name]).await.done(), whole, "{name}");
     }
+    let action =
+        |of: &str| ["actions", "show"].map(str::to_owned).into_iter().chain([format!("{of}/1")]);
+    let shown = |words: Vec<String>| {
+        let house = &house;
+        async move { house.command(&words.iter().map(String::as_str).collect::<Vec<_>>()).await.done() }
+    };
+    assert_eq!(shown(action(&id[..8]).collect()).await, shown(action(&id).collect()).await);
     for (words, complaint) in [
         (["incidents", "show", &id[..7]], "at least 8 characters of its beginning"),
         (["incidents", "show", "00000000"], "there is no such incident"),

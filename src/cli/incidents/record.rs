@@ -156,6 +156,21 @@ fn action_lines(action: &Value) -> Vec<String> {
     lines
 }
 
+/// What stands under a key, if anything does.
+fn in_words(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::Null => return None,
+        Value::String(text) => text.clone(),
+        Value::Array(all) => all.iter().filter_map(in_words).collect::<Vec<_>>().join(", "),
+        Value::Object(all) => {
+            let pair = |(key, value)| Some(format!("{key}={}", in_words(value)?));
+            all.iter().filter_map(pair).collect::<Vec<_>>().join(", ")
+        }
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+    };
+    Some(text).filter(|text| !text.is_empty())
+}
+
 /// A part of a case: its key, and its text line by line, the first with something behind it.
 fn part(key: &str, text: &str, behind: &str) -> Vec<String> {
     let mut text = words::lines(text).map(|line| short(&line));
@@ -172,9 +187,8 @@ fn draft_lines(record: &Value) -> Vec<String> {
     if let Some(sent) = sent {
         lines.push("sent to open the case".to_owned());
         for (key, value) in sent.as_object().into_iter().flatten() {
-            match value.as_str() {
-                Some(text) => lines.extend(part(key, text, "")),
-                None => lines.extend(part(key, &value.to_string(), "")),
+            if let Some(text) = in_words(value) {
+                lines.extend(part(key, &text, ""));
             }
         }
     } else if let Some(draft) = record.get("draft").filter(|draft| !draft.is_null()) {
@@ -286,10 +300,11 @@ mod tests {
     fn what_was_sent_is_told_line_by_line() {
         let mut sent = incident();
         sent["sent"] = json!({ "subject": "shop is down", "description": "It burns.\n\nIn Oslo.",
-            "category": { "categoryId": "TECHNICAL" }, "severity": "1-Major Impact" });
+            "choices": { "product": "Ion", "area": null, "problem": "Alerts" }, "also_notify": [],
+            "alternate_contact": null, "severity": "1-Major Impact" });
         insta::assert_snapshot!(draft_lines(&sent).join("\n"), @r#"
         sent to open the case
-          category       {"categoryId":"TECHNICAL"}
+          choices        problem=Alerts, product=Ion
           description    It burns.
 
                          In Oslo.
