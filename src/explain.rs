@@ -25,7 +25,7 @@ use crate::rules::{CaseRule, Mismatch, Rule, TextSource, Then};
 use crate::sources::Received;
 
 /// What becomes of a payload.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Explanation {
     /// Its alerts, in its order.
     pub alerts: Vec<AlertStory>,
@@ -35,16 +35,19 @@ pub struct Explanation {
     pub note: Option<String>,
     /// The sender left alerts out.
     pub truncated: bool,
+    /// Whether all names and severities were compared with the catalog of their vendor, as it is kept.
+    pub compared: bool,
 }
 
 /// The way of one alert through the rules.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct AlertStory {
     /// What a person calls it.
     pub alert: String,
     /// Firing or resolved.
     pub status: &'static str,
     /// What matchers see.
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
     pub labels: Labels,
     /// Every rule, in order.
     pub rules: Vec<RuleStory>,
@@ -53,7 +56,7 @@ pub struct AlertStory {
 }
 
 /// What a rule says to an alert.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct RuleStory {
     /// Its name.
     pub rule: String,
@@ -65,8 +68,9 @@ pub struct RuleStory {
 }
 
 /// See [`RuleStory`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(tag = "answer", rename_all = "snake_case")]
+#[schema(as = RuleAnswer)]
 pub enum Answer {
     /// It takes the alert.
     Takes {
@@ -94,11 +98,12 @@ pub enum Answer {
 }
 
 /// An incident that the payload would begin or end.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct IncidentStory {
     /// The rule that owns it.
     pub rule: String,
     /// The labels that make alerts this incident, with their values.
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
     pub identity: Labels,
     /// The labels of the rule's `identity` that the alert does not have.
     pub identity_absent: Vec<String>,
@@ -119,7 +124,7 @@ pub struct IncidentStory {
 }
 
 /// Where a rank comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SeverityStory {
     /// The rank; 1 is worst.
     pub rank: u8,
@@ -181,9 +186,11 @@ pub fn explain(
                 .collect(),
         })
         .collect();
-    let incidents =
+    let incidents: Vec<IncidentStory> =
         decision.steps.iter().filter_map(|step| incident(playbook, step, now, known)).collect();
-    Explanation { alerts, incidents, note, truncated }
+    let mut vendors = incidents.iter().map(|incident| VendorName::new(&incident.vendor));
+    let compared = vendors.all(|vendor| known.contains_key(&vendor));
+    Explanation { alerts, incidents, note, truncated, compared }
 }
 
 fn rules(playbook: &Playbook, alert: &Alert, now: Timestamp) -> Vec<RuleStory> {

@@ -11,6 +11,7 @@ pub mod at_vendor;
 pub mod cases;
 pub mod deliveries;
 pub mod drafts;
+pub mod finding;
 pub mod hindsight;
 pub mod history;
 pub mod judging;

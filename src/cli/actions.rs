@@ -6,42 +6,25 @@ use anyhow::bail;
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::remote::{Form, Reach, Remote, Watch, field, shown, table, time};
-use super::say;
+use super::filters::Asked;
+use super::print::{Form, Watch, say};
+use super::remote::{Reach, Remote};
+use super::words::{field, items, pairs, shown, table, time};
 use crate::store::BLOCKED;
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
     #[command(subcommand)]
-    command: What,
+    command: Option<What>,
+    #[command(flatten)]
+    list: List,
 }
 
 #[derive(Debug, Subcommand)]
 enum What {
     /// Show the actions that wait for a person: held ones, dead letters and blocked ones; or others.
-    List {
-        /// Others than those that wait for a person: `any`, `ready`, `leased`, `blocked`, `held`, `dead`, `done`.
-        #[arg(long)]
-        state: Option<String>,
-        /// Only of this kind, such as `open` or `tell`.
-        #[arg(long)]
-        kind: Option<String>,
-        /// Only those that are done there.
-        #[arg(long)]
-        vendor: Option<String>,
-        /// Only of this incident.
-        #[arg(long)]
-        incident: Option<String>,
-        /// How many.
-        #[arg(long, default_value_t = 100)]
-        limit: u32,
-        #[command(flatten)]
-        watch: Watch,
-        #[command(flatten)]
-        reach: Reach,
-        #[command(flatten)]
-        form: Form,
-    },
+    List(List),
     /// Show one, with every attempt.
     Show {
         /// The action, as `list` shows it.
@@ -66,30 +49,63 @@ enum What {
     },
 }
 
+/// Which actions a list shows.
+#[derive(Debug, clap::Args)]
+struct List {
+    /// Others than those that wait for a person: `any`, `ready`, `leased`, `blocked`, `held`, `dead`, `done`.
+    #[arg(long)]
+    state: Option<String>,
+    /// Only of this kind, such as `open` or `tell`.
+    #[arg(long)]
+    kind: Option<String>,
+    /// Only those that are done there.
+    #[arg(long)]
+    vendor: Option<String>,
+    /// Only of this incident.
+    #[arg(long)]
+    incident: Option<String>,
+    /// How many.
+    #[arg(long, default_value_t = 100)]
+    limit: u32,
+    #[command(flatten)]
+    watch: Watch,
+    #[command(flatten)]
+    reach: Reach,
+    #[command(flatten)]
+    form: Form,
+}
+
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    match args.command {
-        What::List { state, kind, vendor, incident, limit, watch, reach, form } => {
-            let mut query = Vec::new();
-            query.extend(state.as_deref().map(|state| ("state", state)));
-            query.extend(kind.as_deref().map(|kind| ("kind", kind)));
-            query.extend(vendor.as_deref().map(|vendor| ("vendor", vendor)));
-            query.extend(incident.as_deref().map(|incident| ("incident", incident)));
+    match args.command.unwrap_or(What::List(args.list)) {
+        What::List(List { state, kind, vendor, incident, limit, watch, reach, form }) => {
+            let remote = Remote::of(&reach)?;
+            let incident = match incident {
+                Some(name) => Some(remote.incident(&name).await?),
+                None => None,
+            };
+            let asked = Asked::of("actions", limit)
+                .with("state", state.as_deref())
+                .with("kind", kind.as_deref())
+                .with("vendor", vendor.as_deref())
+                .with("incident", incident.as_deref());
             let waiting = state.as_deref().is_none_or(|state| state == "waiting");
             let text = |answer: &Value| if waiting { list(answer) } else { all(answer) };
-            let remote = Remote::of(&reach)?;
-            watch.show(form, || remote.list("actions", &query, limit), text).await?;
+            asked.show(&remote, watch, form, text).await?;
         }
         What::Show { id, reach, form } => {
             let (incident, seq) = parts(&id)?;
-            let path = ["api", "v1", "actions", incident, seq];
-            let answer = Remote::of(&reach)?.get(&path).await?;
+            let remote = Remote::of(&reach)?;
+            let incident = remote.incident(incident).await?;
+            let answer = remote.get(&["api", "v1", "actions", &incident, seq]).await?;
             say(&form.render(&answer, action)?);
         }
         What::Retry { id, send, reach, form } => {
             let (incident, seq) = parts(&id)?;
             let how = [("how", if send { "send" } else { "look" })];
-            let path = ["api", "v1", "actions", incident, seq, "retry"];
-            let answer = Remote::of(&reach)?.post(&path, &how).await?;
+            let remote = Remote::of(&reach)?;
+            let incident = remote.incident(incident).await?;
+            let path = ["api", "v1", "actions", &incident, seq, "retry"];
+            let answer = remote.post(&path, &how).await?;
             let text = form.render(&answer, retried)?;
             say(&text);
         }
@@ -109,7 +125,6 @@ fn parts(id: &str) -> anyhow::Result<(&str, &str)> {
 
 /// Actions that wait for nobody in particular.
 fn all(answer: &Value) -> String {
-    let actions = answer.get("actions").and_then(Value::as_array).into_iter().flatten();
     let row = |action: &Value| {
         vec![
             field(action, "id"),
@@ -122,7 +137,7 @@ fn all(answer: &Value) -> String {
             field(action, "why"),
         ]
     };
-    let rows: Vec<_> = actions.map(row).collect();
+    let rows: Vec<_> = items(answer, "actions").map(row).collect();
     if rows.is_empty() {
         return "there is no such action".to_owned();
     }
@@ -147,7 +162,7 @@ fn action(action: &Value) -> String {
         ),
         format!("  rule {}, case {}", field(action, "rule"), field(action, "case")),
     ];
-    for exchange in action.get("exchanges").and_then(Value::as_array).into_iter().flatten() {
+    for exchange in items(action, "exchanges") {
         lines.push(format!(
             "  {}  {} {}: {}, status {}, the vendor calls it {}: {}",
             time(exchange, "started_at"),
@@ -184,13 +199,7 @@ fn list(answer: &Value) -> String {
     let mut lines: Vec<String> = table.next().into_iter().collect();
     for (line, action) in table.zip(&actions) {
         lines.push(line);
-        let labels = action.get("labels").and_then(Value::as_object);
-        let pairs: Vec<String> = labels
-            .into_iter()
-            .flatten()
-            .map(|(name, value)| format!("{}={}", shown(name), shown(value.as_str().unwrap_or(""))))
-            .collect();
-        lines.push(format!("    alert: {}", pairs.join(" ")));
+        lines.push(format!("    alert: {}", pairs(action, "labels")));
         lines.push(format!("    in the case's subject: {}", field(action, "token")));
         if action.get("target").is_some_and(Value::is_string) {
             lines.push(format!("    tells: {}", field(action, "target")));
@@ -250,7 +259,7 @@ mod tests {
         insta::assert_snapshot!(list(&json!({ "actions": [action], "next": "c" })), @r#"
         ACTION  STATE  KIND  VENDOR  SINCE                 RULE      CASE
         0123/1  held   open  akamai  2026-08-01T10:00:00Z  edge-5xx  -
-            alert: alertname=A  property=shop
+            alert: alertname=A\u{7} property=shop
             in the case's subject: [cw-0123]
             why: not found
             the vendor calls the exchange ref-1

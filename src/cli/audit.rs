@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-use super::remote::{Form, Reach, Remote, field, table, time};
-use super::say;
+use super::print::{Form, say};
+use super::remote::{Reach, Remote};
+use super::words::{field, items, table, time};
 
 /// Shows the newest entries of the record, newest first.
 #[derive(Debug, clap::Args)]
@@ -49,7 +50,6 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn list(answer: &Value) -> String {
-    let entries = answer.get("entries").and_then(Value::as_array).into_iter().flatten();
     let row = |entry: &Value| {
         let words: Vec<String> = ["detail", "why"]
             .into_iter()
@@ -67,14 +67,14 @@ fn list(answer: &Value) -> String {
             words.join("; "),
         ]
     };
-    let rows: Vec<_> = entries.map(row).collect();
+    let rows: Vec<_> = items(answer, "entries").map(row).collect();
     if rows.is_empty() {
         return "nobody had anything done".to_owned();
     }
     let head = ["AT", "WHO", "ROLE", "FROM", "ACT", "ON", "OUTCOME", "MORE"];
     let mut lines = table(&head, &rows);
     if let Some(next) = answer.get("next").and_then(Value::as_str) {
-        lines.push(format!("there is more: --cursor {}", super::remote::shown(next)));
+        lines.push(format!("there is more: --cursor {}", super::words::shown(next)));
     }
     lines.join("\n")
 }

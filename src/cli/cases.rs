@@ -5,38 +5,29 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::remote::{Form, Reach, Remote, Watch, field, table, time};
+use super::filters::Asked;
+use super::incidents;
+use super::print::{Form, Watch, say};
+use super::remote::{Reach, Remote};
+use super::words::{field, items, table, time};
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
     #[command(subcommand)]
-    command: What,
+    command: Option<What>,
+    #[command(flatten)]
+    list: List,
 }
 
 #[derive(Debug, Subcommand)]
 enum What {
     /// Show cases, those of the newest incidents first.
-    List {
-        /// Only of this vendor.
-        #[arg(long)]
-        vendor: Option<String>,
-        /// Only of incidents of this rule.
-        #[arg(long)]
-        rule: Option<String>,
-        /// Only with this status at the vendor, such as `in_progress`.
-        #[arg(long)]
-        status: Option<String>,
-        /// Only those on which the vendor waits for us.
-        #[arg(long)]
-        waits_for_us: bool,
-        /// Only those that are open at the vendor, as far as is known.
-        #[arg(long)]
-        open: bool,
-        /// How many.
-        #[arg(long, default_value_t = 50)]
-        limit: u32,
-        #[command(flatten)]
-        watch: Watch,
+    List(List),
+    /// Show all that there is to tell of one and of its incident.
+    Show {
+        /// The number of the case; or its incident, by its id or the beginning of that.
+        case: String,
         #[command(flatten)]
         reach: Reach,
         #[command(flatten)]
@@ -44,17 +35,61 @@ enum What {
     },
 }
 
+/// Which cases a list shows.
+#[derive(Debug, clap::Args)]
+struct List {
+    /// Only of this vendor.
+    #[arg(long)]
+    vendor: Option<String>,
+    /// Only of incidents of this rule.
+    #[arg(long)]
+    rule: Option<String>,
+    /// Only with this status at the vendor, such as `in_progress`.
+    #[arg(long)]
+    status: Option<String>,
+    /// Only those on which the vendor waits for us.
+    #[arg(long)]
+    waits_for_us: bool,
+    /// Only those that are open at the vendor, as far as is known.
+    #[arg(long)]
+    open: bool,
+    /// How many.
+    #[arg(long, default_value_t = 50)]
+    limit: u32,
+    #[command(flatten)]
+    watch: Watch,
+    #[command(flatten)]
+    reach: Reach,
+    #[command(flatten)]
+    form: Form,
+}
+
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let What::List { vendor, rule, status, waits_for_us, open, limit, watch, reach, form } =
-        args.command;
-    let mut query = Vec::new();
-    query.extend(vendor.as_deref().map(|vendor| ("vendor", vendor)));
-    query.extend(rule.as_deref().map(|rule| ("rule", rule)));
-    query.extend(status.as_deref().map(|status| ("status", status)));
-    query.extend(waits_for_us.then_some(("waits_for_us", "true")));
-    query.extend(open.then_some(("open", "true")));
-    let remote = Remote::of(&reach)?;
-    watch.show(form, || remote.list("cases", &query, limit), list).await?;
+    match args.command.unwrap_or(What::List(args.list)) {
+        What::List(List {
+            vendor,
+            rule,
+            status,
+            waits_for_us,
+            open,
+            limit,
+            watch,
+            reach,
+            form,
+        }) => {
+            let asked = Asked::of("cases", limit)
+                .with("vendor", vendor.as_deref())
+                .with("rule", rule.as_deref())
+                .with("status", status.as_deref())
+                .with("waits_for_us", waits_for_us.then_some("true"))
+                .with("open", open.then_some("true"));
+            asked.show(&Remote::of(&reach)?, watch, form, list).await?;
+        }
+        What::Show { case, reach, form } => {
+            let answer = Remote::of(&reach)?.get(&["api", "v1", "cases", &case]).await?;
+            say(&form.render(&answer, incidents::record)?);
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -76,8 +111,7 @@ fn list(answer: &Value) -> String {
             field(case, "title"),
         ]
     };
-    let rows: Vec<_> =
-        answer.get("cases").and_then(Value::as_array).into_iter().flatten().map(row).collect();
+    let rows: Vec<_> = items(answer, "cases").map(row).collect();
     if rows.is_empty() {
         return "there is no such case".to_owned();
     }

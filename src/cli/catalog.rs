@@ -12,8 +12,10 @@ use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::remote::{Form, Reach, Remote, field, shown, table};
-use super::{ConfigArg, colorful, say, tell};
+use super::ConfigArg;
+use super::print::{Form, say, tell, tell_wrong};
+use super::remote::{Reach, Remote};
+use super::words::{field, items, shown, table};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::process_env;
 use crate::config::suggest::nearest;
@@ -155,7 +157,7 @@ type Kept = BTreeMap<VendorName, KeptCatalog>;
 fn files(config: &ConfigArg) -> anyhow::Result<Setup> {
     let (setup, diagnostics) = setup::load_for_rehearsal(&config.config, &process_env);
     if !diagnostics.is_empty() {
-        tell(&diagnostics.render(colorful()));
+        tell_wrong(&diagnostics);
     }
     setup.context("the files have mistakes")
 }
@@ -251,33 +253,29 @@ async fn by_ourselves(
     Ok(json!({ "synced": synced, "complaints": complaints }))
 }
 
-fn list<'a>(of: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
-    of.get(key).and_then(Value::as_array).into_iter().flatten()
-}
-
 fn synced(answer: &Value) -> String {
     let mut lines = Vec::new();
-    for one in list(answer, "synced") {
+    for one in items(answer, "synced") {
         lines.push(format!(
             "vendor {}: {} accounts, {} categories read",
             field(one, "vendor"),
             field(one, "accounts"),
             field(one, "categories")
         ));
-        lines.extend(list(one, "changes").map(|change| format!("  {}", in_words(change))));
+        lines.extend(items(one, "changes").map(|change| format!("  {}", in_words(change))));
         lines.extend(
-            list(one, "unread")
+            items(one, "unread")
                 .filter_map(Value::as_str)
                 .map(|unread| format!("  not read: {}", shown(unread))),
         );
     }
-    lines.extend(list(answer, "complaints").map(complained));
+    lines.extend(items(answer, "complaints").map(complained));
     lines.join("\n")
 }
 
 fn in_words(change: &Value) -> String {
     let entry = change.get("entry").cloned().unwrap_or_default();
-    let within: Vec<&str> = list(&entry, "within").filter_map(Value::as_str).collect();
+    let within: Vec<&str> = items(&entry, "within").filter_map(Value::as_str).collect();
     let mut text = format!(
         "{} {} \"{}\"",
         field(change, "change"),
@@ -457,7 +455,7 @@ fn diff(setup: &Setup, kept: &Kept, form: Form) -> anyhow::Result<ExitCode> {
 
 fn differs(answer: &Value) -> String {
     let mut lines = Vec::new();
-    for one in list(answer, "vendors") {
+    for one in items(answer, "vendors") {
         let (vendor, read_at) = (field(one, "vendor"), field(one, "read_at"));
         match field(one, "before").as_str() {
             "-" => lines.push(format!(
@@ -465,8 +463,8 @@ fn differs(answer: &Value) -> String {
             )),
             before => {
                 lines.push(format!("vendor {vendor}: between {before} and {read_at}"));
-                lines.extend(list(one, "changes").map(|change| format!("  {}", in_words(change))));
-                let rules: Vec<String> = list(one, "rules").map(complained).collect();
+                lines.extend(items(one, "changes").map(|change| format!("  {}", in_words(change))));
+                let rules: Vec<String> = items(one, "rules").map(complained).collect();
                 if rules.is_empty() {
                     lines.push("  no rule is hit".to_owned());
                 }

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use anyhow::bail;
 use serde_json::json;
 
+use super::OnlyConfigArg;
 use super::catalog;
-use super::remote::shown;
-use super::{OnlyConfigArg, colorful, say, tell};
+use super::print::{json_text, say, tell_wrong};
+use super::words::shown;
 use crate::config::diagnostic::counted;
 use crate::config::sarif::to_sarif;
 use crate::config::{Diagnostic, Diagnostics, process_env};
@@ -68,12 +69,12 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 Some(displaced) => json!({ "diagnostics": diagnostics, "displaced": displaced }),
                 None => diagnostics,
             };
-            say(&serde_json::to_string_pretty(&told)?);
+            say(&json_text(&told)?);
         }
-        Output::Sarif => say(&serde_json::to_string_pretty(&to_sarif(&diagnostics))?),
+        Output::Sarif => say(&json_text(&to_sarif(&diagnostics))?),
         Output::Text => {
             if !diagnostics.is_empty() {
-                tell(&diagnostics.render(colorful()));
+                tell_wrong(&diagnostics);
             }
             match &setup {
                 Some(setup) => say(&format!(

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::CommandFactory as _;
 
-use super::{Cli, say};
+use super::Cli;
+use super::print::say;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -5,35 +5,24 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::remote::{Form, Reach, Remote, Watch, field, shown, table, time};
-use super::say;
+use super::filters::Asked;
+use super::print::{Form, Watch, say};
+use super::remote::{Reach, Remote};
+use super::words::{self, field, items, shown, table, time};
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
     #[command(subcommand)]
-    command: What,
+    command: Option<What>,
+    #[command(flatten)]
+    list: List,
 }
 
 #[derive(Debug, Subcommand)]
 enum What {
     /// Show deliveries, the newest first.
-    List {
-        /// Only of this source.
-        #[arg(long)]
-        source: Option<String>,
-        /// Only those of which this became, such as `unmatched` or `unusable`.
-        #[arg(long)]
-        fate: Option<String>,
-        /// How many.
-        #[arg(long, default_value_t = 50)]
-        limit: u32,
-        #[command(flatten)]
-        watch: Watch,
-        #[command(flatten)]
-        reach: Reach,
-        #[command(flatten)]
-        form: Form,
-    },
+    List(List),
     /// Show one, with what was posted.
     Show {
         /// The delivery, as `list` shows it.
@@ -55,14 +44,33 @@ enum What {
     },
 }
 
+/// Which deliveries a list shows.
+#[derive(Debug, clap::Args)]
+struct List {
+    /// Only of this source.
+    #[arg(long)]
+    source: Option<String>,
+    /// Only those of which this became, such as `unmatched` or `unusable`.
+    #[arg(long)]
+    fate: Option<String>,
+    /// How many.
+    #[arg(long, default_value_t = 50)]
+    limit: u32,
+    #[command(flatten)]
+    watch: Watch,
+    #[command(flatten)]
+    reach: Reach,
+    #[command(flatten)]
+    form: Form,
+}
+
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    match args.command {
-        What::List { source, fate, limit, watch, reach, form } => {
-            let mut query = Vec::new();
-            query.extend(source.as_deref().map(|source| ("source", source)));
-            query.extend(fate.as_deref().map(|fate| ("fate", fate)));
-            let remote = Remote::of(&reach)?;
-            watch.show(form, || remote.list("deliveries", &query, limit), list).await?;
+    match args.command.unwrap_or(What::List(args.list)) {
+        What::List(List { source, fate, limit, watch, reach, form }) => {
+            let asked = Asked::of("deliveries", limit)
+                .with("source", source.as_deref())
+                .with("fate", fate.as_deref());
+            asked.show(&Remote::of(&reach)?, watch, form, list).await?;
         }
         What::Show { id, reach, form } => {
             let answer = Remote::of(&reach)?.get(&["api", "v1", "deliveries", &id]).await?;
@@ -75,10 +83,6 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn items<'a>(of: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
-    of.get(key).and_then(Value::as_array).into_iter().flatten()
 }
 
 fn list(answer: &Value) -> String {
@@ -104,20 +108,17 @@ fn list(answer: &Value) -> String {
 }
 
 fn verdicts(answer: &Value) -> Vec<String> {
-    let line = |verdict: &Value| {
+    words::verdicts(items(answer, "verdicts"), |verdict, alert| {
         let incident = match verdict.get("incident").and_then(Value::as_str) {
             Some(incident) => format!(", incident {}", shown(incident)),
             None => String::new(),
         };
         format!(
-            "  {} ({}), rule {}{incident}: {}",
-            field(verdict, "alert"),
-            field(verdict, "status"),
+            "  {alert}, rule {}{incident}: {}",
             field(verdict, "rule"),
             field(verdict, "effect")
         )
-    };
-    items(answer, "verdicts").map(line).collect()
+    })
 }
 
 fn delivery(answer: &Value) -> String {
@@ -143,7 +144,7 @@ fn delivery(answer: &Value) -> String {
         }
     };
     lines.push("what was posted".to_owned());
-    lines.extend(body.lines().map(|line| format!("  {}", shown(line))));
+    lines.extend(words::lines(&body).map(|line| format!("  {line}")));
     lines.join("\n")
 }
 

@@ -11,19 +11,21 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
 
 use self::change::Change;
-use super::catalog;
-use super::remote::shown;
-use super::{ConfigArg, Output, colorful, say, tell};
+use super::print::{Form, say, tell_wrong};
+use super::remote::{Reach, Remote};
+use super::words::{self, LONGEST, field, has, items, short, shown};
+use super::{Misused, catalog};
 use crate::clock::{Clock as _, SystemClock};
+use crate::config::diagnostic::counted;
 use crate::config::{is_rule_test, process_env};
 use crate::daemon;
-use crate::domain::alert::Labels;
-use crate::domain::ids::{DeliveryId, VendorName};
-use crate::explain::{
-    Answer, CaseStory, Explanation, IncidentStory, Known, RuleStory, SeverityStory, explain,
-};
+use crate::domain::ids::DeliveryId;
+use crate::domain::text::beginning;
+use crate::explain::{Explanation, explain};
 use crate::replay::Replay;
 use crate::setup::{self, Setup};
 use crate::sources::{Received, Source, Sources, read_back};
@@ -39,7 +41,8 @@ pub(super) struct Args {
     #[arg(group = "what")]
     payload: Option<PathBuf>,
 
-    /// A delivery that the store has kept, by its id, instead of a file.
+    /// A delivery that the store has kept, by its id, instead of a file. With `--address`, `--url` or
+    /// `--context` that daemon is asked, and tells it by the rules that it has in force.
     #[arg(long, value_name = "ID", group = "what", conflicts_with = "source")]
     delivery: Option<String>,
 
@@ -53,7 +56,7 @@ pub(super) struct Args {
     last: Option<Duration>,
 
     #[command(flatten)]
-    config: ConfigArg,
+    reach: Reach,
 
     /// The source that it would come through; without it, the first that can read it.
     #[arg(long, value_name = "NAME")]
@@ -64,15 +67,25 @@ pub(super) struct Args {
     #[arg(long = "set", value_name = "LABEL=VALUE")]
     changes: Vec<Change>,
 
-    /// For people or for scripts.
-    #[arg(long, value_enum, default_value = "text")]
-    output: Output,
+    #[command(flatten)]
+    form: Form,
+}
+
+/// An explanation, with the source that the payload was read as.
+#[derive(Serialize)]
+struct Explained<'s> {
+    source: &'s str,
+    #[serde(flatten)]
+    explanation: Explanation,
 }
 
 pub(super) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let (setup, diagnostics) = setup::load_for_rehearsal(&args.config.config, &process_env);
+    if let Some(id) = args.delivery.as_deref().filter(|_| args.reach.leads_to_a_daemon()) {
+        return by_a_daemon(args, id).await;
+    }
+    let (setup, diagnostics) = setup::load_for_rehearsal(&args.reach.config().config, &process_env);
     if !diagnostics.is_empty() {
-        tell(&diagnostics.render(colorful()));
+        tell_wrong(&diagnostics);
     }
     let Some(setup) = setup else { bail!("nothing is explained by files with mistakes") };
     let sources = daemon::sources(&setup.config.sources)?;
@@ -107,10 +120,24 @@ pub(super) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let known = catalog::known(&setup).await;
     let explanation = explain(&Arc::new(setup.playbook), received, now, &known);
-    say(&match args.output {
-        Output::Json => serde_json::to_string_pretty(&explanation)?,
-        Output::Text => text(&name, &explanation, &known),
-    });
+    let explained = Explained { source: &name, explanation };
+    say(&args.form.render(&serde_json::to_value(explained)?, text)?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a daemon's rules say to a delivery that its store has kept.
+async fn by_a_daemon(args: &Args, id: &str) -> anyhow::Result<ExitCode> {
+    if !args.changes.is_empty() {
+        return Err(Misused(
+            "--set is for files that are here, and a daemon is named: save what `casewright \
+             deliveries show --output json` has under `body`, and explain that"
+                .to_owned(),
+        )
+        .into());
+    }
+    let path = ["api", "v1", "deliveries", id, "explanation"];
+    let explained = Remote::of(&args.reach)?.get(&path).await?;
+    say(&args.form.render(&explained, text)?);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -153,9 +180,10 @@ async fn against(
     sources: &Sources,
 ) -> anyhow::Result<ExitCode> {
     let files = rule_files(rules)?;
-    let (other, diagnostics) = setup::load_with_rules(&args.config.config, files, &process_env);
+    let (other, diagnostics) =
+        setup::load_with_rules(&args.reach.config().config, files, &process_env);
     if !diagnostics.is_empty() {
-        tell(&diagnostics.render(colorful()));
+        tell_wrong(&diagnostics);
     }
     let Some(other) = other else { bail!("nothing is compared with rules that have mistakes") };
     let archive = Archive::open(&setup.config.store.sqlite).await?;
@@ -171,10 +199,7 @@ async fn against(
         }
     }
     let difference = replay.compare(now);
-    say(&match args.output {
-        Output::Json => serde_json::to_string_pretty(&difference)?,
-        Output::Text => compared::text(&difference),
-    });
+    say(&args.form.render(&serde_json::to_value(&difference)?, |_| compared::text(&difference))?);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -230,118 +255,142 @@ fn parse(sources: &[&dyn Source], body: &[u8]) -> anyhow::Result<(String, Receiv
     bail!("no source can read this payload:\n{}", refused.join("\n"))
 }
 
-fn text(source: &str, explanation: &Explanation, known: &Known) -> String {
+/// An explanation in words, as the daemon and we tell it to scripts.
+fn text(explanation: &Value) -> String {
+    let alerts = items(explanation, "alerts").count();
     let mut lines = vec![format!(
-        "read as a payload of source {source}: {}",
-        count(explanation.alerts.len(), "alert")
+        "read as a payload of source {}: {}",
+        field(explanation, "source"),
+        counted(alerts, "alert")
     )];
-    lines.extend(explanation.note.iter().map(|note| shown(note)));
-    if explanation.truncated {
+    if has(explanation, "note") {
+        lines.push(field(explanation, "note"));
+    }
+    if is(explanation, "truncated") {
         lines.push("the sender left alerts out, so nothing counts as over".to_owned());
     }
-    for alert in &explanation.alerts {
+    for alert in items(explanation, "alerts") {
         lines.push(String::new());
-        lines.push(format!("{} ({})", shown(&alert.alert), alert.status));
-        lines.push(format!("  labels    {}", pairs(&alert.labels)));
-        let width = alert.rules.iter().map(|story| story.rule.chars().count()).max().unwrap_or(0);
-        lines.extend(
-            alert.rules.iter().map(|story| {
-                format!("  rule      {:<width$}  {}", shown(&story.rule), answer(story))
-            }),
-        );
-        lines
-            .extend(alert.verdicts.iter().map(|verdict| format!("  decision  {}", shown(verdict))));
+        lines.push(format!("{} ({})", field(alert, "alert"), field(alert, "status")));
+        lines.push(format!("  labels    {}", labels_under(alert, "labels")));
+        let width = |story: &Value| field(story, "rule").chars().count();
+        let width = items(alert, "rules").map(width).max().unwrap_or(0);
+        lines.extend(items(alert, "rules").map(|story| {
+            format!("  rule      {:<width$}  {}", field(story, "rule"), answer(story))
+        }));
+        let verdicts = items(alert, "verdicts").filter_map(Value::as_str);
+        lines.extend(verdicts.map(|verdict| format!("  decision  {}", short(verdict))));
     }
-    for incident in &explanation.incidents {
+    for incident in items(explanation, "incidents") {
         lines.push(String::new());
         lines.extend(incident_lines(incident));
     }
     lines.push(String::new());
-    if explanation.incidents.is_empty() {
+    if items(explanation, "incidents").next().is_none() {
         lines.push("no case".to_owned());
     } else {
-        let vendors = explanation.incidents.iter().map(|incident| incident.vendor.as_str());
-        let compared = vendors.map(VendorName::new).all(|vendor| known.contains_key(&vendor));
+        let compared = if is(explanation, "compared") {
+            "as the store has it"
+        } else {
+            "only when a case is sent"
+        };
         lines.push(format!(
             "Decided as if nothing were known of these incidents. Names and severities are compared \
-             with the vendor's catalog {}.",
-            if compared { "as the store has it" } else { "only when a case is sent" }
+             with the vendor's catalog {compared}."
         ));
     }
     lines.join("\n")
 }
 
-fn answer(story: &RuleStory) -> String {
-    match &story.answer {
-        Answer::Takes { goes_on: false } => format!("takes it ({})", story.place),
-        Answer::Takes { goes_on: true } => {
-            format!("takes it, and lets others have it too ({})", story.place)
+fn is(of: &Value, key: &str) -> bool {
+    of.get(key).and_then(Value::as_bool) == Some(true)
+}
+
+fn answer(story: &Value) -> String {
+    let place = || field(story, "place");
+    match field(story, "answer").as_str() {
+        "takes" if is(story, "goes_on") => {
+            format!("takes it, and lets others have it too ({})", place())
         }
-        Answer::Ignores => format!("ignores it ({})", story.place),
-        Answer::Differs { matcher, value: Some(value) } => {
-            format!("no: wants {}, and it is {:?}", shown(matcher), value)
+        "takes" => format!("takes it ({})", place()),
+        "ignores" => format!("ignores it ({})", place()),
+        "differs" => {
+            let wanted = field(story, "matcher");
+            match story.get("value").and_then(Value::as_str) {
+                Some(value) => format!("no: wants {wanted}, and it is \"{}\"", short(value)),
+                None => format!("no: wants {wanted}, and there is no such label"),
+            }
         }
-        Answer::Differs { matcher, value: None } => {
-            format!("no: wants {}, and there is no such label", shown(matcher))
+        "not_now" => {
+            format!("no: only {}, and it is {}", field(story, "condition"), field(story, "now"))
         }
-        Answer::NotNow { condition, now } => format!("no: only {condition}, and it is {now}"),
-        Answer::NotAsked => "not asked: an earlier rule took it".to_owned(),
+        "not_asked" => "not asked: an earlier rule took it".to_owned(),
+        // Of a newer daemon.
+        other => other.to_owned(),
     }
 }
 
-fn incident_lines(incident: &IncidentStory) -> Vec<String> {
-    let SeverityStory { rank, origin } = &incident.severity;
+fn incident_lines(incident: &Value) -> Vec<String> {
+    let severity = incident.get("severity").cloned().unwrap_or_default();
     let mut lines = vec![
-        format!("incident of rule {}", shown(&incident.rule)),
-        format!("  identity  {}", pairs(&incident.identity)),
+        format!("incident of rule {}", field(incident, "rule")),
+        format!("  identity  {}", labels_under(incident, "identity")),
     ];
     lines.extend(absent(incident));
     lines.extend([
-        format!("  vendor    {}", shown(&incident.vendor)),
-        format!("  decision  {}", shown(&incident.reason)),
-        format!("  state     {}", incident.state),
-        format!("  severity  rank {rank}, from {}", shown(origin)),
+        format!("  vendor    {}", field(incident, "vendor")),
+        format!("  decision  {}", field(incident, "reason")),
+        format!("  state     {}", field(incident, "state")),
+        format!(
+            "  severity  rank {}, from {}",
+            field(&severity, "rank"),
+            field(&severity, "origin")
+        ),
     ]);
-    if let Some(case) = &incident.case {
+    if let Some(case) = incident.get("case").filter(|case| !case.is_null()) {
         lines.extend(case_lines(case));
     }
     lines
 }
 
 /// What it means that the alert lacks labels of the rule's identity.
-fn absent(incident: &IncidentStory) -> Option<String> {
-    let names = shown(&incident.identity_absent.join(", "));
-    let means = match (incident.identity_absent.is_empty(), incident.identity_by_group) {
+fn absent(incident: &Value) -> Option<String> {
+    let names: Vec<String> =
+        items(incident, "identity_absent").filter_map(Value::as_str).map(shown).collect();
+    let means = match (names.is_empty(), is(incident, "identity_by_group")) {
         (true, _) => return None,
         (false, true) => "so the sender's own grouping is the identity",
         (false, false) => "so it is one incident with every such alert that has none either",
     };
-    Some(format!("  absent    the alert has no label {names}, {means}"))
+    Some(format!("  absent    the alert has no label {}, {means}", names.join(", ")))
 }
 
-fn case_lines(case: &CaseStory) -> Vec<String> {
+fn case_lines(case: &Value) -> Vec<String> {
     let mut lines = vec!["  case".to_owned()];
-    if let Some(problem) = &case.problem {
-        lines.push(format!("    cannot be sent: {}", shown(problem)));
+    if has(case, "problem") {
+        lines.push(format!("    cannot be sent: {}", field(case, "problem")));
     }
-    let width = case.fields.iter().map(|field| field.key.len()).max().unwrap_or(0);
-    for field in &case.fields {
-        let mut rest = field.value.lines();
+    let width = items(case, "fields").map(|part| field(part, "key").len()).max().unwrap_or(0);
+    for part in items(case, "fields") {
+        let value = part.get("value").and_then(Value::as_str).unwrap_or_default();
+        let mut rest = words::lines(value);
         let first = rest.next().unwrap_or_default();
-        lines.push(format!("    {:<width$}  {}  <- {}", field.key, shown(first), field.origin));
-        let indented = |line| format!("    {:width$}  {}", "", shown(line)).trim_end().to_owned();
-        lines.extend(rest.map(indented));
+        let (key, origin) = (field(part, "key"), field(part, "origin"));
+        lines.push(format!("    {key:<width$}  {first}  <- {origin}"));
+        lines.extend(rest.map(|line| format!("    {:width$}  {line}", "").trim_end().to_owned()));
     }
-    lines.extend(case.notes.iter().map(|note| format!("    note: {}", shown(note))));
+    let notes = items(case, "notes").filter_map(Value::as_str);
+    lines.extend(notes.map(|note| format!("    note: {}", short(note))));
     lines
 }
 
-fn pairs(labels: &Labels) -> String {
-    let pairs: Vec<String> =
-        labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
-    shown(&pairs.join(" "))
+/// Labels as matchers are written.
+fn labels<'l>(labels: impl Iterator<Item = (&'l str, &'l str)>) -> String {
+    let written = |(name, value)| format!("{}={:?}", short(name), beginning(value, LONGEST));
+    labels.map(written).collect::<Vec<_>>().join(" ")
 }
 
-fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+fn labels_under(of: &Value, key: &str) -> String {
+    let pairs = of.get(key).and_then(Value::as_object).into_iter().flatten();
+    labels(pairs.map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default())))
 }

@@ -11,8 +11,10 @@ mod deliveries;
 mod demo;
 mod doctor;
 mod explain;
+mod filters;
 mod incidents;
 mod mutes;
+mod print;
 mod reload;
 mod remote;
 mod sandbox;
@@ -24,15 +26,17 @@ mod store;
 mod test;
 mod token;
 mod vendors;
+mod why;
+mod words;
 
 use std::convert::Infallible;
-use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use self::print::{json_text, say, tell};
 use crate::clock::SystemClock;
 use crate::config::process_env;
 use crate::config::source_file::CONFIG_VARIABLE;
@@ -79,13 +83,13 @@ enum Command {
     /// Show how everything stands: the store, the queue, incidents, vendors, alarms.
     Status(status::Args),
     /// Show how incidents stand, and approve or reject those that are held.
-    Incidents(incidents::Args),
+    Incidents(Box<incidents::Args>),
     /// Show the cases that were opened, and what the vendors do with them.
     Cases(cases::Args),
     /// Show what senders have posted, and have it taken in once more.
     Deliveries(deliveries::Args),
     /// Tell why there was a case, or none.
-    Why(incidents::Why),
+    Why(why::Args),
     /// Open no cases for some time.
     Mutes(mutes::Args),
     /// Show what waits for a person, or all that is done, and have it tried again.
@@ -104,6 +108,9 @@ enum Command {
     Reload(reload::Args),
 }
 
+/// Where the config is, unless somebody says so.
+const DEFAULT_CONFIG: &str = "config/casewright.yaml";
+
 /// Which config.
 #[derive(Debug, clap::Args)]
 struct ConfigArg {
@@ -113,7 +120,7 @@ struct ConfigArg {
         short,
         env = CONFIG_VARIABLE,
         value_name = "FILE",
-        default_value = "config/casewright.yaml"
+        default_value = DEFAULT_CONFIG
     )]
     config: PathBuf,
 }
@@ -150,8 +157,16 @@ enum Output {
     Json,
 }
 
-/// The exit status if no daemon answers; a mistake on the command line is 2, everything else 1.
+/// The exit status if no daemon answers; a mistake on the command line is [`MISUSED`], everything else 1.
 const UNREACHABLE: u8 = 3;
+
+/// The exit status of a mistake on the command line, whoever finds it.
+const MISUSED: u8 = 2;
+
+/// A mistake on the command line that is found only when the command runs.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+struct Misused(String);
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -179,16 +194,16 @@ pub fn main() -> ExitCode {
             Command::Sandbox(args) => sandbox::run(args, world()).await,
             Command::Store(args) => store::run(args).await,
             Command::Status(args) => status::run(args).await,
-            Command::Incidents(args) => incidents::run(args).await,
+            Command::Incidents(args) => incidents::run(*args).await,
             Command::Cases(args) => cases::run(args).await,
             Command::Deliveries(args) => deliveries::run(args).await,
             Command::ApiSpec => api_spec(),
-            Command::Why(args) => incidents::why(args).await,
+            Command::Why(args) => why::run(args).await,
             Command::Mutes(args) => mutes::run(args).await,
             Command::Actions(args) => actions::run(args).await,
             Command::Vendors(args) => vendors::run(args).await,
             Command::Audit(args) => audit::run(args).await,
-            Command::Token(args) => Ok(token::run(&args, &world().rng)),
+            Command::Token(args) => token::run(&args, &world().rng),
             Command::Catalog(args) => catalog::run(args, world()).await,
             Command::Doctor(args) => doctor::run(args, world()).await,
             Command::Reload(args) => reload::run(args).await,
@@ -201,7 +216,7 @@ pub fn main() -> ExitCode {
 }
 
 fn api_spec() -> anyhow::Result<ExitCode> {
-    say(&serde_json::to_string_pretty(&crate::http::api::document())?);
+    say(&json_text(&crate::http::api::document())?);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -211,26 +226,12 @@ fn world() -> World<'static> {
 
 /// Says what went wrong, with its causes, and fails.
 fn fail(error: &anyhow::Error) -> ExitCode {
-    // Nothing can be done about a standard error that is closed.
-    let _ = writeln!(std::io::stderr(), "error: {error:#}");
-    if error.is::<remote::Unreachable>() { ExitCode::from(UNREACHABLE) } else { ExitCode::FAILURE }
-}
-
-/// Writes to standard output. A reader that has gone (`| head`) is no error.
-fn say(text: &str) {
-    let _ = said(text);
-}
-
-/// As [`say`]; whether somebody still reads it.
-fn said(text: &str) -> bool {
-    writeln!(std::io::stdout().lock(), "{text}").is_ok()
-}
-
-/// Writes to standard error, for what is not the result.
-fn tell(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
-}
-
-fn colorful() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+    tell(&format!("error: {error:#}"));
+    if error.is::<remote::Unreachable>() {
+        ExitCode::from(UNREACHABLE)
+    } else if error.is::<Misused>() {
+        ExitCode::from(MISUSED)
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -5,24 +5,23 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::remote::{Form, Reach, Remote, field, table, time};
-use super::say;
+use super::print::{Form, say};
+use super::remote::{Reach, Remote};
+use super::words::{field, items, table, time};
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
     #[command(subcommand)]
-    command: What,
+    command: Option<What>,
+    #[command(flatten)]
+    list: List,
 }
 
 #[derive(Debug, Subcommand)]
 enum What {
     /// Show the mutes that count now; those that files make are not among them.
-    List {
-        #[command(flatten)]
-        reach: Reach,
-        #[command(flatten)]
-        form: Form,
-    },
+    List(List),
     /// Open no cases for some time. What still fires then gets its case.
     Add {
         /// For how long, such as 2h.
@@ -31,9 +30,8 @@ enum What {
         /// Why, for whoever wonders later.
         #[arg(long)]
         reason: String,
-        /// Only cases of this rule; without it, of all rules.
-        #[arg(long)]
-        rule: Option<String>,
+        #[command(flatten)]
+        of: Of,
         #[command(flatten)]
         reach: Reach,
         #[command(flatten)]
@@ -50,14 +48,38 @@ enum What {
     },
 }
 
+/// What is muted. Nobody mutes everything by leaving something out.
+#[derive(Debug, clap::Args)]
+#[group(required = true)]
+struct Of {
+    /// Only cases of this rule.
+    #[arg(long)]
+    rule: Option<String>,
+    /// Cases of all rules.
+    #[arg(long, conflicts_with = "rule")]
+    all: bool,
+}
+
+/// How the list is shown.
+#[derive(Debug, clap::Args)]
+struct List {
+    #[command(flatten)]
+    reach: Reach,
+    #[command(flatten)]
+    form: Form,
+}
+
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let (form, answer, text): (_, _, fn(&Value) -> String) = match args.command {
-        What::List { reach, form } => {
+    let (form, answer, text): (_, _, fn(&Value) -> String) = match args
+        .command
+        .unwrap_or(What::List(args.list))
+    {
+        What::List(List { reach, form }) => {
             (form, Remote::of(&reach)?.get(&["api", "v1", "mutes"]).await?, list)
         }
-        What::Add { lasts, reason, rule, reach, form } => {
+        What::Add { lasts, reason, of, reach, form } => {
             let mut query = vec![("for", lasts.as_str()), ("reason", reason.as_str())];
-            query.extend(rule.as_deref().map(|rule| ("rule", rule)));
+            query.extend(of.rule.as_deref().map(|rule| ("rule", rule)));
             (form, Remote::of(&reach)?.post(&["api", "v1", "mutes"], &query).await?, added)
         }
         What::Lift { id, reach, form } => {
@@ -79,7 +101,6 @@ fn what(mute: &Value) -> String {
 }
 
 fn list(answer: &Value) -> String {
-    let mutes = answer.get("mutes").and_then(Value::as_array).into_iter().flatten();
     let row = |mute: &Value| {
         vec![
             field(mute, "id"),
@@ -89,7 +110,7 @@ fn list(answer: &Value) -> String {
             field(mute, "reason"),
         ]
     };
-    let rows: Vec<_> = mutes.map(row).collect();
+    let rows: Vec<_> = items(answer, "mutes").map(row).collect();
     if rows.is_empty() {
         return "nothing is muted but by the files".to_owned();
     }

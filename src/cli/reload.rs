@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-use super::remote::{Form, Reach, Refused, Remote, field, shown};
-use super::{say, tell};
+use super::print::{Form, say, tell};
+use super::remote::{Reach, Refused, Remote};
+use super::words::{field, shown};
 use crate::config::diagnostic::counted;
 
 #[derive(Debug, clap::Args)]

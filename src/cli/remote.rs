@@ -6,16 +6,17 @@
 
 use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use clap::ValueEnum;
+use reqwest::header::{CONTENT_TYPE, ETAG, IF_MATCH};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use url::{Host, Url};
 
-use super::{ConfigArg, contexts, said};
+use super::words::shown;
+use super::{ConfigArg, DEFAULT_CONFIG, contexts};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, process_env};
 use crate::daemon::local_token;
@@ -26,11 +27,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// After this time a person who waits is told so.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// How often what is watched is asked for.
-const WATCHED: Duration = Duration::from_secs(2);
-
 /// The most rows that one request asks for.
 const PAGE: u32 = 1000;
+
+/// So many hexadecimal digits are the whole id of an incident.
+const ID: usize = 24;
 
 /// The variable that holds the token, where it is neither in a file nor in the config.
 const TOKEN_VARIABLE: &str = "CASEWRIGHT_TOKEN";
@@ -75,86 +76,37 @@ impl Reach {
     pub(super) fn names_a_daemon(&self) -> bool {
         self.address.is_some() || self.url.is_some() || self.context.is_some()
     }
-}
 
-/// For whom answers are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Style {
-    /// For people.
-    Text,
-    /// For scripts.
-    Json,
-    /// For scripts and people.
-    Yaml,
-}
-
-/// How to print.
-#[derive(Debug, Clone, Copy, clap::Args)]
-pub(super) struct Form {
-    /// For people or for scripts.
-    #[arg(long, value_enum, default_value = "text")]
-    output: Style,
-
-    /// The same as `--output json`.
-    #[arg(long, conflicts_with = "output")]
-    json: bool,
-}
-
-impl Form {
-    /// Whether it is for scripts.
-    pub(super) fn is_data(self) -> bool {
-        self.json || self.output != Style::Text
+    /// Whether what is asked about can only be had from a daemon: one is named, or there are no files
+    /// here and a context counts.
+    pub(super) fn leads_to_a_daemon(&self) -> bool {
+        let elsewhere = || matches!(contexts::target(None, process_env), Ok(Some(_)));
+        self.names_a_daemon() || (!self.config.config.exists() && elsewhere())
     }
 
-    /// An answer in this form.
-    pub(super) fn render(
-        self,
-        answer: &Value,
-        text: impl FnOnce(&Value) -> String,
-    ) -> anyhow::Result<String> {
-        Ok(match self.output {
-            _ if self.json => serde_json::to_string_pretty(answer)?,
-            Style::Json => serde_json::to_string_pretty(answer)?,
-            Style::Yaml => serde_saphyr::to_string(answer)?.trim_end().to_owned(),
-            Style::Text => text(answer),
-        })
+    /// The flags that reach the same daemon once more, each after a blank, for a command that is told to a
+    /// person.
+    pub(super) fn flags(&self) -> String {
+        let config = Some(&self.config.config).filter(|path| **path != Path::new(DEFAULT_CONFIG));
+        let flags = [
+            ("--config", config.map(|path| path.display().to_string())),
+            ("--address", self.address.map(|address| address.to_string())),
+            ("--url", self.url.as_ref().map(Url::to_string)),
+            ("--context", self.context.clone()),
+            ("--token-file", self.token_file.as_ref().map(|path| path.display().to_string())),
+        ];
+        let given = flags.into_iter().filter_map(|(flag, value)| Some((flag, value?)));
+        given.map(|(flag, value)| format!(" {flag} {}", quoted(&value))).collect()
     }
 }
 
-/// Whether to go on showing what changes.
-#[derive(Debug, Clone, Copy, clap::Args)]
-pub(super) struct Watch {
-    /// Go on showing it: drawn anew on a terminal, else printed whenever it has changed.
-    #[arg(long, short)]
-    watch: bool,
-}
-
-impl Watch {
-    /// Prints what `ask` gets, once or for ever.
-    pub(super) async fn show<F: Future<Output = anyhow::Result<Value>>>(
-        self,
-        form: Form,
-        ask: impl Fn() -> F,
-        text: impl Fn(&Value) -> String,
-    ) -> anyhow::Result<()> {
-        let mut before = None;
-        loop {
-            let shown = form.render(&ask().await?, &text)?;
-            if before.as_ref() != Some(&shown) {
-                let redraws = self.watch && !form.is_data() && std::io::stdout().is_terminal();
-                let text =
-                    if redraws { format!("\u{1b}[H\u{1b}[2J{shown}") } else { shown.clone() };
-                if !said(&text) {
-                    return Ok(());
-                }
-            }
-            before = Some(shown);
-            if !self.watch {
-                return Ok(());
-            }
-            SystemClock.sleep(WATCHED).await;
-        }
+/// A word as a shell takes it.
+pub(super) fn quoted(word: &str) -> String {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "-_./:@%+=,[]".contains(char);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
     }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// What the daemon answers if it does not do what it was asked.
@@ -255,6 +207,44 @@ impl Remote {
         self.ask_for(path, &[]).await
     }
 
+    /// Something, with the entity tag of what it is now, as the daemon gave it: nobody else knows what
+    /// is in one.
+    pub(super) async fn get_tagged(&self, path: &[&str]) -> anyhow::Result<(Value, String)> {
+        let (body, tag) = self.ask_tagged(self.http.get(self.url(path, &[])?)).await?;
+        let tag = tag.with_context(|| {
+            format!("the daemon at {} did not say which edit it shows", shown_base(&self.base))
+        })?;
+        Ok((body, tag))
+    }
+
+    /// Does something to what is as it was seen, by its entity tag.
+    pub(super) async fn post_seen(&self, path: &[&str], seen: &str) -> anyhow::Result<Value> {
+        self.ask(self.http.post(self.url(path, &[])?).header(IF_MATCH, seen)).await
+    }
+
+    /// Puts something in the place of what is as it was seen, by its entity tag; with the new tag.
+    pub(super) async fn put_seen(
+        &self,
+        path: &[&str],
+        body: &Value,
+        seen: &str,
+    ) -> anyhow::Result<(Value, String)> {
+        let request = self.http.put(self.url(path, &[])?).header(IF_MATCH, seen);
+        let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
+        let (body, tag) = self.ask_tagged(request).await?;
+        Ok((body, tag.unwrap_or_default()))
+    }
+
+    /// The whole id of an incident that a person may have named by the beginning of it, or by its token.
+    pub(super) async fn incident(&self, name: &str) -> anyhow::Result<String> {
+        let is_whole = name.len() == ID && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_whole {
+            return Ok(name.to_owned());
+        }
+        let found = self.get(&["api", "v1", "incidents", name]).await?;
+        Ok(found.get("id").and_then(Value::as_str).unwrap_or(name).to_owned())
+    }
+
     pub(super) async fn ask_for(
         &self,
         path: &[&str],
@@ -310,6 +300,13 @@ impl Remote {
     }
 
     async fn ask(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+        Ok(self.ask_tagged(request).await?.0)
+    }
+
+    async fn ask_tagged(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> anyhow::Result<(Value, Option<String>)> {
         let base = &self.base;
         let answer = patiently(request.bearer_auth(self.token.expose_secret()).send()).await;
         let answer = match answer {
@@ -329,12 +326,13 @@ impl Remote {
             }
         };
         let status = answer.status();
+        let tag = answer.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
         let text = answer.text().await?;
         let body: Value = serde_json::from_str(&text).with_context(|| {
             format!("what answers at {} is no casewright ({status})", shown_base(base))
         })?;
         if status.is_success() {
-            return Ok(body);
+            return Ok((body, tag));
         }
         Err(refused(status.as_u16(), &body).into())
     }
@@ -401,117 +399,11 @@ fn read_token(file: &std::path::Path) -> anyhow::Result<SecretString> {
     Ok(SecretString::from(text.trim().to_owned()))
 }
 
-/// A text that somebody else wrote, safe for a terminal: it moves no cursor and ends no line.
-pub(super) fn shown(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { ' ' } else { char }).collect()
-}
-
-/// A text of an answer; `-` if there is none.
-pub(super) fn field(of: &Value, key: &str) -> String {
-    match of.get(key) {
-        None | Some(Value::Null) => "-".to_owned(),
-        Some(Value::String(text)) if text.is_empty() => "-".to_owned(),
-        Some(Value::String(text)) => shown(text),
-        Some(other) => shown(&other.to_string()),
-    }
-}
-
-/// A time of an answer, to the second.
-pub(super) fn time(of: &Value, key: &str) -> String {
-    let text = field(of, key);
-    match text.parse::<jiff::Timestamp>() {
-        Ok(time) => jiff::Timestamp::from_second(time.as_second()).unwrap_or(time).to_string(),
-        Err(_) => text,
-    }
-}
-
-/// Longer than any name that a person wants to read in a table.
-const WIDEST: usize = 300;
-
-/// How wide the terminal is that is printed to; `None` if none is.
-fn width() -> Option<usize> {
-    // Tests compare texts wherever they run.
-    if cfg!(test) || !std::io::stdout().is_terminal() {
-        return None;
-    }
-    columns().filter(|columns| *columns > 0)
-}
-
-#[cfg(target_os = "linux")]
-fn columns() -> Option<usize> {
-    Some(rustix::termios::tcgetwinsize(std::io::stdout()).ok()?.ws_col.into())
-}
-
-/// Elsewhere nobody can be asked.
-#[cfg(not(target_os = "linux"))]
-fn columns() -> Option<usize> {
-    None
-}
-
-/// Rows below a head, each column as wide as its widest text. A text that is longer than [`WIDEST`]
-/// is cut, and on a terminal so much of the widest columns that a row fits a line.
-pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> Vec<String> {
-    table_within(head, rows, width())
-}
-
-/// No column is made narrower than this, or a row would tell nothing.
-const NARROWEST: usize = 8;
-
-fn table_within(head: &[&str], rows: &[Vec<String>], line_width: Option<usize>) -> Vec<String> {
-    let mut widths: Vec<usize> = (0..head.len())
-        .map(|column| {
-            let of = |row: &Vec<String>| row.get(column).map_or(0, |text| text.chars().count());
-            let head = head.get(column).map_or(0, |text| text.chars().count());
-            rows.iter().map(of).max().unwrap_or(0).min(WIDEST).max(head)
-        })
-        .collect();
-    if let Some(line_width) = line_width {
-        // The first column is what a person copies: it stays whole.
-        while widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1) > line_width {
-            let widest = widths.iter_mut().skip(1).max().filter(|width| **width > NARROWEST);
-            let Some(widest) = widest else { break };
-            *widest -= 1;
-        }
-    }
-    let cut = |text: &str, width: usize| match text.char_indices().nth(width) {
-        Some(_) => text.chars().take(width.saturating_sub(1)).chain(['…']).collect(),
-        None => text.to_owned(),
-    };
-    let line = |texts: Vec<&str>| {
-        let cells: Vec<String> = texts
-            .iter()
-            .zip(&widths)
-            .map(|(text, width)| format!("{:<width$}", cut(text, *width), width = width))
-            .collect();
-        cells.join("  ").trim_end().to_owned()
-    };
-    let body = rows.iter().map(|row| line(row.iter().map(String::as_str).collect()));
-    std::iter::once(line(head.to_vec())).chain(body).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn a_name_without_end_is_cut() {
-        let lines = table(&["NAME", "OF"], &[vec!["Z".repeat(200_000), "x".to_owned()]]);
-        assert_eq!(lines[1].chars().count(), WIDEST + "  x".len());
-        assert!(lines[1].ends_with("Z…  x"));
-    }
-
-    #[test]
-    fn a_row_fits_the_terminal_and_its_first_column_stays_whole() {
-        let rows = [vec!["0123456789abcdef".to_owned(), "x".repeat(60), "y".repeat(20)]];
-        let lines = table_within(&["ID", "TITLE", "RULE"], &rows, Some(60));
-        assert_eq!(lines[1].chars().count(), 60, "{lines:#?}");
-        assert!(lines[1].starts_with("0123456789abcdef  x") && lines[1].ends_with(&"y".repeat(20)));
-        // Too narrow for anything: it is as narrow as it may be.
-        let lines = table_within(&["ID", "TITLE", "RULE"], &rows, Some(5));
-        assert_eq!(lines[1], "0123456789abcdef  xxxxxxx…  yyyyyyy…");
-    }
 
     #[test]
     fn a_token_goes_to_this_machine_or_over_tls() {
@@ -530,25 +422,16 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_printed_as_is_asked_for() {
-        let form = |output, json| Form { output, json };
-        let answer = json!({ "a": [1] });
-        let render = |form: Form| form.render(&answer, |_| "text".to_owned()).unwrap();
-        assert_eq!(render(form(Style::Text, false)), "text");
-        assert_eq!(render(form(Style::Yaml, false)), "a:\n- 1");
-        assert_eq!(render(form(Style::Text, true)), render(form(Style::Json, false)));
-        assert!(form(Style::Yaml, false).is_data() && !form(Style::Text, false).is_data());
-    }
-
-    #[test]
-    fn columns_are_as_wide_as_their_widest_text() {
-        let rows = [vec!["a".to_owned(), "ünf".to_owned()], vec!["bcd".to_owned(), String::new()]];
-        assert_eq!(table(&["X", "LAST"], &rows), ["X    LAST", "a    ünf", "bcd"]);
-    }
-
-    #[test]
-    fn what_a_sender_wrote_moves_no_cursor() {
-        assert_eq!(field(&json!({ "a": "x\u{1b}[2J\ny" }), "a"), "x [2J y");
+    fn a_word_is_one_word_for_a_shell() {
+        for (word, told) in [
+            ("http://127.0.0.1:8081/", "http://127.0.0.1:8081/"),
+            ("my token", "'my token'"),
+            ("\"edits-1\"", "'\"edits-1\"'"),
+            ("it's", "'it'\\''s'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(word), told);
+        }
     }
 
     #[test]
@@ -557,12 +440,5 @@ mod tests {
         let refused = refused(409, &body);
         assert_eq!(refused.to_string(), "the daemon answers 409: no (do this)");
         assert_eq!(refused.report.as_deref(), Some("l1\nl2"));
-    }
-
-    #[test]
-    fn times_are_shown_to_the_second() {
-        let body = json!({ "at": "2026-08-01T10:00:00.123456Z", "none": null });
-        assert_eq!(time(&body, "at"), "2026-08-01T10:00:00Z");
-        assert_eq!(time(&body, "none"), "-");
     }
 }

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::{say, shutdown};
+use super::print::say;
+use super::shutdown;
 use crate::daemon::World;
 use crate::sandbox::{Options, Sandbox};
 

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::say;
+use super::print::say;
 use crate::schema;
 
 #[derive(Debug, clap::Args)]

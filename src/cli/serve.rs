@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{OnlyConfigArg, colorful, shutdown, tell};
+use super::print::tell_wrong;
+use super::{OnlyConfigArg, shutdown};
 use crate::daemon::{Daemon, World};
 use crate::setup;
 
@@ -13,7 +14,7 @@ pub(super) async fn run(args: &OnlyConfigArg, world: World<'static>) -> anyhow::
     let mut hangup = signal(SignalKind::hangup())?;
     let (setup, diagnostics) = setup::load(args.path(), world.env);
     if !diagnostics.is_empty() {
-        tell(&diagnostics.render(colorful()));
+        tell_wrong(&diagnostics);
     }
     let Some(setup) = setup else { return Ok(ExitCode::FAILURE) };
     let daemon = Daemon::start(setup, world).await?;

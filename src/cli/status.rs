@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-use super::remote::{Form, Reach, Remote, Watch, field, shown, time};
+use super::print::{Form, Watch};
+use super::remote::{Reach, Remote};
+use super::words::{field, items, shown, time};
 use crate::time::duration;
 
 #[derive(Debug, clap::Args)]
@@ -93,7 +95,7 @@ fn status(answer: &Value) -> String {
         format!("held       {}", counts(answer, "held")),
         format!("alarms     {}", counts(answer, "alarms")),
     ];
-    for vendor in answer.get("vendors").and_then(Value::as_array).into_iter().flatten() {
+    for vendor in items(answer, "vendors") {
         let mut line = format!(
             "vendor     {}: {}, {} to be done",
             field(vendor, "name"),

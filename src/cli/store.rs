@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{ConfigArg, Output, colorful, say, tell};
+use super::print::{json_text, say, tell_wrong};
+use super::{ConfigArg, Output};
 use crate::config::{Config, process_env};
 use crate::store::sqlite::{Report, back_up, verify};
 
@@ -47,7 +48,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             let Some(database) = database(&config) else { return Ok(ExitCode::FAILURE) };
             let report = back_up(&database, &file).await?;
             match output {
-                Output::Json => say(&serde_json::to_string_pretty(&to_json(&report))?),
+                Output::Json => say(&json_text(&to_json(&report))?),
                 Output::Text => say(&format!(
                     "{} is a whole and verified copy of {}: {}",
                     file.display(),
@@ -63,7 +64,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             };
             let report = verify(&path).await?;
             match output {
-                Output::Json => say(&serde_json::to_string_pretty(&to_json(&report))?),
+                Output::Json => say(&json_text(&to_json(&report))?),
                 Output::Text => say(&in_words(&report)),
             }
             Ok(if report.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -76,7 +77,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
 fn database(config: &ConfigArg) -> Option<PathBuf> {
     let checked = Config::check(&config.config, &process_env);
     if checked.store.is_none() {
-        tell(&checked.diagnostics.render(colorful()));
+        tell_wrong(&checked.diagnostics);
     }
     checked.store.map(|store| store.sqlite)
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::remote::shown;
-use super::{ConfigArg, Output, colorful, say, tell};
+use super::print::{json_text, say, tell, tell_wrong};
+use super::words::shown;
+use super::{ConfigArg, Output};
 use crate::config::{Diagnostic, Diagnostics, process_env};
 use crate::daemon;
 use crate::rule_tests::file::{self, Inputs};
@@ -36,7 +37,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (setup, mut diagnostics) = setup::load_for_rehearsal(&args.config.config, &process_env);
-    let Some(setup) = setup else { return Ok(unusable(args, &diagnostics)) };
+    let Some(setup) = setup else { return unusable(args, &diagnostics) };
     let sources = match daemon::sources(&setup.config.sources) {
         Ok(sources) => sources,
         Err(why) => {
@@ -52,7 +53,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         diagnostics.extend(wrong);
     }
     if diagnostics.has_errors() {
-        return Ok(unusable(args, &diagnostics));
+        return unusable(args, &diagnostics);
     }
     let playbook = Arc::new(setup.playbook);
     let tests: Vec<&Test> = files.iter().flat_map(|file| &file.tests).collect();
@@ -66,11 +67,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             if let (Some(coverage), Some(report)) = (&coverage, report.as_object_mut()) {
                 report.insert("coverage".to_owned(), serde_json::to_value(coverage)?);
             }
-            say(&serde_json::to_string_pretty(&report)?);
+            say(&json_text(&report)?);
         }
         Output::Text => {
             if !diagnostics.is_empty() {
-                tell(&diagnostics.render(colorful()));
+                tell_wrong(&diagnostics);
             }
             tell_failures(&all);
             say(&summary(&files, &all, coverage.as_ref()));
@@ -117,15 +118,15 @@ fn paths(args: &Args, setup: &setup::Setup, diagnostics: &mut Diagnostics) -> Ve
     files
 }
 
-fn unusable(args: &Args, diagnostics: &Diagnostics) -> ExitCode {
+fn unusable(args: &Args, diagnostics: &Diagnostics) -> anyhow::Result<ExitCode> {
     match args.output {
-        Output::Json => say(&json!({ "problems": diagnostics.to_json() }).to_string()),
+        Output::Json => say(&json_text(&json!({ "problems": diagnostics.to_json() }))?),
         Output::Text => {
-            tell(&diagnostics.render(colorful()));
+            tell_wrong(diagnostics);
             say(&format!("nothing was tested: {}", diagnostics.summary()));
         }
     }
-    ExitCode::from(UNUSABLE)
+    Ok(ExitCode::from(UNUSABLE))
 }
 
 /// The failures, each with what stands in its test.
@@ -135,7 +136,7 @@ fn tell_failures(all: &[(&Test, Outcome)]) {
         failures.push(failure.clone());
     }
     if !failures.is_empty() {
-        tell(&failures.render(colorful()));
+        tell_wrong(&failures);
         tell("");
     }
 }

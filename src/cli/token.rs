@@ -1,13 +1,19 @@
 //! `casewright token`: making a token for the admin listener.
 //!
-//! The token is shown once and kept nowhere: what goes into the config is its digest.
+//! The token is shown once, or written into a file that only its owner can read, and kept nowhere else:
+//! what goes into the config is its digest.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
+use serde_json::json;
 
-use super::{say, tell};
+use super::print::{Form, say, tell};
 use crate::config::{LOCAL_TOKEN, is_token_name};
 use crate::domain::access::{Role, TokenDigest};
 use crate::rng::Rng;
@@ -20,8 +26,8 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Make a token: it is printed once, with the entry for `server.admin_tokens`, which holds its
-    /// digest alone.
+    /// Make a token: it is printed once, or written to a file, with the entry for
+    /// `server.admin_tokens`, which holds its digest alone.
     New {
         /// Whose it is: the log and the record of acts say so.
         #[arg(long, default_value = "somebody", value_parser = named)]
@@ -30,19 +36,53 @@ enum What {
         #[arg(long, default_value = "viewer",
             value_parser = PossibleValuesParser::new(Role::ALL.map(Role::name)))]
         role: String,
+        /// Write the token into this new file, which only you can read, instead of printing it. The
+        /// same flag of other commands reads it there.
+        #[arg(long, value_name = "FILE")]
+        token_file: Option<PathBuf>,
+        #[command(flatten)]
+        form: Form,
     },
 }
 
-pub(super) fn run(args: &Args, rng: &Rng) -> ExitCode {
-    let What::New { name, role } = &args.command;
+pub(super) fn run(args: &Args, rng: &Rng) -> anyhow::Result<ExitCode> {
+    let What::New { name, role, token_file, form } = &args.command;
     let token = hex::encode([rng.bytes(), rng.bytes()].concat());
-    tell(
-        "# The token; it is not shown again. CASEWRIGHT_TOKEN or --token-file takes it, or /login.",
-    );
-    say(&token);
+    if let Some(file) = token_file {
+        keep(file, &token)
+            .with_context(|| format!("the token cannot be written to {}", file.display()))?;
+    }
+    let entry = entry(name, role, &token);
+    if form.is_data() {
+        let digest = TokenDigest::of(token.as_bytes()).to_hex();
+        let printed = token_file.is_none().then_some(token);
+        let made = json!({ "name": name, "role": role, "token": printed, "token_file": token_file,
+            "token_sha256": digest, "entry": entry });
+        say(&form.render(&made, |_| String::new())?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    match token_file {
+        Some(file) => tell(&format!("# The token is in {}, and nowhere else.", file.display())),
+        None => {
+            tell(
+                "# The token; it is not shown again. CASEWRIGHT_TOKEN or --token-file takes it, or \
+                 /login.",
+            );
+            say(&token);
+        }
+    }
     tell("# Its entry under `server.admin_tokens`:");
-    say(&entry(name, role, &token));
-    ExitCode::SUCCESS
+    say(&entry);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a token into a file that is not there yet and that nobody else can read.
+fn keep(file: &Path, token: &str) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    writeln!(options.open(file)?, "{token}")
 }
 
 fn named(name: &str) -> Result<String, String> {

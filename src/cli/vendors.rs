@@ -5,24 +5,23 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::remote::{Form, Reach, Remote, field, table, time};
-use super::say;
+use super::print::{Form, say};
+use super::remote::{Reach, Remote};
+use super::words::{field, table, time};
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
     #[command(subcommand)]
-    command: What,
+    command: Option<What>,
+    #[command(flatten)]
+    list: List,
 }
 
 #[derive(Debug, Subcommand)]
 enum What {
     /// Show the vendors: whether each is open, and if not, why and until when.
-    List {
-        #[command(flatten)]
-        reach: Reach,
-        #[command(flatten)]
-        form: Form,
-    },
+    List(List),
     /// Have one left alone for some time. What is to be done there waits, and goes on by itself.
     Pause {
         /// The vendor, as `list` shows it.
@@ -49,9 +48,18 @@ enum What {
     },
 }
 
+/// How the list is shown.
+#[derive(Debug, clap::Args)]
+struct List {
+    #[command(flatten)]
+    reach: Reach,
+    #[command(flatten)]
+    form: Form,
+}
+
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    match args.command {
-        What::List { reach, form } => {
+    match args.command.unwrap_or(What::List(args.list)) {
+        What::List(List { reach, form }) => {
             let answer = Remote::of(&reach)?.get(&["api", "v1", "vendors"]).await?;
             let text = form.render(&answer, list)?;
             say(&text);

@@ -14,6 +14,7 @@ use super::habits;
 use super::source_file::{Place, Span};
 use super::suggest::nearest;
 use super::yaml::{Key, Node, Text, Value};
+use crate::domain::text::one_line;
 
 /// A type that a value of a file can be read as.
 pub trait Decode: Sized {
@@ -577,15 +578,9 @@ fn with_hint(diagnostic: Diagnostic, hint: String) -> Diagnostic {
 /// A text between backticks, on one line, cut where it is long.
 pub fn quote(text: &str) -> String {
     const LONGEST: usize = 60;
-    let mut quoted: String = text.chars().take(LONGEST).flat_map(escaped).collect();
-    if text.chars().nth(LONGEST).is_some() {
-        quoted.push('…');
-    }
-    format!("`{quoted}`")
-}
-
-fn escaped(char: char) -> Vec<char> {
-    if char.is_control() { char.escape_default().collect() } else { vec![char] }
+    let head: String = text.chars().take(LONGEST).collect();
+    let more = if text.chars().nth(LONGEST).is_some() { "…" } else { "" };
+    format!("`{}{more}`", one_line(&head))
 }
 
 /// A value together with where it stands, for checks that come later.

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::access::{Means, Role, Who};
 use super::ids::{ActionId, DeliveryId, IncidentId, RuleName, VendorName};
+use super::text::{beginning, one_line};
 
 /// The longest text of an entry, in characters. A reason for a mute has at most 500.
 pub const LONGEST: usize = 600;
@@ -287,31 +288,9 @@ pub struct Asked {
 /// A stranger's text as it may be kept and shown: on one line, nothing in it that moves a cursor or
 /// turns text around, and cut where it is long.
 pub fn bounded(text: &str) -> String {
-    let mut kept = String::new();
-    let mut characters = text.chars().flat_map(plain);
-    for _ in 0..LONGEST {
-        let Some(char) = characters.next() else { return kept };
-        kept.push(char);
-    }
-    if characters.next().is_some() {
-        kept.pop();
-        kept.push('…');
-    }
-    kept
-}
-
-fn plain(char: char) -> Vec<char> {
-    if char.is_control() || is_invisible(char) {
-        char.escape_default().collect()
-    } else {
-        vec![char]
-    }
-}
-
-/// Marks that turn text around or cannot be seen.
-fn is_invisible(char: char) -> bool {
-    matches!(char, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    // Bounded before it is escaped: it may be long, and what is escaped is never shorter.
+    let head: String = text.chars().take(LONGEST + 1).collect();
+    beginning(&one_line(&head), LONGEST).into_owned()
 }
 
 #[cfg(test)]

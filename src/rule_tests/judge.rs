@@ -14,6 +14,7 @@ use crate::config::diagnostic::Diagnostic;
 use crate::config::source_file::Place;
 use crate::domain::alert::{Alert, Labels};
 use crate::domain::ids::RuleName;
+use crate::domain::text::visible;
 use crate::playbook::Playbook;
 use crate::rehearsal::{Life, World};
 use crate::rules::Mismatch;
@@ -374,8 +375,5 @@ fn shorten_to(mut lines: Vec<String>, most: usize) -> String {
         lines.push(format!("and {more} more"));
     }
     // Texts of senders stand here: nothing of them may steer a terminal.
-    let text = lines.join("\n");
-    text.chars()
-        .map(|char| if char.is_control() && char != '\n' { '\u{fffd}' } else { char })
-        .collect()
+    visible(&lines.join("\n")).into_owned()
 }

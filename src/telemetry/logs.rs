@@ -12,6 +12,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::fmt::{FormatFields, MakeWriter, SubscriberBuilder};
 
+use crate::domain::text::one_line;
+
 /// The variable that says what to log, in `tracing`'s filter syntax, such as
 /// `info,casewright::dispatch=debug`.
 pub const FILTER_VARIABLE: &str = "CASEWRIGHT_LOG";
@@ -110,16 +112,7 @@ fn escaping() -> impl for<'w> FormatFields<'w> + Send + Sync + 'static {
 }
 
 fn write_plain(writer: &mut Writer<'_>, text: &str) -> fmt::Result {
-    for char in text.chars() {
-        // Beside control characters, the bidirectional overrides, which can make a line look
-        // like another one.
-        if char.is_control() || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
-            write!(writer, "{}", char.escape_default())?;
-        } else {
-            writer.write_char(char)?;
-        }
-    }
-    Ok(())
+    writer.write_str(&one_line(text))
 }
 
 #[cfg(test)]

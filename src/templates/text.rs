@@ -3,15 +3,18 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Replaces what a person would not see, or would be misled by, with a visible escape such as
-/// `\x1b`: control characters other than newline and tab, and the characters that turn the
-/// direction of text around. Line ends become `\n`.
+use crate::domain::text::without_hidden;
+
+/// Replaces control characters other than newline and tab with a visible escape such as `\x1b`, and
+/// leaves out what [has no place](crate::domain::text::has_no_place) in a text, such as what turns its direction around. Line
+/// ends become `\n`.
 ///
 /// Whoever can reach a sender chooses label values; no choice of theirs may move a terminal's
 /// cursor, end a C string, or show a text backwards at the vendor's desk.
 pub fn plain(text: &str) -> Cow<'_, str> {
+    let text = without_hidden(text);
     if !text.chars().any(is_hidden) {
-        return Cow::Borrowed(text);
+        return text;
     }
     let text = text.replace("\r\n", "\n");
     let mut out = String::with_capacity(text.len() + 16);
@@ -46,8 +49,7 @@ pub fn truncate(text: &str, characters: usize) -> String {
 }
 
 fn is_hidden(c: char) -> bool {
-    (c.is_control() && c != '\n' && c != '\t')
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    (c.is_control() && c != '\n' && c != '\t') || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]
@@ -57,12 +59,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hidden_characters_become_visible() {
+    fn control_characters_become_visible_and_what_has_no_place_goes() {
         for (text, shown) in [
             ("plain é\n\ttext", "plain é\n\ttext"),
             ("\x1b[31mred\0", "\\x1b[31mred\\x00"),
             ("a\r\nb\rc", "a\nb\\x0dc"),
-            ("\u{202e}evil\u{85}", "\\u202eevil\\x85"),
+            ("\u{202e}evil\u{85}\u{2028}", "evil\\x85\\u2028"),
+            (
+                "soft\u{ad}ware\u{200b} \u{1f468}\u{200d}\u{1f469}",
+                "software \u{1f468}\u{200d}\u{1f469}",
+            ),
         ] {
             assert_eq!(plain(text), shown);
         }

@@ -166,7 +166,7 @@ fn gist(entry: &Value) -> [String; 4] {
 }
 
 /// Every route behind the guard with the least role for it, and a request that does no harm.
-const ROUTES: [(&str, Method, &str, &str); 51] = [
+const ROUTES: [(&str, Method, &str, &str); 53] = [
     ("/", Method::GET, "/", "viewer"),
     ("/incidents", Method::GET, "/incidents", "viewer"),
     ("/incidents/{id}", Method::GET, "/incidents/x", "viewer"),
@@ -188,11 +188,18 @@ const ROUTES: [(&str, Method, &str, &str); 51] = [
     ("/audit", Method::GET, "/audit", "viewer"),
     ("/api/v1/alerts", Method::GET, "/api/v1/alerts", "viewer"),
     ("/api/v1/cases", Method::GET, "/api/v1/cases", "viewer"),
+    ("/api/v1/cases/{case}", Method::GET, "/api/v1/cases/x", "viewer"),
     ("/api/v1/actions/{incident}/{seq}", Method::GET, "/api/v1/actions/x/1", "viewer"),
     ("/api/v1/catalog", Method::GET, "/api/v1/catalog", "viewer"),
     ("/api/v1/catalog/search", Method::GET, "/api/v1/catalog/search?words=x", "viewer"),
     ("/api/v1/deliveries", Method::GET, "/api/v1/deliveries", "viewer"),
     ("/api/v1/deliveries/{id}", Method::GET, "/api/v1/deliveries/x", "viewer"),
+    (
+        "/api/v1/deliveries/{id}/explanation",
+        Method::GET,
+        "/api/v1/deliveries/x/explanation",
+        "viewer",
+    ),
     ("/api/v1/deliveries/{id}/replay", Method::POST, "/api/v1/deliveries/x/replay", "operator"),
     ("/api/v1/incidents/{id}/draft", Method::GET, "/api/v1/incidents/x/draft", "viewer"),
     ("/api/v1/incidents/{id}/draft", Method::PUT, "/api/v1/incidents/x/draft", "operator"),

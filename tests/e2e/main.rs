@@ -29,6 +29,7 @@ mod restart;
 #[path = "../support/mod.rs"]
 mod support;
 mod telling;
+mod terminal;
 mod tracing_back;
 mod two_cases;
 mod vendor_trouble;

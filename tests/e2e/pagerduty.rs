@@ -230,8 +230,8 @@ async fn a_note_that_is_longer_than_a_comment_is_told_in_parts_each_once_and_in_
 #[tokio::test]
 async fn a_note_that_is_longer_than_five_comments_is_cut_and_says_so() {
     let house = forwarding().await;
-    // Shown as `\\u202e`, so that nobody is misled: more than a webhook may have.
-    let text = "\u{202e}".repeat(100_000);
+    // Shown as `\\u2028`, so that nobody is misled: more than a webhook may have.
+    let text = format!("it{}is long", "\u{2028}".repeat(100_000));
     let note = Event::fixture("09-annotated.json").content(&text);
     house.hears_event(&note.event_id("long").webhook_id("long")).await;
     let case = house.only_case().await;

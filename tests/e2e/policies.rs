@@ -51,7 +51,7 @@ async fn what_a_person_has_to_approve_gets_its_case_when_one_does() {
     assert!(shown.contains("the case as it would be sent now"), "{shown}");
     assert!(shown.contains("shop: asked"), "{shown}");
 
-    let said = house.command(&["incidents", "approve", &id]).await.done();
+    let said = house.command(&["incidents", "approve", &id, "--yes"]).await.done();
     assert!(said.contains("is being opened"), "{said}");
     let case = house.only_case().await;
     let record = house.command(&["incidents", "show", &id, "--json"]).await.json();
@@ -59,7 +59,7 @@ async fn what_a_person_has_to_approve_gets_its_case_when_one_does() {
     assert_eq!(record["decisions"][1]["cause"], "person local");
     assert_eq!(record["sent"]["subject"], case.filed.subject.as_str(), "{record:#}");
     // A second word is too late.
-    let complaint = house.command(&["incidents", "approve", &id]).await.failed();
+    let complaint = house.command(&["incidents", "approve", &id, "--yes"]).await.failed();
     assert!(complaint.contains("it is open"), "{complaint}");
     let complaint = house.command(&["incidents", "reject", &id]).await.failed();
     assert!(complaint.contains("it is open"), "{complaint}");
@@ -75,10 +75,10 @@ async fn what_a_person_rejects_gets_no_case_while_it_fires() {
     house.clock.advance(4 * HOUR);
     house.hears(alert("Asked")).await;
     house.incident_is("dropped").await;
-    let complaint = house.command(&["incidents", "approve", &id]).await.failed();
+    let complaint = house.command(&["incidents", "approve", &id, "--yes"]).await.failed();
     assert!(complaint.contains("it is dropped"), "{complaint}");
     house.no_case().await;
-    let unknown = house.command(&["incidents", "approve", "nothing"]).await.failed();
+    let unknown = house.command(&["incidents", "approve", "nothing", "--yes"]).await.failed();
     assert!(unknown.contains("there is no such incident"), "{unknown}");
 }
 
@@ -150,7 +150,7 @@ async fn what_is_over_the_budget_has_one_case_together_and_a_person_may_have_one
     house.start_daemon().await;
     house.clock.advance(2 * HOUR);
     house.cases(3).await;
-    let said = house.command(&["incidents", "approve", &id]).await.done();
+    let said = house.command(&["incidents", "approve", &id, "--yes"]).await.done();
     assert!(said.contains("is being opened"), "{said}");
     house.cases(4).await;
     for property in ["one", "two", "three", "four", "five"] {
@@ -172,7 +172,7 @@ async fn what_is_over_the_budget_has_one_case_together_and_a_person_may_have_one
 async fn nothing_is_opened_while_everything_is_muted_and_what_still_fires_gets_its_case_then() {
     let house = House::open().await;
     let said = house
-        .command(&["mutes", "add", "--for", "2h", "--reason", "the origin moves"])
+        .command(&["mutes", "add", "--all", "--for", "2h", "--reason", "the origin moves"])
         .await
         .done();
     assert!(said.starts_with("muted: everything until "), "{said}");

@@ -22,7 +22,8 @@ use sha2::Sha256;
 
 use self::report::{CaseRow, Report, case_row};
 use self::scene::{EXPECTED, Post, acts};
-use super::{Output, say, shutdown, tell};
+use super::print::{json_text, say, tell};
+use super::{Output, shutdown};
 use crate::config::{Config, SourceKind};
 use crate::daemon::{Daemon, World, local_token};
 use crate::setup;
@@ -61,7 +62,7 @@ pub(super) async fn run(args: &Args, world: World<'static>) -> anyhow::Result<Ex
     match &report {
         Ok(report) => match args.output {
             Output::Text => say(&report.text()),
-            Output::Json => say(&serde_json::to_string_pretty(report)?),
+            Output::Json => say(&json_text(report)?),
         },
         Err(error) => tell(&format!("error: {error:#}")),
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde::Serialize;
 
-use super::super::remote::shown;
+use super::super::words::shown;
 use super::facts::{
     Asked, Coverage, Daemon, DaemonState, Facts, Files, LocalToken, Source, Store, Tokens, Told,
     Vendor,
@@ -1045,6 +1045,6 @@ mod tests {
             let evidence = evidence(Some(401), "no\u{1b}[2Jtold\n  ok    all is well");
             refused(facts, CatalogError::Denied(evidence));
         });
-        assert!(told.contains("no [2Jtold   ok    all is well"), "{told}");
+        assert!(told.contains("no\\u{1b}[2Jtold\\n  ok    all is well"), "{told}");
     }
 }

@@ -10,7 +10,8 @@ use tokio::net::lookup_host;
 use tokio::time::timeout;
 use url::Url;
 
-use super::super::remote::{Reach, Remote, client, field};
+use super::super::remote::{Reach, Remote, client};
+use super::super::words::field;
 use super::facts::{
     Asked, Counts, Coverage, Daemon, DaemonState, Files, Gate, LocalToken, Source, Store, Tokens,
     Told, Vendor,

@@ -16,8 +16,9 @@ use serde_json::json;
 
 use self::facts::Facts;
 use self::findings::{Finding, Section, counts, findings, in_words};
-use super::remote::{Form, Reach};
-use super::{check, colorful, say, tell};
+use super::check;
+use super::print::{Form, can_ask, say, tell_wrong};
+use super::remote::Reach;
 use crate::config::{Config, process_env};
 use crate::daemon::World;
 use crate::setup::{self, Setup};
@@ -63,7 +64,7 @@ struct Case {
 }
 
 pub(super) async fn run(args: Args, world: World<'static>) -> anyhow::Result<ExitCode> {
-    if args.case.open_test_case && !args.case.yes && !trial::can_ask() {
+    if args.case.open_test_case && !args.case.yes && !can_ask() {
         bail!("there is no terminal to ask on: name the account with --account ID, and say --yes");
     }
     let path = &args.reach.config().config;
@@ -114,7 +115,7 @@ pub(super) async fn run(args: Args, world: World<'static>) -> anyhow::Result<Exi
         say(&args.form.render(&told, ToString::to_string)?);
     } else {
         if setup.is_none() {
-            tell(&diagnostics.render(colorful()));
+            tell_wrong(&diagnostics);
         }
         say(&in_words(&found));
     }

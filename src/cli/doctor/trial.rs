@@ -4,12 +4,13 @@
 //! this account.
 
 use std::collections::BTreeSet;
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io;
 
 use anyhow::bail;
 
 use super::findings::Section;
 use super::gather::for_looking;
+use crate::cli::print::ask;
 use crate::config::VendorConfig;
 use crate::daemon::{World, reach};
 use crate::domain::catalog::{Catalog, Category};
@@ -71,11 +72,6 @@ impl Trial {
             }
         }
     }
-}
-
-/// Whether there is somebody to ask.
-pub(super) fn can_ask() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
 /// The vendor that is named, or the only one.
@@ -219,14 +215,7 @@ fn asked(draft: &Draft, config: &VendorConfig) -> io::Result<bool> {
         "One real case is to be opened at vendor {} for account {}:\n  {}, severity {}\n  {}\n",
         config.name, draft.account, draft.category, draft.severity, draft.subject
     );
-    consents(&proposal, &draft.account, &mut |question| {
-        let mut err = io::stderr().lock();
-        write!(err, "{question}")?;
-        err.flush()?;
-        let mut line = String::new();
-        io::stdin().lock().read_line(&mut line)?;
-        Ok(line)
-    })
+    consents(&proposal, &draft.account, &mut ask)
 }
 
 /// Whether both questions are answered as they must be.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::pairs;
-use crate::cli::remote::{shown, table};
+use super::labels;
+use crate::cli::words::{shown, table};
 use crate::replay::{Both, CaseLine, Changed, Difference, Tally};
 
 /// So many cases of a kind are told one by one.
@@ -76,7 +76,7 @@ fn one(case: &CaseLine) -> Vec<String> {
     vec![format!(
         "  {at}  {} ({}), severity {rank}: {}",
         shown(rule),
-        pairs(identity),
+        labels(identity.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
         shown(subject)
     )]
 }

@@ -5,6 +5,7 @@
 //! first 131,072 bytes of a body, and a body below that size raises no question.
 
 use super::super::ids::Marker;
+use super::super::text::{has_no_place, without_hidden};
 
 /// The longest subject, in UTF-16 units.
 pub const SUBJECT_LIMIT: usize = 255;
@@ -22,13 +23,14 @@ const CUT_MARK: &str = "\n[… cut by Casewright: the text is longer than the ve
 pub struct Fitted {
     /// The text.
     pub text: String,
-    /// Whether something at its end had to go. Stripped control characters do not count.
+    /// Whether something at its end had to go. Characters that are not sent do not count.
     pub cut: bool,
 }
 
 /// One line of at most [`SUBJECT_LIMIT`] UTF-16 units that ends in the marker's token.
 ///
-/// Line breaks, control characters and runs of blanks become one blank. Too long a text is cut
+/// Line breaks, control characters and runs of blanks become one blank; what [has no
+/// place](has_no_place) in a text goes. Too long a text is cut
 /// at a character and ends in `…` before the token. An empty text gives the token alone, which
 /// [`super::Draft::problems`] reports.
 pub fn fit_subject(text: &str, marker: &Marker) -> Fitted {
@@ -49,8 +51,8 @@ pub fn fit_subject(text: &str, marker: &Marker) -> Fitted {
 /// A text of at most `limit` UTF-16 units (never more than [`DESCRIPTION_LIMIT`]) and
 /// [`TEXT_BYTES`] bytes that ends in `ending`, in a paragraph of its own; `None` adds nothing.
 ///
-/// Keeps line breaks and tabs, drops other control characters. Too long a text is cut at a
-/// character and ends in a line that says so, before the ending.
+/// Keeps line breaks and tabs, drops other control characters and what [has no place](has_no_place)
+/// in a text. Too long a text is cut at a character and ends in a line that says so, before the ending.
 pub fn fit_description(text: &str, ending: Option<&str>, limit: usize) -> Fitted {
     let text = clean(text);
     let ending = ending.map(|ending| format!("\n\n{ending}")).unwrap_or_default();
@@ -78,8 +80,8 @@ pub fn fit_description(text: &str, ending: Option<&str>, limit: usize) -> Fitted
 
 /// A text of at most [`TEXT_BYTES`] bytes that ends in `token`, on a line of its own.
 ///
-/// Keeps line breaks and tabs, drops other control characters. Too long a text is cut at a
-/// character, and a line before the token says so.
+/// Keeps line breaks and tabs, drops other control characters and what [has no place](has_no_place)
+/// in a text. Too long a text is cut at a character, and a line before the token says so.
 pub fn fit_comment(text: &str, token: &str) -> Fitted {
     let text = clean(text);
     let text = text.trim_end();
@@ -183,8 +185,9 @@ fn head(text: &str, max_units: usize, max_bytes: usize) -> &str {
     text
 }
 
-/// One line without control characters and without runs of blanks.
+/// One line without control characters, without what has no place in it, and without runs of blanks.
 fn one_line(text: &str) -> String {
+    let text = without_hidden(text);
     let mut line = String::with_capacity(text.len());
     for word in text.split(|c: char| c.is_whitespace() || c.is_control()) {
         if !word.is_empty() {
@@ -197,14 +200,15 @@ fn one_line(text: &str) -> String {
     line
 }
 
-/// Line breaks become `\n`; control characters other than it and the tab go.
+/// Line breaks become `\n`; control characters other than it and the tab go, and so does what has no
+/// place in a text.
 fn clean(text: &str) -> String {
     text.replace("\r\n", "\n")
         .chars()
         .filter_map(|c| match c {
-            '\r' => Some('\n'),
+            '\r' | '\u{2028}' | '\u{2029}' => Some('\n'),
             '\n' | '\t' => Some(c),
-            c if c.is_control() => None,
+            c if c.is_control() || has_no_place(c) => None,
             c => Some(c),
         })
         .collect()
@@ -279,6 +283,23 @@ mod tests {
     }
 
     #[test]
+    fn nothing_that_is_sent_shows_a_text_backwards_or_hides_a_part_of_it() {
+        let text = "safe\u{202e}gpj\u{202c}.exe\u{2066}\u{200b}\u{feff}\u{e0041}";
+        assert_eq!(fit_subject(text, &marker()).text, "safegpj.exe [cw-9f3a1c7be2d0]");
+        assert_eq!(fit_description(text, None, 100).text, "safegpj.exe");
+        assert_eq!(fit_comment(text, TOKEN).text, format!("safegpj.exe\n\n{TOKEN}"));
+        assert_eq!(comment_parts(text), ["safegpj.exe"]);
+        assert_eq!(fit_subject("\u{202e}\u{200b}", &marker()).text, "[cw-9f3a1c7be2d0]");
+        // What scripts and emoji are written with is no trick, and a separator of lines is one.
+        let kept = "\u{1f468}\u{200d}\u{1f469} \u{200f}עברית\u{200e} می\u{200c}خواهم";
+        assert_eq!(
+            fit_description(&format!("{kept}\u{2028}b"), None, 100).text,
+            format!("{kept}\nb")
+        );
+        assert!(fit_subject(kept, &marker()).text.starts_with(kept));
+    }
+
+    #[test]
     fn a_subject_is_cut_only_above_the_limit() {
         let room = 255 - " [cw-9f3a1c7be2d0]".len();
         let fits = fit_subject(&"x".repeat(room), &marker());
@@ -340,7 +361,7 @@ mod tests {
             let once = fit_subject(&text, &marker());
             prop_assert!(units(&once.text) <= SUBJECT_LIMIT);
             prop_assert!(once.text.ends_with(&marker().token()));
-            prop_assert!(!once.text.chars().any(char::is_control));
+            prop_assert!(!once.text.chars().any(|c| c.is_control() || has_no_place(c)));
             let twice = fit_subject(&once.text, &marker());
             prop_assert_eq!(&twice.text, &once.text);
             prop_assert!(!twice.cut);
@@ -350,6 +371,7 @@ mod tests {
         fn descriptions_always_fit_and_are_stable(text in "(?s).{0,300}", limit in 0usize..300) {
             let once = fit_description(&text, None, limit);
             prop_assert!(units(&once.text) <= limit);
+            prop_assert!(!once.text.chars().any(has_no_place));
             let kept = once.text.strip_suffix(CUT_MARK).unwrap_or(&once.text);
             prop_assert!(clean(&text).starts_with(kept));
             prop_assert_eq!(

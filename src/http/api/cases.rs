@@ -1,22 +1,25 @@
 //! The cases that were opened, and what vendors do with them.
 
-use axum::extract::{RawQuery, State};
+use axum::extract::{Path, RawQuery, State, rejection};
 use axum::response::Response;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::asked::Asked;
+use super::incidents::not_found;
 use super::routes::Routes;
-use super::{Api, trouble};
+use super::{Api, named, trouble};
 use crate::domain::ids::{RuleName, VendorName};
 use crate::http::answer::{self, Refusal};
 use crate::people::cases::CaseLine;
+use crate::people::finding::NotFound;
 use crate::people::paging::List;
+use crate::people::record::Record;
 use crate::store::lists::CasesSought;
 
 pub(super) fn routes() -> Routes {
-    Routes::default().get("/cases", list)
+    Routes::default().get("/cases", list).get("/cases/{case}", show)
 }
 
 /// A page of cases.
@@ -58,4 +61,22 @@ pub(super) async fn list(
     };
     let page = api.people.cases(&sought, asked.limit()?).await.map_err(|error| trouble(&error))?;
     Ok(answer::json(StatusCode::OK, &Cases { cases: page.items, next: page.next }))
+}
+
+/// A case, with all that there is to tell of its incident.
+#[utoipa::path(get, path = "/api/v1/cases/{case}", tag = "incidents", params(
+    ("case" = String, Path, description = "the number of the case; or its incident, as `GET /api/v1/incidents/{id}` takes it"),
+), responses((status = 200, description = "The incident of the case; where several have had it, the newest.", body = Record)))]
+pub(super) async fn show(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    path: Result<Path<String>, rejection::PathRejection>,
+) -> Result<Response, Refusal> {
+    let found = api.people.find_case(&named(path)).await;
+    let found = found.map_err(|error| trouble(&error))?.map_err(|why| match why {
+        NotFound::Nothing => Refusal::unknown("there is no such case")
+            .hint("`casewright cases list` shows the newest; a case is named by its number or by its incident"),
+        why => not_found(why),
+    })?;
+    Ok(answer::tagged(&headers, &found))
 }

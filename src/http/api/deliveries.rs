@@ -11,6 +11,7 @@ use super::routes::Routes;
 use super::{Api, named, trouble, whole};
 use crate::domain::access::Operator;
 use crate::domain::ids::{DeliveryId, SourceName};
+use crate::explain::Explanation;
 use crate::http::answer::{self, Refusal};
 use crate::people::deliveries::{DeliveryDetail, DeliveryLine, NotReplayed, Replayed};
 use crate::people::paging::List;
@@ -22,6 +23,7 @@ pub(super) fn routes() -> Routes {
     Routes::default()
         .get("/deliveries", list)
         .get("/deliveries/{id}", show)
+        .get("/deliveries/{id}/explanation", explain)
         .post("/deliveries/{id}/replay", replay)
 }
 
@@ -72,6 +74,41 @@ pub(super) async fn show(
     let found = api.people.delivery(&DeliveryId::new(named(path))).await;
     let found = found.map_err(|error| trouble(&error))?.ok_or_else(no_such_delivery)?;
     Ok(answer::tagged(&headers, &found))
+}
+
+/// What the rules in force say to a delivery.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Explained {
+    /// The source that it came through.
+    source: String,
+    /// What would become of it.
+    #[serde(flatten)]
+    explanation: Explanation,
+}
+
+/// What the rules that are in force now would make of a delivery, and why, as if nothing were known of
+/// its incidents. Nothing is done.
+#[utoipa::path(get, path = "/api/v1/deliveries/{id}/explanation", tag = "deliveries", params(
+    ("id" = String, Path, description = "the id that the sender was told"),
+), responses((status = 200, description = "What would become of it.", body = Explained)))]
+pub(super) async fn explain(
+    State(api): State<Api>,
+    path: Result<Path<String>, rejection::PathRejection>,
+) -> Result<Response, Refusal> {
+    let id = DeliveryId::new(named(path));
+    let story = api.people.delivery_story(&id).await.map_err(|error| trouble(&error))?;
+    let story = story.ok_or_else(no_such_delivery)?;
+    match story.explanation {
+        Ok(explanation) => {
+            let source = story.line.source;
+            Ok(answer::json(StatusCode::OK, &Explained { source, explanation }))
+        }
+        Err(why) => Err(Refusal::conflict(
+            "not_explained",
+            format!("delivery {id} is not explained: {why}"),
+        )
+        .hint("`casewright why` with its id tells what it was about")),
+    }
 }
 
 /// Have a delivery taken in once more, as a new one that is received now.

@@ -42,8 +42,8 @@ async fn show() -> Response {
             people.",
     ),
     paths(
-        acts::list, acts::whoami, actions::list, actions::show, actions::retry, alerts::list, cases::list, catalogs::show,
-        catalogs::search, catalogs::sync, deliveries::list, deliveries::show, deliveries::replay,
+        acts::list, acts::whoami, actions::list, actions::show, actions::retry, alerts::list, cases::list, cases::show, catalogs::show,
+        catalogs::search, catalogs::sync, deliveries::list, deliveries::show, deliveries::explain, deliveries::replay,
         drafts::show, drafts::edit, incidents::list, incidents::show, incidents::approve,
         incidents::reject, incidents::why, mutes::list, mutes::make, mutes::lift, rules::list,
         status::show, vendors::list, vendors::show, vendors::pause, vendors::resume, show,

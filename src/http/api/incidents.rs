@@ -16,6 +16,7 @@ use crate::domain::incident;
 use crate::domain::judgement::Judgement;
 use crate::http::answer::{self, Refusal};
 use crate::people::drafts::Seen;
+use crate::people::finding::NotFound;
 use crate::people::judging::NotJudged;
 use crate::people::paging::List;
 use crate::people::record::{Answer, Record, Summary};
@@ -83,15 +84,31 @@ pub(super) async fn list(
 
 /// All that there is to tell of an incident.
 #[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents", params(
-    ("id" = String, Path, description = "the incident"),
+    ("id" = String, Path, description = "the incident's id, or its beginning where no other begins so, or the token in the subject of its case"),
 ), responses((status = 200, description = "The incident.", body = Record)))]
 pub(super) async fn show(
     State(api): State<Api>,
     headers: HeaderMap,
     path: Result<Path<String>, rejection::PathRejection>,
 ) -> Result<Response, Refusal> {
-    let record = api.people.record(&named(path)).await.map_err(|error| trouble(&error))?;
-    Ok(answer::tagged(&headers, &record.ok_or_else(no_such_incident)?))
+    let found = api.people.find_incident(&super::named(path)).await;
+    let found = found.map_err(|error| trouble(&error))?.map_err(not_found)?;
+    Ok(answer::tagged(&headers, &found))
+}
+
+/// Why a name leads to no incident.
+pub(super) fn not_found(why: NotFound) -> Refusal {
+    match why {
+        NotFound::Nothing => no_such_incident(),
+        NotFound::TooShort => {
+            Refusal::unknown(why.to_string()).hint("`casewright incidents list` shows whole ids")
+        }
+        NotFound::Several(ids) => {
+            Refusal::conflict("ambiguous", NotFound::Several(ids.clone()).to_string())
+                .hint("name one of them by more of its id")
+                .beside("incidents", ids.into())
+        }
+    }
 }
 
 /// Why there was a case, or none.
