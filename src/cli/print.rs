@@ -4,7 +4,7 @@
 //! wrote it. A text shows that it stands there; data for scripts has it escaped as its format does it, so
 //! that it is the same data. Only the colours of [`tell_wrong`] and the clearing of [`Watch`] are ours.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{IsTerminal as _, Write};
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -26,12 +26,17 @@ pub(super) fn say(text: &str) {
 
 /// As [`say`]; whether somebody still reads it.
 pub(super) fn said(text: &str) -> bool {
-    writeln!(std::io::stdout().lock(), "{}", visible(text)).is_ok()
+    put(&mut std::io::stdout().lock(), text).is_ok()
+}
+
+/// The door.
+fn put(to: &mut impl Write, text: &str) -> std::io::Result<()> {
+    writeln!(to, "{}", visible(text))
 }
 
 /// Writes to standard error, for what is not the result.
 pub(super) fn tell(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{}", visible(text));
+    let _ = put(&mut std::io::stderr().lock(), text);
 }
 
 /// Writes what is wrong with files to standard error, in colours where somebody sees them. What stands in
@@ -235,6 +240,15 @@ mod tests {
             assert_eq!(visible(&text), text, "and the door has nothing to do");
             assert_eq!(read, answer, "{text}");
         }
+    }
+
+    #[test]
+    fn nothing_goes_through_the_door_as_a_stranger_wrote_it() {
+        let mut out = Vec::new();
+        put(&mut out, &format!("one\n{HOSTILE}")).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert!(!out.chars().any(|char| is_hidden(char) || char == '\r'), "{out:?}");
+        assert!(out.starts_with("one\nsafe\\u{202e}gpj\\u{1b}[2J\\u{9b}"), "{out}");
     }
 
     proptest! {

@@ -33,6 +33,16 @@ fn beginning(name: &str) -> String {
     name.strip_prefix("cw-").unwrap_or(name).to_ascii_lowercase()
 }
 
+/// The only one of these ids that begins so. Not all have to: rules and alerts may be called so as well.
+fn only<'i>(name: &str, ids: impl Iterator<Item = &'i IncidentId>) -> Result<IncidentId, NotFound> {
+    let begun: Vec<&IncidentId> = ids.filter(|id| id.as_str().starts_with(name)).collect();
+    match begun.as_slice() {
+        [] => Err(NotFound::Nothing),
+        [only] => Ok((*only).clone()),
+        several => Err(NotFound::Several(several.iter().map(ToString::to_string).collect())),
+    }
+}
+
 impl People {
     /// The incident that is named by its id, by the beginning of it, or by its token.
     ///
@@ -50,16 +60,10 @@ impl People {
         if name.len() < FEWEST {
             return Ok(Err(NotFound::TooShort));
         }
-        // Rules and alerts may be called so as well.
-        let mut found = self.store.about(&name, LOOKED_AT).await?;
-        found.retain(|incident| incident.id.as_str().starts_with(&name));
-        match found.as_slice() {
-            [] => Ok(Err(NotFound::Nothing)),
-            [only] => self.found(only).await,
-            several => {
-                let ids = several.iter().map(|incident| incident.id.to_string());
-                Ok(Err(NotFound::Several(ids.collect())))
-            }
+        let about = self.store.about(&name, LOOKED_AT).await?;
+        match only(&name, about.iter().map(|incident| &incident.id)) {
+            Ok(id) => self.found(&id).await,
+            Err(why) => Ok(Err(why)),
         }
     }
 
@@ -74,19 +78,28 @@ impl People {
             |incident: &&Incident| incident.state.case().is_some_and(|case| case.as_str() == name);
         let about = self.store.about(name, LOOKED_AT).await?;
         match about.iter().find(has_it) {
-            Some(incident) => self.found(incident).await,
+            Some(incident) => self.found(&incident.id).await,
             None => self.find_incident(name).await,
         }
     }
 
-    async fn found(&self, incident: &Incident) -> Result<Result<Record, NotFound>, StoreError> {
-        Ok(self.record(&incident.id).await?.ok_or(NotFound::Nothing))
+    async fn found(&self, id: &IncidentId) -> Result<Result<Record, NotFound>, StoreError> {
+        Ok(self.record(id).await?.ok_or(NotFound::Nothing))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_several_ids_begin_with_names_none() {
+        let ids = ["9f3a1c7be2d0", "9f3a1c7b0000", "0123456789ab"].map(IncidentId::from_stored);
+        assert_eq!(only("9f3a1c7be", ids.iter()), Ok(IncidentId::from_stored("9f3a1c7be2d0")));
+        assert_eq!(only("edge5ccc", ids.iter()), Err(NotFound::Nothing));
+        let several = only("9f3a1c7b", ids.iter()).unwrap_err();
+        assert_eq!(several.to_string(), "several incidents begin so: 9f3a1c7be2d0, 9f3a1c7b0000");
+    }
 
     #[test]
     fn a_token_is_the_beginning_of_an_id() {

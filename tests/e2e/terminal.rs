@@ -230,6 +230,8 @@ async fn a_filter_with_a_slip_in_it_is_not_taken_for_an_empty_list() {
             ["incidents", "--rule", "edge-5x"],
             "no rule `edge-5x` is in force; did you mean `edge-5xx`?",
         ),
+        (["cases", "--rule", "edge-5x"], "did you mean `edge-5xx`?"),
+        (["incidents", "--vendor", "akami"], "did you mean `akamai`?"),
         (["cases", "--vendor", "akami"], "there is no vendor `akami`; did you mean `akamai`?"),
         (
             ["cases", "--status", "in-progres"],

@@ -299,6 +299,9 @@ proptest! {
     ) {
         // That is a port and a path, or another address.
         prop_assume!(!password.starts_with(|c: char| c.is_ascii_digit()) && !password.contains("://"));
+        // What is called a password takes more than the password of an address with it.
+        let names = format!("{scheme}: x\n{user}: x");
+        prop_assume!(only(Builtin::Token).apply(&names).text == names);
         let text = format!("at {scheme}://{user}:{password}@{host}/db now");
         let clean = only(Builtin::Token).apply(&text).text;
         prop_assert_eq!(clean, format!("at {scheme}://{user}:[redacted: token]@{host}/db now"));
