@@ -30,7 +30,7 @@ use self::origin::Foreign;
 use self::proxy::Said;
 use self::session::{Cookie, came_over_tls};
 pub use self::session::{FORM_TOKEN, FORM_TOKEN_HEADER};
-use super::answer::Refusal;
+use super::answer::{Refusal, trouble};
 use super::server::Peer;
 use crate::config::{AccessConfig, ProxyConfig};
 use crate::current::Current;
@@ -46,8 +46,6 @@ use crate::telemetry::metrics::{AdminCall, Metrics};
 const FORM_MOST: usize = 64 * 1024;
 /// How long it may take to arrive.
 const FORM_IN_TIME: Duration = Duration::from_secs(15);
-/// When to come back if the store did not answer.
-const AFTER_TROUBLE: Duration = Duration::from_secs(5);
 
 /// Who may come in, as the files say now.
 #[derive(Debug, Clone, Default)]
@@ -162,10 +160,7 @@ impl Barred {
             )),
             Self::Denied(denied) => Refusal::forbidden("role", denied.to_string())
                 .hint("whoever runs the daemon gives roles, in `server.admin_tokens`"),
-            Self::Trouble(error) => {
-                tracing::error!(%error, "the admin listener met trouble with the store: {error}");
-                Refusal::overloaded("the store does not answer now", AFTER_TROUBLE)
-            }
+            Self::Trouble(error) => trouble(error),
         }
     }
 }

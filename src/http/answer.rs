@@ -14,6 +14,11 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
+use crate::store::StoreError;
+
+/// When to come back if the store did not answer.
+const AFTER_TROUBLE: Duration = Duration::from_secs(5);
+
 /// The longest message or hint, in bytes. Alertmanager copies our answer into its log.
 const TEXT_LIMIT: usize = 400;
 
@@ -203,6 +208,13 @@ impl Refusal {
         refusal.headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         refusal
     }
+}
+
+/// 503: the store does not answer. Says so in the log with what it said, which concerns nobody else.
+pub fn trouble(error: &StoreError) -> Refusal {
+    tracing::error!(%error, "the admin listener met trouble with the store: {error}");
+    Refusal::overloaded("the store does not answer now", AFTER_TROUBLE)
+        .hint("try again in a moment; if it stays so, `casewright doctor` tells what is wrong")
 }
 
 impl IntoResponse for Refusal {

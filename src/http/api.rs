@@ -23,7 +23,6 @@ pub(super) mod vendors;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::extract::{Path, State, rejection};
@@ -37,7 +36,7 @@ use utoipa::ToSchema;
 pub use self::document::document;
 use self::routes::Routes;
 use super::access::{Access, Guard, guard};
-use super::answer::{self, Refusal};
+use super::answer::{self, Refusal, trouble};
 use crate::current::Current;
 use crate::domain::access::{Admin, Role};
 use crate::domain::audit::{Act, End, Object};
@@ -55,8 +54,6 @@ const RELOAD: &str = "/-/reload";
 const LIST: u32 = 100;
 /// How many it shows at most.
 const LIST_MAX: u32 = 1000;
-/// When to come back if the store did not answer.
-const AFTER_TROUBLE: Duration = Duration::from_secs(5);
 
 /// Has all files read anew.
 #[async_trait]
@@ -170,11 +167,6 @@ async fn whole<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, Refusal> {
     tokio::spawn(work).await.map_err(|_panic| Refusal::internal())
-}
-
-fn trouble(error: &StoreError) -> Refusal {
-    tracing::error!(%error, "the admin listener met trouble with the store: {error}");
-    Refusal::overloaded("the store does not answer now", AFTER_TROUBLE)
 }
 
 /// What a part of an address says. One that is no text names nothing that exists.
