@@ -5,10 +5,9 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use askama::Template;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Query, Request, State, rejection};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -22,6 +21,7 @@ use super::access::{Guard, Key, Visit, origin, page_guard};
 use super::answer::Refusal;
 use super::console::frame::Frame;
 use super::console::guarded;
+use super::form;
 use super::server::Peer;
 use crate::domain::access::{Means, Role, Who};
 use crate::domain::audit::{Act, End, Object};
@@ -31,10 +31,6 @@ use crate::store::StoreError;
 use crate::telemetry::metrics::AdminCall;
 use crate::time::later;
 
-/// The longest form, in bytes.
-const FORM_MOST: usize = 8 * 1024;
-/// How long it may take to arrive.
-const FORM_IN_TIME: Duration = Duration::from_secs(15);
 /// The longest address to lead back to.
 const LONGEST_ADDRESS: usize = 2000;
 
@@ -100,7 +96,7 @@ async fn login(State(login): State<Login>, request: Request) -> Response {
         let complaint = format!("Not logged in: {foreign}. Log in on this page.");
         return draw(StatusCode::FORBIDDEN, &complaint, "/");
     }
-    let Some((token, next)) = form(body).await else {
+    let Some((token, next)) = posted(body).await else {
         return draw(StatusCode::BAD_REQUEST, "The form is not understood.", "/");
     };
     let now = login.guard.people.clock.now();
@@ -218,18 +214,10 @@ impl Login {
 }
 
 /// The token and where to go, if the body is such a form.
-async fn form(body: Body) -> Option<(String, String)> {
-    let read = tokio::time::timeout(FORM_IN_TIME, to_bytes(body, FORM_MOST)).await;
-    let bytes = read.ok()?.ok()?;
-    let (mut token, mut next) = (None, String::new());
-    for (field, value) in url::form_urlencoded::parse(&bytes) {
-        match &*field {
-            "token" => token = Some(value.into_owned()),
-            "next" => next = value.into_owned(),
-            _ => {}
-        }
-    }
-    Some((token?, local(&next).to_owned()))
+async fn posted(body: Body) -> Option<(String, String)> {
+    let form = form::read(body, form::LIMIT_OF_STRANGERS).await.ok()?;
+    let next = form::field(&form, "next").unwrap_or_default();
+    Some((form::field(&form, "token")?, local(&next).to_owned()))
 }
 
 /// Leads to a page of ours, and has the browser keep the cookie.

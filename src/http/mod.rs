@@ -9,6 +9,7 @@ pub mod api;
 pub mod body;
 pub mod console;
 mod engine;
+mod form;
 pub mod login;
 pub mod server;
 pub mod webhooks;

@@ -1,40 +1,16 @@
 //! Buttons. Each does what the API does, by the API's own function, and then leads back to a page
 //! that says so: a page that is loaded anew does nothing a second time.
 
-use std::time::Duration;
-
-use axum::body::{Body, to_bytes};
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use http::StatusCode;
+use http::HeaderMap;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use super::{Console, Page, Trouble};
 use crate::domain::access::Operator;
 use crate::http::answer::Refusal;
 use crate::http::api::{actions, drafts, incidents, mutes, vendors};
-
-/// The longest form, in bytes.
-const FORM_MOST: usize = 16 * 1024;
-/// How long it may take to arrive.
-const FORM_IN_TIME: Duration = Duration::from_secs(10);
-
-/// Reads a form.
-async fn form<T: DeserializeOwned>(body: Body) -> Result<T, Trouble> {
-    let bad = |what: &str| Trouble::new(StatusCode::BAD_REQUEST, what, None, "/");
-    let read = tokio::time::timeout(FORM_IN_TIME, to_bytes(body, FORM_MOST)).await;
-    let bytes = read
-        .map_err(|_| bad("The form did not arrive in time."))?
-        .map_err(|_| bad("The form is too large."))?;
-    let asked = http::Request::builder()
-        .method("POST")
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(Body::from(bytes))
-        .map_err(|_| bad("The form is not understood."))?;
-    let form = <axum::Form<T> as axum::extract::FromRequest<()>>::from_request(asked, &()).await;
-    form.map(|form| form.0).map_err(|_| bad("The form is not understood."))
-}
+use crate::http::form::Form;
 
 /// Back to a page that says what was done, or a page that says why it was not.
 fn answered(answer: Result<Response, Refusal>, to: &str, done: &str, back: &'static str) -> Page {
@@ -52,22 +28,27 @@ fn segment(id: &str) -> String {
     id.chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
+/// What the API is told of the draft that a page has shown, by the page's hidden field `seen`.
+fn having_seen(seen: &str) -> HeaderMap {
+    // What was never said by us is never true.
+    drafts::having_seen(seen.parse().unwrap_or(u32::MAX))
+}
+
 #[derive(Debug, Deserialize)]
-struct Approving {
-    /// How often the draft that was looked at had been edited.
-    seen: u32,
+pub(super) struct Approving {
+    /// What the page said of the draft that was looked at.
+    seen: String,
 }
 
 pub(super) async fn approve(
     State(console): State<Console>,
     by: Operator,
     Path(id): Path<String>,
-    body: Body,
+    Form(Approving { seen }): Form<Approving>,
 ) -> Page {
-    let Approving { seen } = form(body).await?;
     let to = format!("/incidents/{}", segment(&id));
     // Nobody opens a case that says what they have not read.
-    let headers = drafts::having_seen(seen);
+    let headers = having_seen(&seen);
     let answer = incidents::approve(State(console.api), by, headers, Ok(Path(id))).await;
     answered(answer, &to, "approved", "/held")
 }
@@ -83,13 +64,13 @@ pub(super) async fn reject(
 }
 
 #[derive(Debug, Deserialize)]
-struct Retrying {
+pub(super) struct Retrying {
     how: How,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum How {
+pub(super) enum How {
     Look,
     Send,
 }
@@ -98,9 +79,8 @@ pub(super) async fn retry(
     State(console): State<Console>,
     by: Operator,
     Path((incident, seq)): Path<(String, u32)>,
-    body: Body,
+    Form(Retrying { how }): Form<Retrying>,
 ) -> Page {
-    let Retrying { how } = form(body).await?;
     let to = format!("/incidents/{}", segment(&incident));
     let (asked, done) = match how {
         How::Look => ("how=look", "retry_look"),
@@ -121,14 +101,17 @@ pub(super) async fn resume(
 }
 
 #[derive(Debug, Deserialize)]
-struct Muting {
+pub(super) struct Muting {
     rule: String,
     lasts: String,
     reason: String,
 }
 
-pub(super) async fn mute(State(console): State<Console>, by: Operator, body: Body) -> Page {
-    let Muting { rule, lasts, reason } = form(body).await?;
+pub(super) async fn mute(
+    State(console): State<Console>,
+    by: Operator,
+    Form(Muting { rule, lasts, reason }): Form<Muting>,
+) -> Page {
     let asked = {
         let mut asked = url::form_urlencoded::Serializer::new(String::new());
         asked.append_pair("for", &lasts).append_pair("reason", &reason);
