@@ -40,12 +40,13 @@ use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
 };
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use self::frame::Frame;
 pub use self::live::Live;
 use super::access::{guard, page_guard};
 use super::api::Api;
+use super::routes::Routes;
 use crate::store::StoreError;
 
 /// What a page may do: load our own style, script and icon, ask us, and send forms to us. No inline
@@ -77,29 +78,40 @@ impl Console {
     }
 }
 
+/// The pages and what their buttons do.
+fn pages() -> Routes<Console> {
+    Routes::default()
+        .get("/", overview::page)
+        .get("/incidents", incidents::page)
+        .get("/incidents/{id}", incident::page)
+        .post("/incidents/{id}/approve", acts::approve)
+        .post("/incidents/{id}/reject", acts::reject)
+        .get("/held", waiting::held)
+        .get("/actions", waiting::actions)
+        .post("/actions/{incident}/{seq}/retry", acts::retry)
+        .get("/why", why::page)
+        .get("/rules", rules::page)
+        .get("/deliveries", deliveries::list)
+        .get("/deliveries/{id}", deliveries::page)
+        .get("/vendors", vendors::page)
+        .post("/vendors/{name}/resume", acts::resume)
+        .get("/catalog", catalog::page)
+        .get("/mutes", mutes::page)
+        .post("/mutes", acts::mute)
+        .post("/mutes/{id}/lift", acts::lift)
+        .get("/audit", audit::page)
+}
+
+/// Every address of a page or a button with its method, such as `GET /incidents`.
+pub fn operations() -> Vec<(Method, &'static str)> {
+    pages().operations()
+}
+
 /// The routes; to be merged into those of the admin listener.
 pub fn router(console: Console) -> Router {
     let door = console.api.guard();
-    let inside = Router::new()
-        .route("/", get(overview::page))
-        .route("/incidents", get(incidents::page))
-        .route("/incidents/{id}", get(incident::page))
-        .route("/incidents/{id}/approve", post(acts::approve))
-        .route("/incidents/{id}/reject", post(acts::reject))
-        .route("/held", get(waiting::held))
-        .route("/actions", get(waiting::actions))
-        .route("/actions/{incident}/{seq}/retry", post(acts::retry))
-        .route("/why", get(why::page))
-        .route("/rules", get(rules::page))
-        .route("/deliveries", get(deliveries::list))
-        .route("/deliveries/{id}", get(deliveries::page))
-        .route("/vendors", get(vendors::page))
-        .route("/vendors/{name}/resume", post(acts::resume))
-        .route("/catalog", get(catalog::page))
-        .route("/mutes", get(mutes::page).post(acts::mute))
-        .route("/mutes/{id}/lift", post(acts::lift))
-        .route("/audit", get(audit::page))
-        .route_layer(middleware::from_fn_with_state(door.clone(), page_guard));
+    let inside =
+        pages().router().route_layer(middleware::from_fn_with_state(door.clone(), page_guard));
     // A script is not led to the login.
     let inside = inside.merge(
         Router::new()

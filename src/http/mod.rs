@@ -11,6 +11,7 @@ pub mod console;
 mod engine;
 mod form;
 pub mod login;
+mod routes;
 pub mod server;
 pub mod webhooks;
 

@@ -2,7 +2,7 @@
 //! it all. Against a daemon that runs, over real sockets, with headers as browsers and attackers send
 //! them.
 
-use casewright::http::api::operations;
+use casewright::http::{api, console};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
@@ -226,6 +226,11 @@ const ROUTES: [(&str, Method, &str, &str); 51] = [
     ("", Method::DELETE, "/api/v1/nothing", "operator"),
 ];
 
+/// Whether a route of the table is a page of the console or a button on one.
+fn is_page(method: &Method, route: &str) -> bool {
+    console::operations().iter().any(|(of, path)| of == method && *path == route)
+}
+
 /// Open to whoever reaches the listener, or with rules of their own.
 const OPEN: [&str; 7] = [
     "/-/healthy",
@@ -243,10 +248,10 @@ async fn every_route_takes_its_role_and_no_lesser_one() {
     let house = house().await;
     let roles = [("viewer", VIEWER), ("operator", OPERATOR), ("admin", ADMIN)];
     assert_eq!(get(&house, "/console/events", &[]).await.status, StatusCode::UNAUTHORIZED);
-    for (_, method, path, least) in ROUTES {
+    for (route, method, path, least) in ROUTES {
         let told = send(&house, method.clone(), path, &[], None).await;
         // Who asks for a page is led to the login.
-        let is_page = !["/api/", "/-/"].iter().any(|start| path.starts_with(start));
+        let is_page = is_page(&method, route);
         let closed = if is_page { StatusCode::SEE_OTHER } else { StatusCode::UNAUTHORIZED };
         assert_eq!(told.status, closed, "{method} {path} {told:?}");
         let mut suffices = false;
@@ -271,8 +276,9 @@ fn every_route_of_the_source_has_its_role_in_the_table() {
     let tables: BTreeSet<&str> = ROUTES.iter().map(|(route, ..)| *route).chain(OPEN).collect();
     let http = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
     let files = glob::glob(http.join("**/*.rs").to_str().expect("text")).expect("a pattern");
-    // Those of the API are not written out one by one where they are added.
-    let described = operations();
+    // Those of tables that can be listed are not written out where they are added.
+    let pages = console::operations().into_iter().map(|(method, path)| (method, path.to_owned()));
+    let described: Vec<_> = api::operations().into_iter().chain(pages).collect();
     for (method, path) in &described {
         let has = |(known, of, ..): &(&str, Method, &str, &str)| known == path && of == method;
         assert!(ROUTES.iter().any(has), "{method} {path} has no role");
