@@ -19,6 +19,7 @@ pub mod offers;
 pub mod paging;
 pub mod record;
 pub mod rules;
+mod silence;
 pub mod status;
 
 use std::sync::Arc;
