@@ -18,7 +18,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, OriginalUri, Request, State};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{Extensions, HeaderMap, Method, Uri};
@@ -185,28 +185,8 @@ pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> 
     }
 }
 
-/// As [`guard`], for pages: who should log in is led there, and from there back.
-pub async fn page_guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let next_page = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    let looks = *request.method() == Method::GET;
-    match guard.admit(request).await {
-        Ok(request) => guard.watch(request, next).await,
-        Err(barred) if barred.wants_login() => {
-            let back = if looks { next_page.as_str() } else { "/" };
-            let query = url::form_urlencoded::Serializer::new(String::new())
-                .append_pair("next", back)
-                .finish();
-            Redirect::to(&format!("/login?{query}")).into_response()
-        }
-        Err(barred) => {
-            guard.count(&barred);
-            barred.into_response()
-        }
-    }
-}
-
 impl Guard {
-    fn count(&self, barred: &Barred) {
+    pub(super) fn count(&self, barred: &Barred) {
         let (result, code) = match barred {
             Barred::Unknown => ("unauthenticated", "no_credential"),
             Barred::Wrong => ("unauthenticated", "bad_credential"),
@@ -319,11 +299,17 @@ impl Guard {
         barred
     }
 
-    /// Runs what follows, and puts on record if it was denied there.
+    /// Runs what follows, and puts on record if it was denied there. What is refused tells to whom,
+    /// for a page that says so.
     pub(crate) async fn watch(&self, request: Request, next: Next) -> Response {
         let visit = request.extensions().get::<Visit>().cloned();
         let asked = asked_for(request.method(), request.extensions(), request.uri());
-        let response = next.run(request).await;
+        let mut response = next.run(request).await;
+        if let Some(visit) = &visit
+            && response.extensions().get::<Refusal>().is_some()
+        {
+            response.extensions_mut().insert(visit.clone());
+        }
         if let (Some(denied), Some(visit)) = (response.extensions().get::<Denied>(), visit) {
             self.metrics.admin_call(AdminCall::Any, "denied");
             let why = denied.to_string();

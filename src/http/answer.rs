@@ -91,6 +91,11 @@ impl Refusal {
         (&self.message, self.hint.as_deref())
     }
 
+    /// What is [beside](Self::beside) it under that name.
+    pub(super) fn told(&self, key: &str) -> Option<&Value> {
+        self.beside.get(key)
+    }
+
     /// The status that it is sent with.
     pub fn status(&self) -> StatusCode {
         self.status
@@ -219,6 +224,8 @@ pub fn trouble(error: &StoreError) -> Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
+        // For whoever draws it as a page.
+        let itself = self.clone();
         let problem = Problem {
             r#type: format!("urn:casewright:problem:{}", self.code),
             title: self.code.replace('_', " "),
@@ -231,6 +238,7 @@ impl IntoResponse for Refusal {
         let mut response = json(self.status, &problem);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
         response.headers_mut().extend(*self.headers);
+        response.extensions_mut().insert(itself);
         response
     }
 }

@@ -7,7 +7,7 @@
 pub(super) mod actions;
 mod acts;
 mod alerts;
-mod asked;
+pub(super) mod asked;
 mod cases;
 mod catalogs;
 mod deliveries;
@@ -28,7 +28,7 @@ use async_trait::async_trait;
 use axum::extract::{Path, State, rejection};
 use axum::response::Response;
 use axum::{Router, middleware};
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -38,7 +38,7 @@ use self::routes::Routes;
 use super::access::{Access, Guard, guard};
 use super::answer::{self, Refusal, trouble};
 use crate::current::Current;
-use crate::domain::access::{Admin, Role};
+use crate::domain::access::{Admin, Operator, Role};
 use crate::domain::audit::{Act, End, Object};
 use crate::domain::ids::VendorName;
 use crate::intake::Displaced;
@@ -167,6 +167,17 @@ async fn whole<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, Refusal> {
     tokio::spawn(work).await.map_err(|_panic| Refusal::internal())
+}
+
+/// Changes a draft as `PUT /api/v1/incidents/{id}/draft` does, for a page.
+pub(super) async fn edit_draft(
+    api: Api,
+    by: Operator,
+    id: String,
+    headers: HeaderMap,
+    wording: Vec<u8>,
+) -> Result<Response, Refusal> {
+    drafts::edit(State(api), by, Ok(Path(id)), headers, Ok(wording.into())).await
 }
 
 /// What a part of an address says. One that is no text names nothing that exists.

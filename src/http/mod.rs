@@ -6,6 +6,7 @@ pub mod access;
 pub mod admin;
 pub mod answer;
 pub mod api;
+mod back;
 pub mod body;
 pub mod console;
 mod engine;

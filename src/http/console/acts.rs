@@ -1,35 +1,32 @@
 //! Buttons. Each does what the API does, by the API's own function, and then leads back to a page
-//! that says so: a page that is loaded anew does nothing a second time.
+//! that [says so](super::done): a page that is loaded anew does nothing a second time.
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{Console, Page, Trouble};
+use super::done::DONE;
+use super::{Console, Page, address};
 use crate::domain::access::Operator;
 use crate::http::answer::Refusal;
 use crate::http::api::{actions, drafts, incidents, mutes, vendors};
 use crate::http::form::Form;
 
-/// Back to a page that says what was done, or a page that says why it was not.
-fn answered(answer: Result<Response, Refusal>, to: &str, done: &str, back: &'static str) -> Page {
-    match answer {
-        Ok(_) => Ok(Redirect::to(&format!("{to}?done={done}")).into_response()),
-        Err(refusal) => {
-            let (what, hint) = refusal.words();
-            Err(Trouble::new(refusal.status(), what, hint.map(str::to_owned), back))
-        }
-    }
+/// Back to a page that asks the record what was done, or why it was not.
+pub(super) fn answered(answer: Result<Response, Refusal>, to: &str) -> Page {
+    answer?;
+    Ok(Redirect::to(&address(to, &[(DONE, "1")])).into_response())
 }
 
 /// An id in an address of ours.
-fn segment(id: &str) -> String {
+pub(super) fn segment(id: &str) -> String {
     id.chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
 /// What the API is told of the draft that a page has shown, by the page's hidden field `seen`.
-fn having_seen(seen: &str) -> HeaderMap {
+pub(super) fn having_seen(seen: &str) -> HeaderMap {
     // What was never said by us is never true.
     drafts::having_seen(seen.parse().unwrap_or(u32::MAX))
 }
@@ -50,7 +47,7 @@ pub(super) async fn approve(
     // Nobody opens a case that says what they have not read.
     let headers = having_seen(&seen);
     let answer = incidents::approve(State(console.api), by, headers, Ok(Path(id))).await;
-    answered(answer, &to, "approved", "/held")
+    answered(answer, &to)
 }
 
 pub(super) async fn reject(
@@ -60,7 +57,7 @@ pub(super) async fn reject(
 ) -> Page {
     let to = format!("/incidents/{}", segment(&id));
     let answer = incidents::reject(State(console.api), by, Ok(Path(id))).await;
-    answered(answer, &to, "rejected", "/held")
+    answered(answer, &to)
 }
 
 #[derive(Debug, Deserialize)]
@@ -78,17 +75,17 @@ pub(super) enum How {
 pub(super) async fn retry(
     State(console): State<Console>,
     by: Operator,
-    Path((incident, seq)): Path<(String, u32)>,
+    path: Result<Path<(String, u32)>, PathRejection>,
     Form(Retrying { how }): Form<Retrying>,
 ) -> Page {
-    let to = format!("/incidents/{}", segment(&incident));
-    let (asked, done) = match how {
-        How::Look => ("how=look", "retry_look"),
-        How::Send => ("how=send", "retry_send"),
+    let incident = path.as_ref().map(|Path((incident, _))| segment(incident)).unwrap_or_default();
+    let to = format!("/incidents/{incident}");
+    let asked = match how {
+        How::Look => "how=look",
+        How::Send => "how=send",
     };
     let asked = RawQuery(Some(asked.to_owned()));
-    let answer = actions::retry(State(console.api), by, Ok(Path((incident, seq))), asked).await;
-    answered(answer, &to, done, "/actions")
+    answered(actions::retry(State(console.api), by, path, asked).await, &to)
 }
 
 pub(super) async fn resume(
@@ -97,7 +94,30 @@ pub(super) async fn resume(
     Path(name): Path<String>,
 ) -> Page {
     let answer = vendors::resume(State(console.api), by, Ok(Path(name))).await;
-    answered(answer, "/vendors", "resumed", "/vendors")
+    answered(answer, "/vendors")
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Pausing {
+    lasts: String,
+    reason: String,
+}
+
+pub(super) async fn pause(
+    State(console): State<Console>,
+    by: Operator,
+    Path(name): Path<String>,
+    Form(Pausing { lasts, reason }): Form<Pausing>,
+) -> Page {
+    let asked = query(&[("for", &lasts), ("reason", &reason)]);
+    let answer = vendors::pause(State(console.api), by, Ok(Path(name)), asked).await;
+    answered(answer, "/vendors")
+}
+
+/// What the API is asked for.
+fn query(asked: &[(&str, &str)]) -> RawQuery {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    RawQuery(Some(query.extend_pairs(asked).finish()))
 }
 
 #[derive(Debug, Deserialize)]
@@ -112,16 +132,12 @@ pub(super) async fn mute(
     by: Operator,
     Form(Muting { rule, lasts, reason }): Form<Muting>,
 ) -> Page {
-    let asked = {
-        let mut asked = url::form_urlencoded::Serializer::new(String::new());
-        asked.append_pair("for", &lasts).append_pair("reason", &reason);
-        if !rule.is_empty() {
-            asked.append_pair("rule", &rule);
-        }
-        RawQuery(Some(asked.finish()))
-    };
-    let answer = mutes::make(State(console.api), by, asked).await;
-    answered(answer, "/mutes", "muted", "/mutes")
+    let mut asked = vec![("for", lasts.as_str()), ("reason", &reason)];
+    if !rule.is_empty() {
+        asked.push(("rule", &rule));
+    }
+    let answer = mutes::make(State(console.api), by, query(&asked)).await;
+    answered(answer, "/mutes")
 }
 
 pub(super) async fn lift(
@@ -130,5 +146,5 @@ pub(super) async fn lift(
     Path(id): Path<String>,
 ) -> Page {
     let answer = mutes::lift(State(console.api), by, Ok(Path(id))).await;
-    answered(answer, "/mutes", "lifted", "/mutes")
+    answered(answer, "/mutes")
 }
