@@ -538,17 +538,20 @@ async fn whoever_was_too_late_sees_both_texts_and_overwrites_nothing_unseen() {
     let page = format!("/incidents/{}/draft", incident.id);
     let (mut first, mut second) = (one.form(&page, &page).await, other.form(&page, &page).await);
     first.fills("description", "What one saw");
+    first.fills("subject", "By one");
     second.fills("description", "What the other saw");
     assert_eq!(one.sends(&page, &first).await.status, 303);
     let shown = other.sends(&page, &second).await;
     assert_eq!(shown.status, 412, "{}", shown.text);
-    assert!(shown.text.contains("<pre>What one saw</pre>"), "{}", shown.text);
+    assert!(shown.text.contains(">What one saw</pre>"), "{}", shown.text);
     let again = Form::of(&shown.text, &page);
     assert_eq!(again.0["description"], "What the other saw");
+    assert_eq!(again.0["subject"], "By one", "what they have not changed is not theirs");
     assert_ne!(again.0["seen"], second.0["seen"]);
     // Who has seen it may put theirs in its place.
     assert_eq!(other.sends(&page, &again).await.status, 303);
-    assert!(one.get(&page).await.text.contains("What the other saw"));
+    let told = one.get(&page).await.text;
+    assert!(told.contains("What the other saw") && told.contains("By one"), "{told}");
 }
 
 #[tokio::test]

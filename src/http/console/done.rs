@@ -74,7 +74,7 @@ fn button(entry: &Entry) -> Option<&'static str> {
         Act::EditDraft => "Changed: the case will say it so.",
         Act::Retry if entry.detail == "send at once" => "It is sent again.",
         Act::Retry => "It is tried again: the vendor's records are read first.",
-        Act::Resume => "The vendor is probed at once.",
+        Act::Resume => "What waits goes on; a vendor that is in trouble is probed at once.",
         Act::Pause => "The vendor is left alone. What is to be done there waits.",
         Act::Mute => "Muted: no case is opened until it ends.",
         Act::Unmute => "Lifted: what still fires gets its case.",

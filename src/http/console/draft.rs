@@ -3,6 +3,10 @@
 //! What is sent goes through the API's own function, with the same objections and the same answer
 //! to who was too late. *Invariant:* nothing that somebody has written is lost because it was
 //! refused: the form comes back as it was sent, with what is wrong beside it.
+//!
+//! A draft changes by itself, with its alerts and with time. So the form remembers what it has shown
+//! in each field, and only what a person has changed of it is their edit: the rest goes on following
+//! the rule.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +15,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 
 use super::acts::{answered, having_seen, segment};
 use super::frame::Frame;
@@ -60,6 +65,8 @@ struct Field {
     label: &'static str,
     /// What stands in it.
     value: String,
+    /// The digest of what stood in it when nobody had changed it.
+    was: String,
     /// What the draft says by now, where somebody else has changed it meanwhile.
     by_now: Option<String>,
     objections: Vec<String>,
@@ -78,12 +85,10 @@ pub(super) async fn page(
 ) -> Page {
     let sheet = sheet(&console, &id).await?;
     let said = Said::of(&sheet);
-    let fields = FIELDS.map(|(key, label)| Field {
-        key,
-        label,
-        value: said.shown(key),
-        by_now: None,
-        objections: Vec::new(),
+    let fields = FIELDS.map(|(key, label)| {
+        let value = said.shown(key);
+        let was = digest(&value);
+        Field { key, label, value, was, by_now: None, objections: Vec::new() }
     });
     let page = Draft {
         frame: frame(&console, &visit),
@@ -103,9 +108,9 @@ pub(super) async fn edit(
     Path(id): Path<String>,
     Form(sent): Form<BTreeMap<String, String>>,
 ) -> Page {
-    let written = |key: &str| sent.get(key).map(String::as_str).unwrap_or_default();
-    let wording = wording(&Said::of(&sheet(&console, &id).await?), written);
-    let headers = having_seen(written("seen"));
+    let sent = Sent(sent);
+    let wording = wording(&Said::of(&sheet(&console, &id).await?), &sent);
+    let headers = having_seen(sent.text("seen"));
     let body = wording.to_string().into_bytes();
     let answer = api::edit_draft(console.api.clone(), by, id.clone(), headers, body).await;
     match answer {
@@ -114,32 +119,34 @@ pub(super) async fn edit(
             // Read again: whoever was too late must see what has come before them.
             let sheet = sheet(&console, &id).await?;
             let frame = frame(&console, &visit);
-            Ok(refused(frame, sheet, &refusal, written))
+            Ok(refused(frame, sheet, &refusal, &sent))
         }
     }
 }
 
 /// The form as it was sent, with what is wrong.
-fn refused<'w>(
-    frame: Frame,
-    sheet: DraftSheet,
-    refusal: &Refusal,
-    written: impl Fn(&str) -> &'w str,
-) -> Response {
+fn refused(frame: Frame, sheet: DraftSheet, refusal: &Refusal, sent: &Sent) -> Response {
     let was_moved = refusal.status() == StatusCode::PRECONDITION_FAILED;
     let said = Said::of(&sheet);
     let problems = refusal.told("problems").and_then(Value::as_array);
     let mut problems: Vec<&str> =
         problems.into_iter().flatten().filter_map(Value::as_str).collect();
     let fields = FIELDS.map(|(key, label)| {
-        let value = lines(written(key));
+        let (shown, written) = (said.shown(key), lines(sent.text(key)));
         let of_field = format!("`{key}`");
         let (own, others) = problems.iter().partition(|problem| problem.starts_with(&of_field));
         problems = others;
         let own: Vec<&str> = own;
-        let shown = said.shown(key);
-        let by_now = (was_moved && shown != value).then_some(shown);
-        Field { key, label, value, by_now, objections: own.into_iter().map(sentence).collect() }
+        let objections = own.into_iter().map(sentence).collect();
+        if !was_moved {
+            let was = sent.was(key).to_owned();
+            return Field { key, label, value: written, was, by_now: None, objections };
+        }
+        let was = digest(&shown);
+        if shown == written || !sent.is_changed(key) {
+            return Field { key, label, value: shown, was, by_now: None, objections };
+        }
+        Field { key, label, value: written, was, by_now: Some(shown), objections }
     });
     let (what, hint) = refusal.words();
     let complaint = match was_moved {
@@ -161,7 +168,7 @@ fn refused<'w>(
         },
         false => Complaint { what: sentence(what), hint: hint.map(sentence) },
     };
-    let seen = if was_moved { seen(&sheet) } else { written("seen").to_owned() };
+    let seen = if was_moved { seen(&sheet) } else { sent.text("seen").to_owned() };
     let waits = waits(&sheet);
     let fields = fields.into();
     draw_as(
@@ -188,20 +195,44 @@ fn waits(sheet: &DraftSheet) -> bool {
     matches!(sheet.state, "held" | "pending")
 }
 
+/// A form as it was sent.
+struct Sent(BTreeMap<String, String>);
+
+impl Sent {
+    fn text(&self, field: &str) -> &str {
+        self.0.get(field).map(String::as_str).unwrap_or_default()
+    }
+
+    /// The digest of what the field has shown.
+    fn was(&self, key: &str) -> &str {
+        self.text(&format!("was_{key}"))
+    }
+
+    /// Whether a person has changed what the field has shown.
+    fn is_changed(&self, key: &str) -> bool {
+        digest(&lines(self.text(key))) != self.was(key)
+    }
+}
+
 /// What a draft says, by key.
-struct Said(Map<String, Value>);
+struct Said {
+    draft: Map<String, Value>,
+    /// What people have changed of it.
+    edited: Vec<&'static str>,
+}
 
 impl Said {
     fn of(sheet: &DraftSheet) -> Self {
-        let said = sheet.draft.as_ref().and_then(|draft| serde_json::to_value(draft).ok());
-        match said {
-            Some(Value::Object(said)) => Self(said),
-            _ => Self(Map::new()),
+        let draft = sheet.draft.as_ref().and_then(|draft| serde_json::to_value(draft).ok());
+        let edited = sheet.edited.as_ref().map(|edited| edited.fields.clone()).unwrap_or_default();
+        match draft {
+            Some(Value::Object(draft)) => Self { draft, edited },
+            _ => Self { draft: Map::new(), edited },
         }
     }
 
     fn text(&self, key: &str) -> &str {
-        self.0.get(key).and_then(Value::as_str).unwrap_or_default()
+        self.draft.get(key).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// As it stands in a form, and comes back from one that nobody has changed.
@@ -210,15 +241,24 @@ impl Said {
     }
 }
 
-/// The edit that a form asks for. A field that shows what the draft says anyway is the draft's own
-/// text, with characters that a form cannot show; an empty one is left to the rule.
-fn wording<'w>(said: &Said, written: impl Fn(&str) -> &'w str) -> Value {
+/// The edit that a form asks for: what was changed in it, and what people have changed before. An
+/// empty field is left to the rule.
+fn wording(said: &Said, sent: &Sent) -> Value {
     let fields = FIELDS.into_iter().filter_map(|(key, _)| {
-        let value = lines(written(key));
-        let value = if value == said.shown(key) { said.text(key).to_owned() } else { value };
+        let value = match sent.is_changed(key) {
+            true => lines(sent.text(key)),
+            // As it was kept, with characters that a form cannot show.
+            false if said.edited.contains(&key) => said.text(key).to_owned(),
+            false => return None,
+        };
         (!value.trim().is_empty()).then(|| (key.to_owned(), Value::String(value)))
     });
     Value::Object(fields.collect())
+}
+
+fn digest(text: &str) -> String {
+    let digest = hex::encode(Sha256::digest(text.as_bytes()));
+    digest.get(..16).unwrap_or_default().to_owned()
 }
 
 /// Browsers send every end of a line as two characters (HTML standard §4.10.22.4).
@@ -231,53 +271,68 @@ mod tests {
     use super::*;
     use crate::people::drafts::Wording;
 
-    fn said(draft: &Wording) -> Said {
+    fn said(draft: &Wording, edited: &[&'static str]) -> Said {
         match serde_json::to_value(draft).unwrap() {
-            Value::Object(said) => Said(said),
+            Value::Object(draft) => Said { draft, edited: edited.to_vec() },
             _ => panic!("an object"),
         }
     }
 
+    /// A form that shows a draft, as a browser sends it after a person has filled in some fields.
+    fn sent(shows: &Said, filled: &[(&str, &str)]) -> Sent {
+        let mut sent = BTreeMap::new();
+        for (key, _) in FIELDS {
+            sent.insert(key.to_owned(), shows.shown(key).replace('\n', "\r\n"));
+            sent.insert(format!("was_{key}"), digest(&shows.shown(key)));
+        }
+        let filled = filled.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned()));
+        sent.extend(filled);
+        Sent(sent)
+    }
+
+    fn edit(said: &Said, sent: &Sent) -> Wording {
+        serde_json::from_value(wording(said, sent)).unwrap()
+    }
+
+    fn text(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
     #[test]
     fn the_form_has_every_field_of_an_edit() {
-        let keys: Vec<String> = said(&Wording::default()).0.keys().cloned().collect();
+        let keys: Vec<String> = said(&Wording::default(), &[]).draft.into_keys().collect();
         let mut fields: Vec<&str> = FIELDS.iter().map(|(key, _)| *key).collect();
         fields.sort_unstable();
         assert_eq!(keys, fields);
     }
 
     #[test]
-    fn what_nobody_has_changed_is_sent_as_it_was_with_what_a_form_cannot_show() {
-        let draft = Wording {
-            subject: Some("a\u{202e}b".to_owned()),
-            description: Some("one\r\ntwo\u{0}\nthree".to_owned()),
+    fn what_nobody_has_changed_goes_on_following_the_rule_whatever_it_says_by_now() {
+        let shown = Wording { description: text("fires for 1 min\r\n\u{0}"), ..Wording::default() };
+        let by_now = Wording { description: text("fires for 2 min"), ..Wording::default() };
+        let sent = sent(&said(&shown, &[]), &[]);
+        assert_eq!(edit(&said(&by_now, &[]), &sent), Wording::default());
+    }
+
+    #[test]
+    fn what_was_changed_before_stays_changed_with_what_a_form_cannot_show() {
+        let kept = Wording {
+            subject: text("a\u{202e}b"),
+            description: text("one\r\ntwo"),
+            severity: text("2"),
             ..Wording::default()
         };
-        let said = said(&draft);
-        let form = |key: &str| said.shown(key).replace('\n', "\r\n");
-        let sent = FIELDS.map(|(key, _)| (key, form(key)));
-        let written = |key: &str| {
-            sent.iter().find(|(of, _)| *of == key).map(|(_, text)| text.as_str()).unwrap()
-        };
-        let edit: Wording = serde_json::from_value(wording(&said, written)).unwrap();
-        assert_eq!(edit, draft);
+        let said = said(&kept, &["subject", "description"]);
+        assert_eq!(edit(&said, &sent(&said, &[])), Wording { severity: None, ..kept });
     }
 
     #[test]
     fn what_was_changed_is_sent_and_what_is_empty_is_left_to_the_rule() {
-        let draft = Wording { severity: Some("2".to_owned()), ..Wording::default() };
-        let written = |key: &str| match key {
-            "subject" => "mine",
-            "description" => "a\r\nb",
-            "product" => "  ",
-            _ => "",
-        };
-        let edit: Wording = serde_json::from_value(wording(&said(&draft), written)).unwrap();
-        let mine = Wording {
-            subject: Some("mine".to_owned()),
-            description: Some("a\nb".to_owned()),
-            ..Wording::default()
-        };
-        assert_eq!(edit, mine);
+        let kept = Wording { subject: text("kept"), severity: text("2"), ..Wording::default() };
+        let said = said(&kept, &["subject"]);
+        let filled = [("subject", " "), ("description", "a\r\nb"), ("product", "mine")];
+        let mine =
+            Wording { description: text("a\nb"), product: text("mine"), ..Wording::default() };
+        assert_eq!(edit(&said, &sent(&said, &filled)), mine);
     }
 }
