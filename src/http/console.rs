@@ -245,12 +245,15 @@ fn address(path: &str, asked: &[(&str, &str)]) -> String {
     if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }
 
-/// The place in a list at which its page begins; with a way to its beginning where there is no such
-/// place.
+/// The place in a list at which its page begins.
 fn begins_at(asked: &Asked, list: List, beginning: &str) -> Result<Option<Position>, Trouble> {
-    asked
-        .after(list)
-        .map_err(|refusal| Trouble::leading_to(refusal, beginning, "To the beginning of the list"))
+    asked.after(list).map_err(|_| nowhere(beginning))
+}
+
+/// There is no such place in a list; with a way to its beginning.
+fn nowhere(beginning: &str) -> Trouble {
+    let what = "this address leads to no place in the list: it was cut, or it is of another list";
+    Trouble::leading_to(Refusal::unusable(what), beginning, "To the beginning of the list")
 }
 
 /// What a page answers.

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{RawQuery, State};
 
 use super::frame::Frame;
-use super::{Choice, Console, Page, Trouble, address, choices, draw};
+use super::{Choice, Console, Page, Trouble, address, choices, draw, nowhere};
 use crate::domain::audit::{Act, Asked, Entry, Outcome};
 use crate::http::access::Visit;
 use crate::http::api::asked::Asked as Query;
@@ -36,10 +36,8 @@ pub(super) async fn page(
     let act = wanted.one_of("act", Act::ALL.map(Act::name)).map_err(all)?;
     let [who, object] = ["who", "object"].map(|name| wanted.trimmed(name));
     let filters = [("who", who.as_str()), ("act", act.unwrap_or_default()), ("object", &object)];
-    let before = wanted.text("cursor").map(str::parse).transpose().map_err(|_| {
-        let refusal = wanted.refuse("`cursor` is not the `next` of an earlier page of this list");
-        Trouble::leading_to(refusal, address(HERE, &filters), "To the beginning of the list")
-    })?;
+    let before = wanted.text("cursor").map(str::parse).transpose();
+    let before = before.map_err(|_| nowhere(&address(HERE, &filters)))?;
     let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let asked =
         Asked { who: given(&who), act: act.and_then(Act::named), object: given(&object), before };

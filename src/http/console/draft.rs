@@ -300,7 +300,8 @@ mod tests {
 
     #[test]
     fn the_form_has_every_field_of_an_edit() {
-        let keys: Vec<String> = said(&Wording::default(), &[]).draft.into_keys().collect();
+        let keys: Vec<String> =
+            said(&Wording::default(), &[]).draft.into_iter().map(|(key, _)| key).collect();
         let mut fields: Vec<&str> = FIELDS.iter().map(|(key, _)| *key).collect();
         fields.sort_unstable();
         assert_eq!(keys, fields);
