@@ -25,6 +25,7 @@ mod overview;
 mod refused;
 mod reports;
 mod rules;
+mod seen;
 pub(crate) mod text;
 mod timeline;
 mod vendors;

@@ -4,14 +4,13 @@
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use http::HeaderMap;
 use serde::Deserialize;
 
 use super::done::DONE;
-use super::{Console, Page, address};
+use super::{Console, Page, address, seen};
 use crate::domain::access::Operator;
 use crate::http::answer::Refusal;
-use crate::http::api::{actions, drafts, incidents, mutes, vendors};
+use crate::http::api::{actions, incidents, mutes, vendors};
 use crate::http::form::Form;
 
 /// Back to a page that asks the record what was done, or why it was not.
@@ -23,12 +22,6 @@ pub(super) fn answered(answer: Result<Response, Refusal>, to: &str) -> Page {
 /// An id in an address of ours.
 pub(super) fn segment(id: &str) -> String {
     id.chars().filter(char::is_ascii_alphanumeric).collect()
-}
-
-/// What the API is told of the draft that a page has shown, by the page's hidden field `seen`.
-pub(super) fn having_seen(seen: &str) -> HeaderMap {
-    // What was never said by us is never true.
-    drafts::having_seen(seen.parse().unwrap_or(u32::MAX))
 }
 
 #[derive(Debug, Deserialize)]
@@ -45,7 +38,7 @@ pub(super) async fn approve(
 ) -> Page {
     let to = format!("/incidents/{}", segment(&id));
     // Nobody opens a case that says what they have not read.
-    let headers = having_seen(&seen);
+    let headers = seen::told(&seen);
     let answer = incidents::approve(State(console.api), by, headers, Ok(Path(id))).await;
     answered(answer, &to)
 }

@@ -17,12 +17,12 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::acts::{answered, having_seen, segment};
+use super::acts::{answered, segment};
 use super::frame::Frame;
 use super::incident::no_such_incident;
 use super::refused::sentence;
 use super::text::visible;
-use super::{Console, Page, draw, draw_as};
+use super::{Console, Page, draw, draw_as, seen};
 use crate::domain::access::Operator;
 use crate::domain::ids::IncidentId;
 use crate::http::access::Visit;
@@ -92,7 +92,7 @@ pub(super) async fn page(
     });
     let page = Draft {
         frame: frame(&console, &visit),
-        seen: seen(&sheet),
+        seen: seen::of_sheet(&sheet),
         waits: waits(&sheet),
         fields: fields.into(),
         complaint: None,
@@ -110,7 +110,7 @@ pub(super) async fn edit(
 ) -> Page {
     let sent = Sent(sent);
     let wording = wording(&Said::of(&sheet(&console, &id).await?), &sent);
-    let headers = having_seen(sent.text("seen"));
+    let headers = seen::told(sent.text("seen"));
     let body = wording.to_string().into_bytes();
     let answer = api::edit_draft(console.api.clone(), by, id.clone(), headers, body).await;
     match answer {
@@ -168,7 +168,7 @@ fn refused(frame: Frame, sheet: DraftSheet, refusal: &Refusal, sent: &Sent) -> R
         },
         false => Complaint { what: sentence(what), hint: hint.map(sentence) },
     };
-    let seen = if was_moved { seen(&sheet) } else { sent.text("seen").to_owned() };
+    let seen = if was_moved { seen::of_sheet(&sheet) } else { sent.text("seen").to_owned() };
     let waits = waits(&sheet);
     let fields = fields.into();
     draw_as(
@@ -184,11 +184,6 @@ async fn sheet(console: &Console, id: &str) -> Result<DraftSheet, super::Trouble
 
 fn frame(console: &Console, visit: &Visit) -> Frame {
     Frame::new(console, visit, "/held").still()
-}
-
-/// What the form says of the draft that it was filled in with, for [`having_seen`].
-fn seen(sheet: &DraftSheet) -> String {
-    sheet.edits.to_string()
 }
 
 fn waits(sheet: &DraftSheet) -> bool {
