@@ -521,6 +521,7 @@ async fn a_browser_is_refused_by_a_page_and_a_script_in_json() {
     for (path, headers) in [("/nothing", vec![]), ("/api/v1/vendors", vec![("accept", "*/*")])] {
         let told = get(&house, path, &headers).await;
         assert!(!told.is_html() && !told.code().is_empty(), "{told:?}");
+        assert_eq!(told.headers["vary"], "accept");
     }
     assert_eq!(house.store().mutes(jiff::Timestamp::UNIX_EPOCH).await.expect("read"), []);
 }

@@ -358,6 +358,13 @@ async fn a_vendor_is_left_alone_by_a_button_with_a_reason_and_its_page_tells_wha
     let browser = Browser::logged_in(&house).await;
     let told = browser.get("/vendors").await.text;
     assert!(told.contains("<dt>Requests left</dt>"), "{told}");
+    let local = std::fs::read_to_string(house.files.path("casewright.db.token")).expect("a token");
+    let local = format!("Bearer {}", local.trim());
+    let (_, vendors) =
+        super::people::ask(&house, reqwest::Method::GET, "/api/v1/vendors", Some(&local)).await;
+    let limiter = &vendors["vendors"][0]["limiter"];
+    let (left, burst) = (limiter["left"].as_u64(), limiter["burst"].as_u64());
+    assert!(left.is_some() && left <= burst && limiter["waiting"] == 0, "{vendors:#}");
     let pause = "/vendors/akamai/pause";
     let hostile = "<b>they\u{202e} move";
     for (lasts, reason, status) in

@@ -72,14 +72,16 @@ pub async fn for_browsers(
         accept.to_str().is_ok_and(|kinds| kinds.to_ascii_lowercase().contains("text/html"))
     });
     let asked = Asked::of(&request);
-    let answer = next.run(request).await;
-    if !takes_html || answer.extensions().get::<Refusal>().is_none() {
+    let mut answer = next.run(request).await;
+    if answer.extensions().get::<Refusal>().is_none() {
         return answer;
     }
-    let mut drawn = asked.drawn(answer, &*clock);
-    drawn.headers_mut().append(VARY, HeaderValue::from_static("accept"));
-    protect(&mut drawn);
-    drawn
+    if takes_html {
+        answer = asked.drawn(answer, &*clock);
+        protect(&mut answer);
+    }
+    answer.headers_mut().append(VARY, HeaderValue::from_static("accept"));
+    answer
 }
 
 fn kind(answer: &Response) -> &[u8] {
