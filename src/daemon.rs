@@ -225,7 +225,8 @@ impl Daemon {
         let private = private
             .merge(login::router(api.guard()))
             .merge(console::router(Console::new(api.clone(), live)))
-            .merge(api::router(api));
+            .merge(api::router(api))
+            .layer(axum::middleware::from_fn_with_state(clock.clone(), console::for_browsers));
         metrics.files_in_force(clock.now(), playbook.get().rules.openers());
         let dispatcher = Arc::new(Dispatcher {
             store: store.clone(),

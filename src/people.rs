@@ -20,6 +20,7 @@ pub mod offers;
 pub mod paging;
 pub mod record;
 pub mod rules;
+mod silence;
 pub mod status;
 
 use std::collections::HashMap;
@@ -55,6 +56,7 @@ use crate::store::lists::{ActionOf, ActionsSought};
 use crate::store::{Action, Attempt, NotRevived, Phase, Revival, Store, StoreError};
 use crate::telemetry::metrics::Metrics;
 use crate::time::duration;
+use crate::vendors::limiter::Fill;
 
 /// See the [module](self).
 #[derive(Clone)]
@@ -190,6 +192,8 @@ pub struct Standing {
     pub paused_by: Option<String>,
     /// What may be sent in a second at most, and how many at once; `None` of who is no vendor.
     pub rate: Option<Rate>,
+    /// How many requests may be made, and how many of them are left; `None` of who is no vendor.
+    pub limiter: Option<Limiter>,
     /// How many actions wait for it.
     pub unfinished: u64,
     /// When its catalog was last read whole; `None` if nothing is known of it.
@@ -205,6 +209,37 @@ pub struct Rate {
     pub concurrency: usize,
     /// How many are worked on now.
     pub working: usize,
+}
+
+/// How many requests a vendor may be asked. What exceeds it waits for its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+pub struct Limiter {
+    /// Requests per second, over a longer time.
+    pub per_second: f64,
+    /// How many may go at once after a pause.
+    pub burst: u32,
+    /// How many of these are left now.
+    pub left: u32,
+    /// How many wait for their turn.
+    pub waiting: u32,
+}
+
+impl From<Fill> for Limiter {
+    fn from(Fill { rate, tokens }: Fill) -> Self {
+        // Between the burst and as many requests as are under way: it fits.
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "not below zero"
+        )]
+        let whole = |count: f64| count.max(0.0) as u32;
+        Self {
+            per_second: rate.per_second,
+            burst: rate.burst,
+            left: whole(tokens.floor()),
+            waiting: whole((-tokens).ceil()),
+        }
+    }
 }
 
 /// An action that is tried again.
@@ -549,6 +584,7 @@ impl Standing {
                 concurrency: lane.settings.concurrency,
                 working: lane.working(),
             }),
+            limiter: lane.vendor().and_then(|vendor| vendor.fill()).map(Limiter::from),
             unfinished,
             catalog_read_at: None,
         }

@@ -198,7 +198,10 @@ async function main() {
     ["overview", "/"], ["incidents", "/incidents"], ["incident", `/incidents/${opened.id}`], ["hostile", `/incidents/${hostile.id}`],
     ["held", "/held"], ["actions", "/actions"], ["why", `/why?about=EdgeHigh5xxRatio`], ["delivery", `/deliveries/${delivery}`],
     ["deliveries", "/deliveries"], ["rules", "/rules"], ["vendors", "/vendors"], ["catalog", "/catalog"], ["mutes", "/mutes"], ["audit", "/audit"],
+    ["draft", `/incidents/${hostile.id}/draft`], ["narrowed", "/deliveries?source=alertmanager&fate=unmatched"],
   ];
+  // What is refused is a page like any other.
+  const refused = [["refused", `/deliveries?cursor=${encodeURIComponent(EVIL.slice(0, 300))}`], ["unknown", "/nothing"]];
 
   const desk = await context();
   const page = await desk.newPage();
@@ -208,9 +211,9 @@ async function main() {
       await page.setViewportSize(viewport);
       for (const scheme of ["light", "dark"]) {
         await page.emulateMedia({ colorScheme: scheme });
-        for (const [name, address] of places) {
+        for (const [name, address] of [...places, ...refused]) {
           const answer = await page.goto(house.base + address);
-          assert.equal(answer.status(), 200, address);
+          assert.equal(answer.ok(), !refused.some(([one]) => one === name), address);
           await sound(page, `${name} (${size}, ${scheme})`);
           // Colours are the same in every size.
           if (scheme === "light" || size === "desk") await accessible(page, `${name} (${size}, ${scheme})`);
@@ -220,6 +223,25 @@ async function main() {
     }
     await page.setViewportSize({ width: 1280, height: 900 });
     await page.emulateMedia({ colorScheme: "light" });
+  });
+  await proves("the whole navigation is seen at every width, and nothing is clipped", async () => {
+    for (const width of [360, 400, 480, 600, 704, 705, 768, 900, 1024, 1100, 1200, 1280, 1312, 1313, 1366, 1440, 1600]) {
+      await page.setViewportSize({ width, height: 700 });
+      await page.goto(`${house.base}/vendors`);
+      await sound(page, `vendors at ${width} px`);
+      const clipped = await page.evaluate(() => {
+        const box = document.querySelector(".top nav");
+        const parts = [...document.querySelectorAll(".top a, .top .user, .top button")];
+        const outside = parts.filter((part) => {
+          const { left, right, width: wide } = part.getBoundingClientRect();
+          return wide === 0 || left < 0 || right > document.documentElement.clientWidth;
+        });
+        return [...outside.map((part) => part.textContent), ...(box.scrollWidth > box.clientWidth ? ["nav"] : [])];
+      });
+      assert.deepEqual(clipped, [], `at ${width} px`);
+      if ([360, 600, 768, 1024, 1200, 1600].includes(width)) await page.screenshot({ path: `${pictures}/width-${width}.png` });
+    }
+    await page.setViewportSize({ width: 1280, height: 900 });
   });
   await proves("the timeline tells what was decided, sent and answered", async () => {
     await page.goto(`${house.base}/incidents/${opened.id}`);
@@ -277,6 +299,85 @@ async function main() {
     await page.waitForSelector("main >> text=the origin moves");
     await page.locator("form[action^='/mutes/'] button").first().click();
     await page.waitForSelector("main >> text=Nothing is muted by a person.");
+  });
+  await proves("a draft is changed in a form, what is wrong stands beside it, and nothing written is lost", async () => {
+    const address = `${house.base}/incidents/${hostile.id}/draft`;
+    await page.goto(address);
+    await page.fill("#product", "Ion Premiere");
+    await page.fill("#description", EVIL.replaceAll(/[\u0000\u001b]/g, ""));
+    await page.click(".draft button.main");
+    await page.waitForSelector("#product-wrong");
+    await sound(page, "a draft that is refused");
+    await accessible(page, "a draft that is refused");
+    await page.screenshot({ path: `${pictures}/draft-refused-desk-light.png` });
+    assert.match(await page.inputValue("#description"), /^<script>window\.hit=1<\/script>/);
+    await page.fill("#product", "Ion Premier");
+    await page.fill("#description", "Players buffer, <b>seen</b> by us");
+    // Somebody else is quicker.
+    const other = await desk.newPage();
+    await other.goto(address);
+    await other.fill("#subject", "By somebody else");
+    await other.click(".draft button.main");
+    await other.waitForSelector(".done");
+    await other.close();
+    await page.click(".draft button.main");
+    await page.waitForSelector(".bad-box >> text=The draft has been edited since it was read");
+    await sound(page, "a draft that somebody else has changed");
+    await accessible(page, "a draft that somebody else has changed");
+    await page.screenshot({ path: `${pictures}/draft-moved-desk-light.png`, fullPage: true });
+    assert.equal(await page.inputValue("#description"), "Players buffer, <b>seen</b> by us");
+    assert.equal(await page.inputValue("#subject"), "By somebody else", "who has not changed it keeps theirs");
+    await page.click(".draft button.main");
+    await page.waitForSelector(".done");
+    const draft = await api(house, `/incidents/${hostile.id}/draft`);
+    assert.deepEqual([draft.draft.subject, draft.edited.fields], ["By somebody else", ["subject", "description"]]);
+    assert.match(draft.draft.description, /^Players buffer, <b>seen<\/b> by us/);
+  });
+  await proves("a vendor is left alone with a reason, and the pause ended", async () => {
+    await page.goto(`${house.base}/vendors`);
+    await page.locator("details summary").first().click();
+    await page.locator("form[action$='/pause'] input[name=reason]").first().fill(EVIL.slice(0, 300));
+    await page.locator("form[action$='/pause'] button").first().click();
+    await page.waitForSelector(".done");
+    await sound(page, "a vendor that is left alone");
+    await accessible(page, "a vendor that is left alone");
+    await page.screenshot({ path: `${pictures}/vendor-paused-desk-light.png`, fullPage: true });
+    await page.locator("form[action$='/resume'] button").first().click();
+    await page.waitForSelector(".done >> text=What waits goes on");
+    assert.equal(await page.locator("form[action='/vendors/akamai/resume']").count(), 0);
+  });
+  await proves("strangers' texts stay texts in every filter and in what is refused", async () => {
+    const evil = encodeURIComponent(EVIL.slice(0, 700));
+    const filters = [
+      "/incidents?title=", "/incidents?rule=", "/incidents?state=", "/incidents?cursor=", "/deliveries?source=", "/deliveries?fate=", "/deliveries?cursor=",
+      "/audit?who=", "/audit?object=", "/audit?act=", "/audit?cursor=", "/why?about=", "/catalog?text=", "/catalog?vendor=", "/mutes?rule=", "/mutes?done=", "/vendors?done=", "/nothing/",
+    ];
+    for (const address of filters) {
+      await page.goto(house.base + address + evil);
+      await sound(page, address);
+      // What the record says may be told; what an address says is not.
+      if (address.includes("done=")) assert.doesNotMatch(await page.locator("main").innerText(), /script|onerror/, address);
+      assert.equal(await page.locator("h1").count(), 1, address);
+    }
+  });
+  await proves("whose session ends over a form is told that it was not done, and led back to it", async () => {
+    const late = await context();
+    const form = await late.newPage();
+    await login(form, house, "operator", "/mutes?rule=edge-5xx");
+    await form.fill("#reason", "too late");
+    await late.clearCookies();
+    await form.click(".form button");
+    await form.waitForSelector("#token");
+    assert.match(await form.locator("main").innerText(), /was not done/);
+    await sound(form, "a session that has ended");
+    await accessible(form, "a session that has ended");
+    await form.screenshot({ path: `${pictures}/session-over-desk-light.png` });
+    await form.fill("#token", TOKENS.operator);
+    await form.click("main button");
+    await form.waitForSelector("#reason");
+    assert.equal(new URL(form.url()).pathname + new URL(form.url()).search, "/mutes?rule=edge-5xx");
+    assert.match(await form.locator("main").innerText(), /Nothing is muted by a person/);
+    await late.close();
   });
   await proves("what people did is on record", async () => {
     await page.goto(`${house.base}/audit`);

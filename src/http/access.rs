@@ -14,13 +14,12 @@ pub(crate) mod session;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{FromRequestParts, OriginalUri, Request, State};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Redirect, Response};
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{Extensions, HeaderMap, Method, Uri};
 use subtle::ConstantTimeEq as _;
@@ -30,7 +29,8 @@ use self::origin::Foreign;
 use self::proxy::Said;
 use self::session::{Cookie, came_over_tls};
 pub use self::session::{FORM_TOKEN, FORM_TOKEN_HEADER};
-use super::answer::Refusal;
+use super::answer::{Refusal, trouble};
+use super::form;
 use super::server::Peer;
 use crate::config::{AccessConfig, ProxyConfig};
 use crate::current::Current;
@@ -41,13 +41,6 @@ use crate::people::People;
 use crate::sources::Unauthentic;
 use crate::store::StoreError;
 use crate::telemetry::metrics::{AdminCall, Metrics};
-
-/// The longest form that is looked through for its token, in bytes.
-const FORM_MOST: usize = 64 * 1024;
-/// How long it may take to arrive.
-const FORM_IN_TIME: Duration = Duration::from_secs(15);
-/// When to come back if the store did not answer.
-const AFTER_TROUBLE: Duration = Duration::from_secs(5);
 
 /// Who may come in, as the files say now.
 #[derive(Debug, Clone, Default)]
@@ -119,6 +112,8 @@ pub(crate) enum Barred {
     Foreign(Foreign),
     /// Its form was not made by us for this session.
     Form,
+    /// Its form did not arrive whole.
+    Unread(Refusal),
     /// The role does not suffice.
     Denied(Denied),
     /// The store does not answer.
@@ -152,6 +147,7 @@ impl Barred {
             Self::Over => login("session_over", "the session has ended"),
             Self::Foreign(why) => Refusal::forbidden("foreign", why.to_string())
                 .hint("send it from a page of the console, or with a token in `Authorization`"),
+            Self::Unread(refusal) => refusal.clone(),
             Self::Form => Refusal::forbidden(
                 "form_token",
                 "the form does not carry the token of this session",
@@ -162,10 +158,7 @@ impl Barred {
             )),
             Self::Denied(denied) => Refusal::forbidden("role", denied.to_string())
                 .hint("whoever runs the daemon gives roles, in `server.admin_tokens`"),
-            Self::Trouble(error) => {
-                tracing::error!(%error, "the admin listener met trouble with the store: {error}");
-                Refusal::overloaded("the store does not answer now", AFTER_TROUBLE)
-            }
+            Self::Trouble(error) => trouble(error),
         }
     }
 }
@@ -192,28 +185,8 @@ pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> 
     }
 }
 
-/// As [`guard`], for pages: who should log in is led there, and from there back.
-pub async fn page_guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let next_page = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
-    let looks = *request.method() == Method::GET;
-    match guard.admit(request).await {
-        Ok(request) => guard.watch(request, next).await,
-        Err(barred) if barred.wants_login() => {
-            let back = if looks { next_page.as_str() } else { "/" };
-            let query = url::form_urlencoded::Serializer::new(String::new())
-                .append_pair("next", back)
-                .finish();
-            Redirect::to(&format!("/login?{query}")).into_response()
-        }
-        Err(barred) => {
-            guard.count(&barred);
-            barred.into_response()
-        }
-    }
-}
-
 impl Guard {
-    fn count(&self, barred: &Barred) {
+    pub(super) fn count(&self, barred: &Barred) {
         let (result, code) = match barred {
             Barred::Unknown => ("unauthenticated", "no_credential"),
             Barred::Wrong => ("unauthenticated", "bad_credential"),
@@ -222,7 +195,7 @@ impl Guard {
             Barred::Foreign(_) => ("denied", "foreign"),
             Barred::Form => ("denied", "form_token"),
             Barred::Denied(_) => ("denied", "role"),
-            Barred::Trouble(_) => return,
+            Barred::Trouble(_) | Barred::Unread(_) => return,
         };
         self.metrics.admin_call(AdminCall::Any, result);
         // Not what was asked for: that is somebody's text.
@@ -242,8 +215,9 @@ impl Guard {
         let form_token = cookie.as_ref().map(Cookie::form_token).unwrap_or_default();
         if changes && cookie.is_some() {
             body = match carried(&form_token, &parts.headers, body).await {
-                Some(body) => body,
-                None => return Err(self.barred(&who, &parts, Barred::Form).await),
+                Ok(Some(body)) => body,
+                Ok(None) => return Err(self.barred(&who, &parts, Barred::Form).await),
+                Err(refusal) => return Err(Barred::Unread(refusal)),
             };
         }
         if changes && let Err(denied) = who.may(self.least) {
@@ -325,11 +299,17 @@ impl Guard {
         barred
     }
 
-    /// Runs what follows, and puts on record if it was denied there.
+    /// Runs what follows, and puts on record if it was denied there. What is refused tells to whom,
+    /// for a page that says so.
     pub(crate) async fn watch(&self, request: Request, next: Next) -> Response {
         let visit = request.extensions().get::<Visit>().cloned();
         let asked = asked_for(request.method(), request.extensions(), request.uri());
-        let response = next.run(request).await;
+        let mut response = next.run(request).await;
+        if let Some(visit) = &visit
+            && response.extensions().get::<Refusal>().is_some()
+        {
+            response.extensions_mut().insert(visit.clone());
+        }
         if let (Some(denied), Some(visit)) = (response.extensions().get::<Denied>(), visit) {
             self.metrics.admin_call(AdminCall::Any, "denied");
             let why = denied.to_string();
@@ -348,18 +328,20 @@ fn asked_for(method: &Method, extensions: &Extensions, uri: &Uri) -> Object {
 }
 
 /// The body again, if the request carries the token of the session's forms.
-async fn carried(form_token: &str, headers: &HeaderMap, body: Body) -> Option<Body> {
+async fn carried(
+    form_token: &str,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Option<Body>, Refusal> {
     if let Some(shown) = headers.get(FORM_TOKEN_HEADER) {
-        return bool::from(shown.as_bytes().ct_eq(form_token.as_bytes())).then_some(body);
+        return Ok(bool::from(shown.as_bytes().ct_eq(form_token.as_bytes())).then_some(body));
     }
-    let kind = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    if !kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
-        return None;
+    if !form::is_form(headers) {
+        return Ok(None);
     }
-    let read = tokio::time::timeout(FORM_IN_TIME, to_bytes(body, FORM_MOST)).await;
-    let bytes = read.ok()?.ok()?;
-    let (_, shown) = url::form_urlencoded::parse(&bytes).find(|(field, _)| field == FORM_TOKEN)?;
-    bool::from(same(&shown, form_token)).then(|| Body::from(bytes.clone()))
+    let bytes = form::read(body, form::LIMIT).await?;
+    let shown = form::field(&bytes, FORM_TOKEN).unwrap_or_default();
+    Ok(bool::from(same(&shown, form_token)).then(|| Body::from(bytes)))
 }
 
 fn same(one: &str, other: &str) -> subtle::Choice {

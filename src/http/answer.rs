@@ -14,6 +14,11 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
+use crate::store::StoreError;
+
+/// When to come back if the store did not answer.
+const AFTER_TROUBLE: Duration = Duration::from_secs(5);
+
 /// The longest message or hint, in bytes. Alertmanager copies our answer into its log.
 const TEXT_LIMIT: usize = 400;
 
@@ -84,6 +89,11 @@ impl Refusal {
     /// What it says, and what to do about it, for a page.
     pub(super) fn words(&self) -> (&str, Option<&str>) {
         (&self.message, self.hint.as_deref())
+    }
+
+    /// What is [beside](Self::beside) it under that name.
+    pub(super) fn told(&self, key: &str) -> Option<&Value> {
+        self.beside.get(key)
     }
 
     /// The status that it is sent with.
@@ -205,8 +215,17 @@ impl Refusal {
     }
 }
 
+/// 503: the store does not answer. Says so in the log with what it said, which concerns nobody else.
+pub fn trouble(error: &StoreError) -> Refusal {
+    tracing::error!(%error, "the admin listener met trouble with the store: {error}");
+    Refusal::overloaded("the store does not answer now", AFTER_TROUBLE)
+        .hint("try again in a moment; if it stays so, `casewright doctor` tells what is wrong")
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
+        // For whoever draws it as a page.
+        let itself = self.clone();
         let problem = Problem {
             r#type: format!("urn:casewright:problem:{}", self.code),
             title: self.code.replace('_', " "),
@@ -219,6 +238,7 @@ impl IntoResponse for Refusal {
         let mut response = json(self.status, &problem);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
         response.headers_mut().extend(*self.headers);
+        response.extensions_mut().insert(itself);
         response
     }
 }

@@ -7,7 +7,7 @@
 pub(super) mod actions;
 mod acts;
 mod alerts;
-mod asked;
+pub(super) mod asked;
 mod cases;
 mod catalogs;
 mod deliveries;
@@ -23,13 +23,12 @@ pub(super) mod vendors;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::extract::{Path, State, rejection};
 use axum::response::Response;
 use axum::{Router, middleware};
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -37,9 +36,9 @@ use utoipa::ToSchema;
 pub use self::document::document;
 use self::routes::Routes;
 use super::access::{Access, Guard, guard};
-use super::answer::{self, Refusal};
+use super::answer::{self, Refusal, trouble};
 use crate::current::Current;
-use crate::domain::access::{Admin, Role};
+use crate::domain::access::{Admin, Operator, Role};
 use crate::domain::audit::{Act, End, Object};
 use crate::domain::ids::VendorName;
 use crate::intake::Displaced;
@@ -55,8 +54,6 @@ const RELOAD: &str = "/-/reload";
 const LIST: u32 = 100;
 /// How many it shows at most.
 const LIST_MAX: u32 = 1000;
-/// When to come back if the store did not answer.
-const AFTER_TROUBLE: Duration = Duration::from_secs(5);
 
 /// Has all files read anew.
 #[async_trait]
@@ -172,9 +169,15 @@ async fn whole<T: Send + 'static>(
     tokio::spawn(work).await.map_err(|_panic| Refusal::internal())
 }
 
-fn trouble(error: &StoreError) -> Refusal {
-    tracing::error!(%error, "the admin listener met trouble with the store: {error}");
-    Refusal::overloaded("the store does not answer now", AFTER_TROUBLE)
+/// Changes a draft as `PUT /api/v1/incidents/{id}/draft` does, for a page.
+pub(super) async fn edit_draft(
+    api: Api,
+    by: Operator,
+    id: String,
+    headers: HeaderMap,
+    wording: Vec<u8>,
+) -> Result<Response, Refusal> {
+    drafts::edit(State(api), by, Ok(Path(id)), headers, Ok(wording.into())).await
 }
 
 /// What a part of an address says. One that is no text names nothing that exists.

@@ -14,12 +14,15 @@ mod audit;
 mod catalog;
 mod chart;
 mod deliveries;
+mod done;
+mod draft;
 pub(in crate::http) mod frame;
 mod incident;
 mod incidents;
 mod live;
 mod mutes;
 mod overview;
+mod refused;
 mod reports;
 mod rules;
 pub(crate) mod text;
@@ -40,13 +43,21 @@ use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
 };
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 
-use self::frame::Frame;
 pub use self::live::Live;
-use super::access::{guard, page_guard};
+use self::refused::Back;
+pub use self::refused::for_browsers;
+pub(super) use self::refused::for_pages;
+use super::access::guard;
+use super::answer::{self, Refusal};
 use super::api::Api;
+use super::api::asked::Asked;
+use super::login::page_guard;
+use super::routes::Routes;
+use crate::people::paging::List;
 use crate::store::StoreError;
+use crate::store::lists::Position;
 
 /// What a page may do: load our own style, script and icon, ask us, and send forms to us. No inline
 /// script, no inline style, nothing of others, nowhere inside another page.
@@ -77,29 +88,46 @@ impl Console {
     }
 }
 
+/// The pages and what their buttons do.
+fn pages() -> Routes<Console> {
+    Routes::default()
+        .get("/", overview::page)
+        .get("/incidents", incidents::page)
+        .get("/incidents/{id}", incident::page)
+        .post("/incidents/{id}/approve", acts::approve)
+        .post("/incidents/{id}/reject", acts::reject)
+        .get("/incidents/{id}/draft", draft::page)
+        .post("/incidents/{id}/draft", draft::edit)
+        .get("/held", waiting::held)
+        .get("/actions", waiting::actions)
+        .post("/actions/{incident}/{seq}/retry", acts::retry)
+        .get("/why", why::page)
+        .get("/rules", rules::page)
+        .get("/deliveries", deliveries::list)
+        .get("/deliveries/{id}", deliveries::page)
+        .get("/vendors", vendors::page)
+        .post("/vendors/{name}/pause", acts::pause)
+        .post("/vendors/{name}/resume", acts::resume)
+        .get("/catalog", catalog::page)
+        .get("/mutes", mutes::page)
+        .post("/mutes", acts::mute)
+        .post("/mutes/{id}/lift", acts::lift)
+        .get("/audit", audit::page)
+}
+
+/// Every address of a page or a button with its method, such as `GET /incidents`.
+pub fn operations() -> Vec<(Method, &'static str)> {
+    pages().operations()
+}
+
 /// The routes; to be merged into those of the admin listener.
 pub fn router(console: Console) -> Router {
     let door = console.api.guard();
-    let inside = Router::new()
-        .route("/", get(overview::page))
-        .route("/incidents", get(incidents::page))
-        .route("/incidents/{id}", get(incident::page))
-        .route("/incidents/{id}/approve", post(acts::approve))
-        .route("/incidents/{id}/reject", post(acts::reject))
-        .route("/held", get(waiting::held))
-        .route("/actions", get(waiting::actions))
-        .route("/actions/{incident}/{seq}/retry", post(acts::retry))
-        .route("/why", get(why::page))
-        .route("/rules", get(rules::page))
-        .route("/deliveries", get(deliveries::list))
-        .route("/deliveries/{id}", get(deliveries::page))
-        .route("/vendors", get(vendors::page))
-        .route("/vendors/{name}/resume", post(acts::resume))
-        .route("/catalog", get(catalog::page))
-        .route("/mutes", get(mutes::page).post(acts::mute))
-        .route("/mutes/{id}/lift", post(acts::lift))
-        .route("/audit", get(audit::page))
-        .route_layer(middleware::from_fn_with_state(door.clone(), page_guard));
+    let clock = console.api.people.clock.clone();
+    let inside = pages()
+        .router()
+        .route_layer(middleware::from_fn_with_state(door.clone(), page_guard))
+        .layer(middleware::from_fn_with_state(clock, for_pages));
     // A script is not led to the login.
     let inside = inside.merge(
         Router::new()
@@ -115,6 +143,11 @@ pub fn router(console: Console) -> Router {
 /// Says with every answer what the browser must not do with it.
 pub(super) async fn guarded(request: Request, next: Next) -> Response {
     let mut answer = next.run(request).await;
+    protect(&mut answer);
+    answer
+}
+
+fn protect(answer: &mut Response) {
     let is_page = answer
         .headers()
         .get(CONTENT_TYPE)
@@ -133,7 +166,6 @@ pub(super) async fn guarded(request: Request, next: Next) -> Response {
     if is_page {
         say(CACHE_CONTROL, "no-store");
     }
-    answer
 }
 
 /// A page, drawn.
@@ -146,66 +178,108 @@ fn draw_as(status: StatusCode, page: &impl Template) -> Response {
         Ok(text) => (status, Html(text)).into_response(),
         Err(error) => {
             tracing::error!(%error, "a page of the console could not be drawn: {error}");
-            super::answer::Refusal::internal().into_response()
+            Refusal::internal().into_response()
         }
     }
 }
 
-/// Why there is no such page, or nothing was done.
+/// Why there is no such page, or nothing was done, and where to go on.
 #[derive(Debug)]
 pub(super) struct Trouble {
-    status: StatusCode,
-    what: String,
-    hint: Option<String>,
-    back: &'static str,
-}
-
-#[derive(Template)]
-#[template(path = "trouble.html")]
-struct TroublePage {
-    frame: Frame,
-    what: String,
-    hint: Option<String>,
-    back: &'static str,
+    refusal: Refusal,
+    /// Boxed, because most pages are no trouble.
+    back: Option<Box<Back>>,
 }
 
 impl Trouble {
-    /// As it says, with a way back.
-    fn new(
-        status: StatusCode,
-        what: impl Into<String>,
-        hint: Option<String>,
-        back: &'static str,
-    ) -> Self {
-        Self { status, what: what.into(), hint, back }
+    /// With a way to go on.
+    fn leading_to(refusal: Refusal, address: impl Into<String>, label: &'static str) -> Self {
+        Self { refusal, back: Some(Box::new(Back { address: address.into(), label })) }
     }
+}
 
-    /// There is none.
-    fn unknown(what: &str, back: &'static str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, what, None, back)
+impl From<Refusal> for Trouble {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, back: None }
     }
 }
 
 impl From<StoreError> for Trouble {
     fn from(error: StoreError) -> Self {
-        tracing::error!(%error, "the console met trouble with the store: {error}");
-        let hint =
-            "Try again in a moment. If it stays so, `casewright doctor` tells what is wrong.";
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "The store does not answer now.",
-            Some(hint.to_owned()),
-            "/",
-        )
+        answer::trouble(&error).into()
     }
 }
 
 impl IntoResponse for Trouble {
     fn into_response(self) -> Response {
-        let Self { status, what, hint, back } = self;
-        draw_as(status, &TroublePage { frame: Frame::nobody(), what, hint, back })
+        let mut response = self.refusal.into_response();
+        if let Some(back) = self.back {
+            response.extensions_mut().insert(*back);
+        }
+        response
     }
+}
+
+/// One of the things that a form lets choose.
+#[derive(Debug, PartialEq, Eq)]
+struct Choice {
+    name: String,
+    is_chosen: bool,
+}
+
+/// What a form lets choose. What is chosen is among it, also if it is none of these: a page must not
+/// say that it shows all when it does not.
+fn choices(names: impl IntoIterator<Item = impl Into<String>>, chosen: &str) -> Vec<Choice> {
+    let choice = |name: String| Choice { is_chosen: name == chosen, name };
+    let mut choices: Vec<Choice> = names.into_iter().map(|name| choice(name.into())).collect();
+    if !chosen.is_empty() && !choices.iter().any(|choice| choice.is_chosen) {
+        choices.push(choice(chosen.to_owned()));
+    }
+    choices
+}
+
+/// An address of ours with what it asks for; what is empty is not asked for.
+fn address(path: &str, asked: &[(&str, &str)]) -> String {
+    let asked = asked.iter().filter(|(_, value)| !value.is_empty());
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(asked).finish();
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+}
+
+/// The place in a list at which its page begins.
+fn begins_at(asked: &Asked, list: List, beginning: &str) -> Result<Option<Position>, Trouble> {
+    asked.after(list).map_err(|_| nowhere(beginning))
+}
+
+/// There is no such place in a list; with a way to its beginning.
+fn nowhere(beginning: &str) -> Trouble {
+    let what = "this address leads to no place in the list: it was cut, or it is of another list";
+    Trouble::leading_to(Refusal::unusable(what), beginning, "To the beginning of the list")
 }
 
 /// What a page answers.
 type Page = Result<Response, Trouble>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_chosen_is_shown_even_if_it_is_not_offered_any_more() {
+        let shown = |chosen: &str| -> Vec<(String, bool)> {
+            let choices = choices(["a", "b"], chosen).into_iter();
+            choices.map(|choice| (choice.name, choice.is_chosen)).collect()
+        };
+        let of = |all: &[(&str, bool)]| -> Vec<(String, bool)> {
+            all.iter().map(|(name, is)| ((*name).to_owned(), *is)).collect()
+        };
+        assert_eq!(shown(""), of(&[("a", false), ("b", false)]));
+        assert_eq!(shown("b"), of(&[("a", false), ("b", true)]));
+        assert_eq!(shown("gone"), of(&[("a", false), ("b", false), ("gone", true)]));
+    }
+
+    #[test]
+    fn an_address_has_what_it_asks_for_and_nothing_else() {
+        assert_eq!(address("/x", &[("a", ""), ("b", "")]), "/x");
+        assert_eq!(address("/x", &[("a", "1&2"), ("b", ""), ("c", "ü")]), "/x?a=1%262&c=%C3%BC");
+    }
+}

@@ -1,15 +1,15 @@
 //! How a browser comes in and goes out: a token is pasted once, and a session stands for it.
 //!
 //! There are no passwords, and the token is in no page, no address and no cookie. Never lead anybody
-//! to another site after a login: [`local`] is the only way from an address to a redirect.
+//! to another site after a login: see [`back`](super::back).
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use askama::Template;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Query, Request, State, rejection};
+use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
@@ -18,10 +18,12 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
 
 use super::access::session::Cookie;
-use super::access::{Guard, Key, Visit, origin, page_guard};
+use super::access::{Barred, Guard, Key, Visit, origin};
 use super::answer::Refusal;
+use super::back::{came_from, local};
 use super::console::frame::Frame;
-use super::console::guarded;
+use super::console::{for_pages, guarded};
+use super::form;
 use super::server::Peer;
 use crate::domain::access::{Means, Role, Who};
 use crate::domain::audit::{Act, End, Object};
@@ -30,13 +32,6 @@ use crate::domain::throttle::Throttle;
 use crate::store::StoreError;
 use crate::telemetry::metrics::AdminCall;
 use crate::time::later;
-
-/// The longest form, in bytes.
-const FORM_MOST: usize = 8 * 1024;
-/// How long it may take to arrive.
-const FORM_IN_TIME: Duration = Duration::from_secs(15);
-/// The longest address to lead back to.
-const LONGEST_ADDRESS: usize = 2000;
 
 #[derive(Clone)]
 struct Login {
@@ -51,12 +46,48 @@ pub fn router(guard: Guard) -> Router {
     let logout = post(logout)
         .layer(middleware::from_fn_with_state(everybody, page_guard))
         .fallback(|| async { Refusal::method("POST") });
+    let clock = guard.people.clock.clone();
     let login = get(page).post(login).fallback(|| async { Refusal::method("GET, HEAD, POST") });
     Router::new()
         .route("/login", login)
         .route("/logout", logout)
+        .layer(middleware::from_fn_with_state(clock, for_pages))
         .layer(middleware::from_fn(guarded))
         .with_state(Login { guard, throttle: Arc::default() })
+}
+
+/// As [`guard`](super::access::guard), for pages: who should log in is led there, and from there back.
+///
+/// Who sends a form is told that it was not heeded, and is led back to the page with the form: what
+/// it would have changed may have changed meanwhile, so nothing of it is done later by itself.
+pub async fn page_guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let page = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    let sent = !origin::is_safe(request.method());
+    let form = if sent { came_from(request.headers()) } else { None };
+    match guard.admit(request).await {
+        Ok(request) => guard.watch(request, next).await,
+        Err(barred) if barred.wants_login() && sent => {
+            let why = match barred {
+                Barred::Over => "Your session has ended",
+                _ => "You are not logged in",
+            };
+            let complaint = format!(
+                "{why}, so what you have sent was not done. Log in, and do it again on the page to \
+                 which you are led."
+            );
+            draw(StatusCode::UNAUTHORIZED, &complaint, form.as_deref().unwrap_or("/"))
+        }
+        Err(barred) if barred.wants_login() => {
+            let query = url::form_urlencoded::Serializer::new(String::new())
+                .append_pair("next", &page)
+                .finish();
+            Redirect::to(&format!("/login?{query}")).into_response()
+        }
+        Err(barred) => {
+            guard.count(&barred);
+            barred.into_response()
+        }
+    }
 }
 
 #[derive(Template)]
@@ -100,7 +131,7 @@ async fn login(State(login): State<Login>, request: Request) -> Response {
         let complaint = format!("Not logged in: {foreign}. Log in on this page.");
         return draw(StatusCode::FORBIDDEN, &complaint, "/");
     }
-    let Some((token, next)) = form(body).await else {
+    let Some((token, next)) = posted(body).await else {
         return draw(StatusCode::BAD_REQUEST, "The form is not understood.", "/");
     };
     let now = login.guard.people.clock.now();
@@ -218,18 +249,10 @@ impl Login {
 }
 
 /// The token and where to go, if the body is such a form.
-async fn form(body: Body) -> Option<(String, String)> {
-    let read = tokio::time::timeout(FORM_IN_TIME, to_bytes(body, FORM_MOST)).await;
-    let bytes = read.ok()?.ok()?;
-    let (mut token, mut next) = (None, String::new());
-    for (field, value) in url::form_urlencoded::parse(&bytes) {
-        match &*field {
-            "token" => token = Some(value.into_owned()),
-            "next" => next = value.into_owned(),
-            _ => {}
-        }
-    }
-    Some((token?, local(&next).to_owned()))
+async fn posted(body: Body) -> Option<(String, String)> {
+    let form = form::read(body, form::LIMIT_OF_STRANGERS).await.ok()?;
+    let next = form::field(&form, "next").unwrap_or_default();
+    Some((form::field(&form, "token")?, local(&next).to_owned()))
 }
 
 /// Leads to a page of ours, and has the browser keep the cookie.
@@ -241,44 +264,9 @@ fn led(to: &str, cookie: Option<HeaderValue>) -> Response {
     response
 }
 
-/// An address of ours to go to, or the first page. Browsers take `//host` and `/\host` for another
-/// site (WHATWG URL standard §4.4).
-fn local(next: &str) -> &str {
-    let plain = next.len() <= LONGEST_ADDRESS
-        && next.starts_with('/')
-        && !next.starts_with("//")
-        && next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    let path = next.split(['?', '#']).next().unwrap_or_default();
-    if plain && path != "/login" && path != "/logout" { next } else { "/" }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_login_leads_to_pages_of_ours_only() {
-        for ours in ["/", "/incidents/0123?tab=a%20b#x", "/why?about=1"] {
-            assert_eq!(local(ours), ours);
-        }
-        let long = format!("/{}", "x".repeat(LONGEST_ADDRESS));
-        for other in [
-            "",
-            "//evil.example",
-            "/\\evil.example",
-            "https://evil.example/",
-            "javascript:alert(1)",
-            "/a\r\nSet-Cookie: x=1",
-            "/a b",
-            "/ü",
-            "/login?next=/login",
-            "/logout",
-            &long,
-        ] {
-            assert_eq!(local(other), "/", "{other:?}");
-        }
-        assert_eq!(local(&long[..LONGEST_ADDRESS]), &long[..LONGEST_ADDRESS]);
-    }
 
     #[test]
     fn what_comes_from_an_address_is_text_in_the_page() {

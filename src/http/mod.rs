@@ -6,10 +6,13 @@ pub mod access;
 pub mod admin;
 pub mod answer;
 pub mod api;
+mod back;
 pub mod body;
 pub mod console;
 mod engine;
+mod form;
 pub mod login;
+mod routes;
 pub mod server;
 pub mod webhooks;
 

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::at_vendor::AtVendor;
 use super::drafts::EditedBy;
 use super::paging::{List, Page};
+use super::silence::silence;
 use super::{Exchange, People, Standing};
 use crate::domain::action::ActionKind;
 use crate::domain::alert::{Labels, Link};
@@ -85,6 +86,9 @@ pub struct Record {
     /// The ways back to its senders, each once. Untrusted.
     #[schema(value_type = Vec<Object>)]
     pub links: Vec<Link>,
+    /// Where the Alertmanager that sent the alert that began it makes a silence for it, if it says
+    /// where it is. Untrusted.
+    pub silence: Option<String>,
     /// Its alerts, those that fire first; not all of very many.
     pub members: Vec<MemberLine>,
     /// What was decided, in order.
@@ -238,6 +242,7 @@ impl People {
             labels: incident.origin.labels.clone(),
             annotations: incident.origin.annotations.clone(),
             links: links(&incident),
+            silence: silence(&incident.origin),
             members: members(&incident),
             decisions,
             actions: actions.iter().map(|action| ActionLine::of(action, &attempts)).collect(),

@@ -7,6 +7,15 @@ use jiff::Timestamp;
 use crate::domain::pace::Rate;
 use crate::time::between;
 
+/// How full a bucket is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Fill {
+    /// The rate that counts.
+    pub rate: Rate,
+    /// Requests that may go at once; below zero: so many wait for their turn.
+    pub tokens: f64,
+}
+
 /// Counts requests against a [`Rate`]. Pure: the time is an argument.
 #[derive(Debug, Clone)]
 pub struct TokenBucket {
@@ -21,6 +30,14 @@ impl TokenBucket {
         Self { rate, tokens: f64::from(rate.burst), counted_at: now }
     }
 
+    /// How full it is. Reserves nothing.
+    pub fn fill(&self, now: Timestamp) -> Fill {
+        let elapsed = between(self.counted_at, now).as_secs_f64();
+        let burst = f64::from(self.rate.burst);
+        let tokens = (self.tokens + elapsed * self.rate.per_second).min(burst);
+        Fill { rate: self.rate, tokens }
+    }
+
     /// From now on another rate counts; what was saved up or overdrawn stays.
     pub fn change(&mut self, rate: Rate) {
         self.rate = rate;
@@ -31,9 +48,7 @@ impl TokenBucket {
     /// Reservations are kept in order: the bucket goes below zero, and whoever comes later waits
     /// longer.
     pub fn reserve(&mut self, now: Timestamp) -> Duration {
-        let elapsed = between(self.counted_at, now).as_secs_f64();
-        let burst = f64::from(self.rate.burst);
-        self.tokens = (self.tokens + elapsed * self.rate.per_second).min(burst) - 1.0;
+        self.tokens = self.fill(now).tokens - 1.0;
         // Also backwards: else a clock that was set back would stop the refill until it has caught
         // up, and every request would wait longer than the one before.
         self.counted_at = now;
@@ -54,6 +69,22 @@ mod tests {
         let mut bucket = TokenBucket::full(Rate { per_second: 2.0, burst: 3 }, T0);
         let waits: Vec<_> = (0..5).map(|_| bucket.reserve(T0).as_millis()).collect();
         assert_eq!(waits, [0, 0, 0, 500, 1000]);
+    }
+
+    #[test]
+    fn how_full_it_is_is_told_and_reserves_nothing() {
+        let mut bucket = TokenBucket::full(Rate { per_second: 2.0, burst: 3 }, T0);
+        let tokens = |bucket: &TokenBucket, second| bucket.fill(at(second)).tokens;
+        assert_eq!((tokens(&bucket, 0), tokens(&bucket, 0)), (3.0, 3.0));
+        for _ in 0..5 {
+            bucket.reserve(T0);
+        }
+        assert_eq!((tokens(&bucket, 0), tokens(&bucket, 1)), (-2.0, 0.0));
+        assert_eq!(
+            (tokens(&bucket, 60), tokens(&bucket, -60)),
+            (3.0, -2.0),
+            "no more than a burst"
+        );
     }
 
     #[test]

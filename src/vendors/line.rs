@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::limiter::TokenBucket;
+use super::limiter::{Fill, TokenBucket};
 use super::transport::{Http, Request, Response, SetUpError, Transport, TransportError};
 use crate::clock::Clock;
 use crate::domain::pace::Rate;
@@ -72,6 +72,11 @@ impl Line {
         if !wait.is_zero() {
             self.clock.sleep(wait).await;
         }
+    }
+
+    /// How many requests may go at once now.
+    pub(super) fn fill(&self) -> Fill {
+        self.bucket().fill(self.clock.now())
     }
 
     /// Sends a request whose [turn](Self::turn) it is, once.

@@ -19,6 +19,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+use self::limiter::Fill;
 use crate::domain::case_view::{CaseStatus, CaseView};
 use crate::domain::catalog::whole::{AccountCatalog, CategoryCatalog};
 use crate::domain::catalog::{Catalog, Category};
@@ -363,6 +364,11 @@ pub trait Vendor: Send + Sync {
     /// The vendor's clock minus ours, as measured by its answers; `None` if nothing was measured
     /// lately.
     fn clock_skew(&self) -> Option<SignedDuration> {
+        None
+    }
+
+    /// How many requests may be made now; `None` of a vendor that nothing limits.
+    fn fill(&self) -> Option<Fill> {
         None
     }
 }

@@ -2,7 +2,7 @@
 //! it all. Against a daemon that runs, over real sockets, with headers as browsers and attackers send
 //! them.
 
-use casewright::http::api::operations;
+use casewright::http::{api, console};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
@@ -63,6 +63,11 @@ struct Told {
 impl Told {
     fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_default()
+    }
+
+    fn is_html(&self) -> bool {
+        let kind = self.headers.get("content-type").map(|kind| kind.to_str().expect("text"));
+        kind.is_some_and(|kind| kind.starts_with("text/html"))
     }
 
     /// The machine-readable word of a refusal.
@@ -166,12 +171,14 @@ fn gist(entry: &Value) -> [String; 4] {
 }
 
 /// Every route behind the guard with the least role for it, and a request that does no harm.
-const ROUTES: [(&str, Method, &str, &str); 53] = [
+const ROUTES: [(&str, Method, &str, &str); 56] = [
     ("/", Method::GET, "/", "viewer"),
     ("/incidents", Method::GET, "/incidents", "viewer"),
     ("/incidents/{id}", Method::GET, "/incidents/x", "viewer"),
     ("/incidents/{id}/approve", Method::POST, "/incidents/x/approve", "operator"),
     ("/incidents/{id}/reject", Method::POST, "/incidents/x/reject", "operator"),
+    ("/incidents/{id}/draft", Method::GET, "/incidents/x/draft", "viewer"),
+    ("/incidents/{id}/draft", Method::POST, "/incidents/x/draft", "operator"),
     ("/held", Method::GET, "/held", "viewer"),
     ("/actions", Method::GET, "/actions", "viewer"),
     ("/actions/{incident}/{seq}/retry", Method::POST, "/actions/x/1/retry", "operator"),
@@ -180,6 +187,7 @@ const ROUTES: [(&str, Method, &str, &str); 53] = [
     ("/deliveries", Method::GET, "/deliveries", "viewer"),
     ("/deliveries/{id}", Method::GET, "/deliveries/x", "viewer"),
     ("/vendors", Method::GET, "/vendors", "viewer"),
+    ("/vendors/{name}/pause", Method::POST, "/vendors/x/pause", "operator"),
     ("/vendors/{name}/resume", Method::POST, "/vendors/x/resume", "operator"),
     ("/catalog", Method::GET, "/catalog", "viewer"),
     ("/mutes", Method::GET, "/mutes", "viewer"),
@@ -233,6 +241,11 @@ const ROUTES: [(&str, Method, &str, &str); 53] = [
     ("", Method::DELETE, "/api/v1/nothing", "operator"),
 ];
 
+/// Whether a route of the table is a page of the console or a button on one.
+fn is_page(method: &Method, route: &str) -> bool {
+    console::operations().iter().any(|(of, path)| of == method && *path == route)
+}
+
 /// Open to whoever reaches the listener, or with rules of their own.
 const OPEN: [&str; 7] = [
     "/-/healthy",
@@ -250,18 +263,21 @@ async fn every_route_takes_its_role_and_no_lesser_one() {
     let house = house().await;
     let roles = [("viewer", VIEWER), ("operator", OPERATOR), ("admin", ADMIN)];
     assert_eq!(get(&house, "/console/events", &[]).await.status, StatusCode::UNAUTHORIZED);
-    for (_, method, path, least) in ROUTES {
+    for (route, method, path, least) in ROUTES {
         let told = send(&house, method.clone(), path, &[], None).await;
-        // Who asks for a page is led to the login.
-        let is_page = !["/api/", "/-/"].iter().any(|start| path.starts_with(start));
-        let closed = if is_page { StatusCode::SEE_OTHER } else { StatusCode::UNAUTHORIZED };
+        // Who asks for a page is led to the login; who sends a form gets it as the answer.
+        let is_page = is_page(&method, route);
+        let is_led = is_page && method == Method::GET;
+        let closed = if is_led { StatusCode::SEE_OTHER } else { StatusCode::UNAUTHORIZED };
         assert_eq!(told.status, closed, "{method} {path} {told:?}");
         let mut suffices = false;
         for (role, token) in roles {
             suffices |= role == least;
             let (name, value) = bearer(token);
             let told = send(&house, method.clone(), path, &[(name, &value)], None).await;
-            let denied = told.status == 403 && told.code() == "role";
+            assert_eq!(is_page, told.is_html(), "{method} {path} as {role}: {told:?}");
+            let says_so = told.code() == "role" || is_page && told.text.contains("needs the role");
+            let denied = told.status == 403 && says_so;
             assert_eq!(denied, !suffices, "{method} {path} as {role}: {told:?}");
             assert!(denied || told.status != 401, "{method} {path} as {role}: {told:?}");
             if denied {
@@ -278,8 +294,9 @@ fn every_route_of_the_source_has_its_role_in_the_table() {
     let tables: BTreeSet<&str> = ROUTES.iter().map(|(route, ..)| *route).chain(OPEN).collect();
     let http = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
     let files = glob::glob(http.join("**/*.rs").to_str().expect("text")).expect("a pattern");
-    // Those of the API are not written out one by one where they are added.
-    let described = operations();
+    // Those of tables that can be listed are not written out where they are added.
+    let pages = console::operations().into_iter().map(|(method, path)| (method, path.to_owned()));
+    let described: Vec<_> = api::operations().into_iter().chain(pages).collect();
     for (method, path) in &described {
         let has = |(known, of, ..): &(&str, Method, &str, &str)| known == path && of == method;
         assert!(ROUTES.iter().any(has), "{method} {path} has no role");
@@ -455,6 +472,143 @@ async fn a_viewers_browser_changes_nothing() {
     let mute = "/api/v1/mutes?for=1h&reason=because";
     let told = browser.sends(&house, mute, &[OURS], &browser.form()).await;
     assert_eq!((told.status, told.code().as_str()), (StatusCode::FORBIDDEN, "role"));
+}
+
+/// A page of the console that says what was refused, why and what to do.
+fn assert_page(told: &Told, status: u16, words: &[&str]) {
+    assert_eq!(told.status, status, "{told:?}");
+    assert!(told.is_html() && told.text.trim_end().ends_with("</html>"), "{told:?}");
+    let policy = told.headers["content-security-policy"].to_str().expect("text");
+    assert!(policy.starts_with("default-src 'none'"), "{policy}");
+    assert_eq!(told.headers["cache-control"], "no-store");
+    for words in words {
+        assert!(told.text.contains(words), "{words}: {told:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_browser_is_refused_by_a_page_and_a_script_in_json() {
+    let house = house().await;
+    let accept = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+    let (viewer, operator) =
+        (Browser::login(&house, VIEWER).await, Browser::login(&house, OPERATOR).await);
+    let here = format!("http://{}", house.admin());
+    let referer = format!("{here}/mutes?rule=edge-5xx");
+    let from_mutes = [OURS, ("referer", referer.as_str())];
+    let back = "href=\"/mutes?rule=edge-5xx\"";
+
+    // Without the form's token, from another site, with too small a role; without a script's `Accept`.
+    let told = operator.sends(&house, "/mutes", &from_mutes, "rule=&lasts=1h&reason=x").await;
+    assert_page(&told, 403, &["does not carry the token", "Load the page anew", back]);
+    let foreign = [("sec-fetch-site", "cross-site"), ("referer", "https://evil.example/mutes")];
+    let told = operator.sends(&house, "/mutes", &foreign, &operator.form()).await;
+    assert_page(&told, 403, &["another site made this request", "href=\"/\""]);
+    assert!(!told.text.contains("evil.example"), "{told:?}");
+    let told = viewer.sends(&house, "/mutes", &from_mutes, &viewer.form()).await;
+    assert_page(&told, 403, &["needs the role `operator`", "has the role `viewer`", back]);
+    let form = format!("{}&rule=&lasts=soon&reason=x", operator.form());
+    let told = operator.sends(&house, "/mutes", &from_mutes, &form).await;
+    assert_page(&told, 400, &["`for` is no time", back, "class=\"user\">olga <"]);
+    let told = operator.sends(&house, "/logout", &from_mutes, "").await;
+    assert_page(&told, 403, &["does not carry the token"]);
+
+    // What is not there, and what takes another method.
+    let told = get(&house, "/nothing", &[accept]).await;
+    assert_page(&told, 404, &["There is nothing at this address.", "href=\"/\""]);
+    assert_eq!(told.headers["vary"], "accept");
+    let cookie = ("cookie", operator.cookie.as_str());
+    let told = get(&house, "/mutes/x/lift", &[cookie]).await;
+    assert_page(&told, 405, &["takes POST only"]);
+    assert_eq!(told.headers["allow"], "POST");
+    let told = get(&house, "/api/v1/incidents/x", &[cookie, accept]).await;
+    assert_page(&told, 404, &["There is no such incident."]);
+    let told = get(&house, "/deliveries/%ff", &[cookie]).await;
+    assert_page(&told, 400, &["The address is not understood."]);
+
+    for (path, headers) in [("/nothing", vec![]), ("/api/v1/vendors", vec![("accept", "*/*")])] {
+        let told = get(&house, path, &headers).await;
+        assert!(!told.is_html() && !told.code().is_empty(), "{told:?}");
+        assert_eq!(told.headers["vary"], "accept");
+    }
+    assert_eq!(house.store().mutes(jiff::Timestamp::UNIX_EPOCH).await.expect("read"), []);
+}
+
+#[tokio::test]
+async fn whose_session_ends_over_a_form_is_told_that_it_was_not_done_and_led_back_to_it() {
+    let house = house_with("console: { session: 2h, session_idle: 30m }").await;
+    let here = format!("http://{}", house.admin());
+    let form = "rule=&lasts=1h&reason=x";
+    for (referer, next) in [
+        (format!("{here}/mutes?rule=edge-5xx"), "/mutes?rule=edge-5xx"),
+        ("https://evil.example/mutes".to_owned(), "/"),
+        (format!("{here}//evil.example"), "/"),
+    ] {
+        let browser = Browser::login(&house, OPERATOR).await;
+        house.clock.advance(HOUR);
+        let sent = format!("{}&{form}", browser.form());
+        let told = browser.sends(&house, "/mutes", &[OURS, ("referer", &referer)], &sent).await;
+        let field = format!("name=\"next\" value=\"{next}\"");
+        assert_page(&told, 401, &["Your session has ended", "was not done", &field]);
+        let form =
+            format!("token={OPERATOR}&next={}", next.replace('?', "%3F").replace('=', "%3D"));
+        let told = send(&house, Method::POST, "/login", &[OURS], Some(&form)).await;
+        assert_eq!(told.status, 303, "{told:?}");
+        assert_eq!(told.headers[LOCATION], next);
+    }
+    let told = send(&house, Method::POST, "/mutes", &[OURS], Some(form)).await;
+    assert_page(&told, 401, &["You are not logged in", "was not done"]);
+    assert_eq!(house.store().mutes(jiff::Timestamp::UNIX_EPOCH).await.expect("read"), []);
+}
+
+#[tokio::test]
+async fn a_form_is_read_to_its_greatest_length_and_no_further() {
+    let house = house().await;
+    let browser = Browser::login(&house, OPERATOR).await;
+    let start = format!("{}&rule=&lasts=1h&reason=", browser.form());
+    for (bytes, status) in [(512 * 1024, 400), (512 * 1024 + 1, 413)] {
+        let form = format!("{start}{}", "x".repeat(bytes - start.len()));
+        let told = browser.sends(&house, "/mutes", &[OURS], &form).await;
+        assert_page(&told, status, &[]);
+    }
+    let start = "next=%2F&token=";
+    for (bytes, status) in [(8 * 1024, 401), (8 * 1024 + 1, 400)] {
+        let form = format!("{start}{}", "x".repeat(bytes - start.len()));
+        let told = send(&house, Method::POST, "/login", &[OURS], Some(&form)).await;
+        assert_eq!(told.status, status, "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_fails_behind_a_proxy_locks_out_nobody_else_there() {
+    // No browser of the test comes by the proxy's own users.
+    let house = house_with("trusted_proxy: { from: [127.0.0.1, 10.0.0.0/8] }").await;
+    let (bad, good) = ("198.51.100.9", "192.0.2.7");
+    let via = |client: &str| format!("203.0.113.1, {client}, 10.0.0.2");
+    for _ in 0..10 {
+        let told = paste(&house, "wrong", &[OURS, ("x-forwarded-for", &via(bad))]).await;
+        assert_eq!(told.status, 401, "{told:?}");
+    }
+    let told = paste(&house, OPERATOR, &[OURS, ("x-forwarded-for", &via(bad))]).await;
+    assert_eq!(told.status, 429, "{told:?}");
+    // Whatever they say in front of what the proxy adds.
+    let lies = format!("192.0.2.99, {bad}, 10.0.0.2");
+    let told = paste(&house, OPERATOR, &[OURS, ("x-forwarded-for", &lies)]).await;
+    assert_eq!(told.status, 429, "{told:?}");
+    let told = paste(&house, OPERATOR, &[OURS, ("x-forwarded-for", &via(good))]).await;
+    assert_eq!(told.status, 303, "{told:?}");
+    let failed = record(&house, "?act=login").await;
+    assert_eq!((&failed[0]["from"], &failed[1]["from"]), (&good.into(), &bad.into()));
+}
+
+#[tokio::test]
+async fn nobody_but_the_proxy_says_from_where_a_failed_login_came() {
+    let house = house_with("trusted_proxy: { from: [192.0.2.1] }").await;
+    for n in 0..10 {
+        let from = format!("198.51.100.{n}");
+        assert_eq!(paste(&house, "wrong", &[OURS, ("x-forwarded-for", &from)]).await.status, 401);
+    }
+    let told = paste(&house, OPERATOR, &[OURS, ("x-forwarded-for", "198.51.100.99")]).await;
+    assert_eq!(told.status, 429, "{told:?}");
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ async fn a_held_action_that_a_person_vouches_for_is_sent_and_gets_exactly_one_ca
 
     // Once more is once too often.
     let complaint = house.command(&["actions", "retry", &id, "--send"]).await.failed();
-    assert!(complaint.contains("it is done, neither held nor a dead letter"), "{complaint}");
+    assert!(complaint.contains("it is done, and does not wait for a person"), "{complaint}");
     house.only_case().await;
     assert_eq!(house.requests("POST /cases"), 2);
 }

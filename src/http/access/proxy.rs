@@ -3,7 +3,7 @@
 //! *Invariant:* the header counts only in a request whose connection comes from a listed address,
 //! and nothing behind the guard ever sees it: [`take`] takes it out, whoever sent it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, HeaderValue};
 
@@ -43,20 +43,36 @@ pub(super) fn take(
     }
 }
 
-/// Where a request came from: what the proxy added last to `X-Forwarded-For`, or the connection's
-/// other end. What stands before that, anybody may have written.
+/// Where a request came from: the last address in `X-Forwarded-For` that is no trusted proxy's own,
+/// or the connection's other end. Each proxy adds at the end whom it has heard, so what stands before
+/// the word of one that is not trusted, anybody may have written.
 pub(super) fn origin(
     config: Option<&ProxyConfig>,
     headers: &HeaderMap,
     peer: Option<IpAddr>,
 ) -> Option<IpAddr> {
     let Some(config) = config else { return peer };
-    if !is_proxy(config, peer) {
-        return peer;
+    let said: Vec<&str> = headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .flat_map(|value| value.to_str().unwrap_or_default().split(','))
+        .collect();
+    let mut from = peer;
+    for hop in said.into_iter().rev() {
+        if !is_proxy(config, from) {
+            break;
+        }
+        let Some(address) = address(hop.trim()) else { break };
+        from = Some(address.to_canonical());
     }
-    let last = headers.get_all("x-forwarded-for").iter().next_back();
-    let last = last.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
-    last.map(|address: IpAddr| address.to_canonical()).or(peer)
+    from
+}
+
+/// An address as proxies write it: some add the port.
+fn address(text: &str) -> Option<IpAddr> {
+    let with_port = || text.parse().map(|address: SocketAddr| address.ip()).ok();
+    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    text.parse().ok().or_else(with_port).or_else(bracketed)
 }
 
 fn is_proxy(config: &ProxyConfig, peer: Option<IpAddr>) -> bool {
@@ -145,13 +161,28 @@ mod tests {
     }
 
     #[test]
-    fn where_a_request_came_from_is_what_the_proxy_added_last() {
+    fn where_a_request_came_from_is_the_last_address_that_is_no_proxys() {
         let from = |peer: &str, value: &str| {
             let mut headers = HeaderMap::new();
-            headers.append("x-forwarded-for", value.parse().unwrap());
+            for line in value.lines() {
+                headers.append("x-forwarded-for", line.parse().unwrap());
+            }
             origin(Some(&config()), &headers, Some(peer.parse().unwrap())).unwrap().to_string()
         };
         assert_eq!(from("10.0.0.1", "198.51.100.9, 192.0.2.7"), "192.0.2.7");
+        for through_two in [
+            "198.51.100.9, 192.0.2.7, 10.0.0.2",
+            "198.51.100.9\n192.0.2.7,10.0.0.2\n10.0.0.3",
+            "192.0.2.7, ::ffff:10.0.0.2",
+            "192.0.2.7:4711, 10.0.0.2:80",
+        ] {
+            assert_eq!(from("10.0.0.1", through_two), "192.0.2.7", "{through_two}");
+        }
+        assert_eq!(from("10.0.0.1", "[2001:db8::1]:4711"), "2001:db8::1");
+        assert_eq!(from("10.0.0.1", "[2001:db8::1]"), "2001:db8::1");
+        assert_eq!(from("10.0.0.1", "10.0.0.3, 10.0.0.2"), "10.0.0.3", "proxies all the way");
+        assert_eq!(from("10.0.0.1", "192.0.2.7, unknown"), "10.0.0.1", "no further than is known");
+        assert_eq!(from("10.0.0.1", "192.0.2.7, unknown, 10.0.0.2"), "10.0.0.2");
         assert_eq!(from("10.0.0.1", "unknown"), "10.0.0.1");
         assert_eq!(from("10.0.0.9", "192.0.2.7"), "10.0.0.9", "anybody may write it");
     }

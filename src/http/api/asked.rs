@@ -1,6 +1,7 @@
 //! What is asked for in a query, read strictly: what is not known, given twice, or out of range is
 //! refused in words, and never taken for something else.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -20,7 +21,7 @@ const LABELS_MAX: usize = 20;
 const LABEL: &str = "label";
 
 /// See the [module](self).
-pub(super) struct Asked {
+pub(in crate::http) struct Asked {
     values: BTreeMap<&'static str, String>,
     labels: Wishes,
     hint: String,
@@ -28,13 +29,30 @@ pub(super) struct Asked {
 
 impl Asked {
     /// Reads a query that may have these parameters.
-    pub(super) fn read(
+    pub(in crate::http) fn read(
         query: Option<&str>,
+        known: &'static [&'static str],
+    ) -> Result<Self, Refusal> {
+        Self::of(url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()), known)
+    }
+
+    /// As [`Self::read`], for what the form of a page sends: a field that was left empty asks for
+    /// nothing.
+    pub(in crate::http) fn of_page(
+        query: Option<&str>,
+        known: &'static [&'static str],
+    ) -> Result<Self, Refusal> {
+        let fields = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+        Self::of(fields.filter(|(_, value)| !value.trim().is_empty()), known)
+    }
+
+    fn of<'q>(
+        fields: impl Iterator<Item = (Cow<'q, str>, Cow<'q, str>)>,
         known: &'static [&'static str],
     ) -> Result<Self, Refusal> {
         let hint = format!("the parameters are: {}", known.join(", "));
         let mut asked = Self { values: BTreeMap::new(), labels: Wishes::new(), hint };
-        for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        for (name, value) in fields {
             let Some(name) = known.iter().find(|known| **known == name) else {
                 return Err(asked.refuse("the query has a parameter that is not known"));
             };
@@ -56,17 +74,22 @@ impl Asked {
     }
 
     /// What is wrong, with what there is to ask for.
-    pub(super) fn refuse(&self, what: impl Into<String>) -> Refusal {
+    pub(in crate::http) fn refuse(&self, what: impl Into<String>) -> Refusal {
         Refusal::unusable(what).hint(self.hint.clone())
     }
 
     /// A text; none if it is not given.
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    pub(in crate::http) fn text(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)
     }
 
+    /// A text without what surrounds it; empty if it is not given.
+    pub(in crate::http) fn trimmed(&self, name: &str) -> String {
+        self.text(name).unwrap_or_default().trim().to_owned()
+    }
+
     /// A text that says something.
-    pub(super) fn filled(&self, name: &str) -> Result<Option<&str>, Refusal> {
+    pub(in crate::http) fn filled(&self, name: &str) -> Result<Option<&str>, Refusal> {
         match self.text(name).map(str::trim) {
             Some("") => Err(self.refuse(format!("`{name}` is empty"))),
             text => Ok(text),
@@ -74,12 +97,12 @@ impl Asked {
     }
 
     /// A text that must be given.
-    pub(super) fn demanded(&self, name: &str) -> Result<&str, Refusal> {
+    pub(in crate::http) fn demanded(&self, name: &str) -> Result<&str, Refusal> {
         self.filled(name)?.ok_or_else(|| self.refuse(format!("`{name}` is missing")))
     }
 
     /// One of these words.
-    pub(super) fn one_of(
+    pub(in crate::http) fn one_of(
         &self,
         name: &str,
         words: impl IntoIterator<Item = &'static str> + Clone,
@@ -93,24 +116,24 @@ impl Asked {
     }
 
     /// `true` or `false`.
-    pub(super) fn yes(&self, name: &str) -> Result<Option<bool>, Refusal> {
+    pub(in crate::http) fn yes(&self, name: &str) -> Result<Option<bool>, Refusal> {
         Ok(self.one_of(name, ["true", "false"])?.map(|word| word == "true"))
     }
 
     /// Labels with their values.
-    pub(super) fn labels(&self) -> Wishes {
+    pub(in crate::http) fn labels(&self) -> Wishes {
         self.labels.clone()
     }
 
     /// How many rows.
-    pub(super) fn limit(&self) -> Result<u32, Refusal> {
+    pub(in crate::http) fn limit(&self) -> Result<u32, Refusal> {
         let Some(text) = self.text("limit") else { return Ok(LIST) };
         let limit = text.parse().ok().filter(|limit| (1..=LIST_MAX).contains(limit));
         limit.ok_or_else(|| self.refuse(format!("`limit` is out of range: it is 1 to {LIST_MAX}")))
     }
 
     /// Where the page begins.
-    pub(super) fn after(&self, list: List) -> Result<Option<Position>, Refusal> {
+    pub(in crate::http) fn after(&self, list: List) -> Result<Option<Position>, Refusal> {
         let Some(text) = self.text("cursor") else { return Ok(None) };
         let place = list.place(text).ok_or_else(|| {
             self.refuse("`cursor` is not the `next` of an earlier page of this list")
@@ -119,7 +142,7 @@ impl Asked {
     }
 
     /// From when to when.
-    pub(super) fn span(&self) -> Result<Span, Refusal> {
+    pub(in crate::http) fn span(&self) -> Result<Span, Refusal> {
         Ok(Span { since: self.time("since")?, until: self.time("until")? })
     }
 
@@ -156,6 +179,14 @@ mod tests {
         let nothing = Asked::read(None, KNOWN).ok().unwrap();
         assert_eq!((nothing.limit().ok(), nothing.yes("open").ok()), (Some(LIST), Some(None)));
         assert_eq!(nothing.span().ok(), Some(Span::default()));
+    }
+
+    #[test]
+    fn a_field_that_a_form_leaves_empty_asks_for_nothing() {
+        let asked = Asked::of_page(Some("open=&rule=+&limit=7"), KNOWN).ok().unwrap();
+        assert_eq!((asked.yes("open").ok(), asked.text("rule")), (Some(None), None));
+        assert_eq!((asked.limit().ok(), asked.trimmed("rule").as_str()), (Some(7), ""));
+        assert!(Asked::of_page(Some("other=x"), KNOWN).is_err());
     }
 
     #[test]

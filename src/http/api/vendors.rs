@@ -75,7 +75,7 @@ async fn standing(api: &Api, name: &str) -> Result<Option<Standing>, Refusal> {
     ("for" = String, Query, description = "for how long, such as `2h`; at most `1d`"),
     ("reason" = String, Query, min_length = 1, max_length = 500, description = "why"),
 ), responses((status = 200, description = "How it stands now.", body = Standing)))]
-pub(super) async fn pause(
+pub(in crate::http) async fn pause(
     State(api): State<Api>,
     by: Operator,
     path: Result<Path<String>, rejection::PathRejection>,

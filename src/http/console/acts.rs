@@ -1,59 +1,31 @@
 //! Buttons. Each does what the API does, by the API's own function, and then leads back to a page
-//! that says so: a page that is loaded anew does nothing a second time.
+//! that [says so](super::done): a page that is loaded anew does nothing a second time.
 
-use std::time::Duration;
-
-use axum::body::{Body, to_bytes};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use http::StatusCode;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
-use super::{Console, Page, Trouble};
+use super::done::DONE;
+use super::{Console, Page, address};
 use crate::domain::access::Operator;
 use crate::http::answer::Refusal;
 use crate::http::api::{actions, drafts, incidents, mutes, vendors};
+use crate::http::form::Form;
 
-/// The longest form, in bytes.
-const FORM_MOST: usize = 16 * 1024;
-/// How long it may take to arrive.
-const FORM_IN_TIME: Duration = Duration::from_secs(10);
-
-/// Reads a form.
-async fn form<T: DeserializeOwned>(body: Body) -> Result<T, Trouble> {
-    let bad = |what: &str| Trouble::new(StatusCode::BAD_REQUEST, what, None, "/");
-    let read = tokio::time::timeout(FORM_IN_TIME, to_bytes(body, FORM_MOST)).await;
-    let bytes = read
-        .map_err(|_| bad("The form did not arrive in time."))?
-        .map_err(|_| bad("The form is too large."))?;
-    let asked = http::Request::builder()
-        .method("POST")
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(Body::from(bytes))
-        .map_err(|_| bad("The form is not understood."))?;
-    let form = <axum::Form<T> as axum::extract::FromRequest<()>>::from_request(asked, &()).await;
-    form.map(|form| form.0).map_err(|_| bad("The form is not understood."))
-}
-
-/// Back to a page that says what was done, or a page that says why it was not.
-fn answered(answer: Result<Response, Refusal>, to: &str, done: &str, back: &'static str) -> Page {
-    match answer {
-        Ok(_) => Ok(Redirect::to(&format!("{to}?done={done}")).into_response()),
-        Err(refusal) => {
-            let (what, hint) = refusal.words();
-            Err(Trouble::new(refusal.status(), what, hint.map(str::to_owned), back))
-        }
-    }
+/// Back to a page that asks the record what was done, or why it was not.
+pub(super) fn answered(answer: Result<Response, Refusal>, to: &str) -> Page {
+    answer?;
+    Ok(Redirect::to(&address(to, &[(DONE, "1")])).into_response())
 }
 
 /// An id in an address of ours.
-fn segment(id: &str) -> String {
+pub(super) fn segment(id: &str) -> String {
     id.chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
 #[derive(Debug, Deserialize)]
-struct Approving {
+pub(super) struct Approving {
     /// The tag of the draft that was looked at.
     seen: String,
 }
@@ -62,14 +34,13 @@ pub(super) async fn approve(
     State(console): State<Console>,
     by: Operator,
     Path(id): Path<String>,
-    body: Body,
+    Form(Approving { seen }): Form<Approving>,
 ) -> Page {
-    let Approving { seen } = form(body).await?;
     let to = format!("/incidents/{}", segment(&id));
     // Nobody opens a case that says what they have not read.
     let headers = drafts::having_seen(&seen);
     let answer = incidents::approve(State(console.api), by, headers, Ok(Path(id))).await;
-    answered(answer, &to, "approved", "/held")
+    answered(answer, &to)
 }
 
 pub(super) async fn reject(
@@ -79,17 +50,17 @@ pub(super) async fn reject(
 ) -> Page {
     let to = format!("/incidents/{}", segment(&id));
     let answer = incidents::reject(State(console.api), by, Ok(Path(id))).await;
-    answered(answer, &to, "rejected", "/held")
+    answered(answer, &to)
 }
 
 #[derive(Debug, Deserialize)]
-struct Retrying {
+pub(super) struct Retrying {
     how: How,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum How {
+pub(super) enum How {
     Look,
     Send,
 }
@@ -97,18 +68,17 @@ enum How {
 pub(super) async fn retry(
     State(console): State<Console>,
     by: Operator,
-    Path((incident, seq)): Path<(String, u32)>,
-    body: Body,
+    path: Result<Path<(String, u32)>, PathRejection>,
+    Form(Retrying { how }): Form<Retrying>,
 ) -> Page {
-    let Retrying { how } = form(body).await?;
-    let to = format!("/incidents/{}", segment(&incident));
-    let (asked, done) = match how {
-        How::Look => ("how=look", "retry_look"),
-        How::Send => ("how=send", "retry_send"),
+    let incident = path.as_ref().map(|Path((incident, _))| segment(incident)).unwrap_or_default();
+    let to = format!("/incidents/{incident}");
+    let asked = match how {
+        How::Look => "how=look",
+        How::Send => "how=send",
     };
     let asked = RawQuery(Some(asked.to_owned()));
-    let answer = actions::retry(State(console.api), by, Ok(Path((incident, seq))), asked).await;
-    answered(answer, &to, done, "/actions")
+    answered(actions::retry(State(console.api), by, path, asked).await, &to)
 }
 
 pub(super) async fn resume(
@@ -117,28 +87,50 @@ pub(super) async fn resume(
     Path(name): Path<String>,
 ) -> Page {
     let answer = vendors::resume(State(console.api), by, Ok(Path(name))).await;
-    answered(answer, "/vendors", "resumed", "/vendors")
+    answered(answer, "/vendors")
 }
 
 #[derive(Debug, Deserialize)]
-struct Muting {
+pub(super) struct Pausing {
+    lasts: String,
+    reason: String,
+}
+
+pub(super) async fn pause(
+    State(console): State<Console>,
+    by: Operator,
+    Path(name): Path<String>,
+    Form(Pausing { lasts, reason }): Form<Pausing>,
+) -> Page {
+    let asked = query(&[("for", &lasts), ("reason", &reason)]);
+    let answer = vendors::pause(State(console.api), by, Ok(Path(name)), asked).await;
+    answered(answer, "/vendors")
+}
+
+/// What the API is asked for.
+fn query(asked: &[(&str, &str)]) -> RawQuery {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    RawQuery(Some(query.extend_pairs(asked).finish()))
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Muting {
     rule: String,
     lasts: String,
     reason: String,
 }
 
-pub(super) async fn mute(State(console): State<Console>, by: Operator, body: Body) -> Page {
-    let Muting { rule, lasts, reason } = form(body).await?;
-    let asked = {
-        let mut asked = url::form_urlencoded::Serializer::new(String::new());
-        asked.append_pair("for", &lasts).append_pair("reason", &reason);
-        if !rule.is_empty() {
-            asked.append_pair("rule", &rule);
-        }
-        RawQuery(Some(asked.finish()))
-    };
-    let answer = mutes::make(State(console.api), by, asked).await;
-    answered(answer, "/mutes", "muted", "/mutes")
+pub(super) async fn mute(
+    State(console): State<Console>,
+    by: Operator,
+    Form(Muting { rule, lasts, reason }): Form<Muting>,
+) -> Page {
+    let mut asked = vec![("for", lasts.as_str()), ("reason", &reason)];
+    if !rule.is_empty() {
+        asked.push(("rule", &rule));
+    }
+    let answer = mutes::make(State(console.api), by, query(&asked)).await;
+    answered(answer, "/mutes")
 }
 
 pub(super) async fn lift(
@@ -147,5 +139,5 @@ pub(super) async fn lift(
     Path(id): Path<String>,
 ) -> Page {
     let answer = mutes::lift(State(console.api), by, Ok(Path(id))).await;
-    answered(answer, "/mutes", "lifted", "/mutes")
+    answered(answer, "/mutes")
 }

@@ -1,16 +1,19 @@
 //! What the vendors accept, as it was last read: to be looked through when a rule is written.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::{RawQuery, State};
 use jiff::Timestamp;
-use serde::Deserialize;
 
 use super::frame::Frame;
-use super::{Console, Page, draw};
+use super::{Choice, Console, Page, Trouble, choices, draw};
 use crate::domain::catalog::whole::VendorCatalog;
 use crate::domain::catalog::{Catalog, Product};
 use crate::http::access::Visit;
+use crate::http::answer::Refusal;
+use crate::http::api::asked::Asked;
 
+/// Where it is.
+const HERE: &str = "/catalog";
 /// So many lines are shown.
 const LINES: usize = 500;
 /// Nobody seeks for more than this.
@@ -20,8 +23,7 @@ const LONGEST: usize = 200;
 #[template(path = "catalog.html")]
 struct Page_ {
     frame: Frame,
-    vendors: Vec<String>,
-    vendor: String,
+    vendors: Vec<Choice>,
     text: String,
     read_at: Option<Timestamp>,
     lines: Vec<Line>,
@@ -40,23 +42,21 @@ struct Line {
     of: String,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct Asked {
-    #[serde(default)]
-    vendor: String,
-    #[serde(default)]
-    text: String,
-}
-
 pub(super) async fn page(
     State(console): State<Console>,
     visit: Visit,
-    Query(Asked { vendor, text }): Query<Asked>,
+    RawQuery(query): RawQuery,
 ) -> Page {
     let people = &console.api.people;
-    let text: String = text.trim().chars().take(LONGEST).collect();
+    let whole = |refusal| Trouble::leading_to(refusal, HERE, "To the catalog");
+    let asked = Asked::of_page(query.as_deref(), &["vendor", "text"]).map_err(whole)?;
+    let text: String = asked.trimmed("text").chars().take(LONGEST).collect();
     let vendors = people.vendor_names();
-    let known = vendors.iter().find(|name| **name == vendor).or(vendors.first()).cloned();
+    let known = match asked.text("vendor") {
+        None => vendors.first().cloned(),
+        Some(vendor) if vendors.iter().any(|name| name == vendor) => Some(vendor.to_owned()),
+        Some(_) => return Err(whole(Refusal::unknown("there is no such vendor"))),
+    };
     let kept = match &known {
         Some(name) => people.catalogs.kept(&name.as_str().into()).await?,
         None => None,
@@ -66,9 +66,8 @@ pub(super) async fn page(
     lines.truncate(LINES);
     let complaints = people.complaints().await;
     let page = Page_ {
-        frame: Frame::new(&console, &visit, "/catalog"),
-        vendors,
-        vendor: known.unwrap_or_default(),
+        frame: Frame::new(&console, &visit, HERE),
+        vendors: choices(vendors, known.as_deref().unwrap_or_default()),
         text,
         read_at: kept.map(|kept| kept.read_at),
         lines,

@@ -1,19 +1,23 @@
 //! What senders have posted: the newest, and one with its body and with what every rule says to it.
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
-use serde::Deserialize;
+use axum::extract::{Path, RawQuery, State};
 use serde_json::Value;
 
 use super::frame::Frame;
-use super::{Console, Page, Trouble, draw};
-use crate::domain::ids::DeliveryId;
+use super::{Choice, Console, Page, Trouble, address, begins_at, choices, draw};
+use crate::domain::ids::{DeliveryId, SourceName};
 use crate::explain::{AlertStory, Answer, Explanation};
 use crate::http::access::Visit;
+use crate::http::answer::Refusal;
+use crate::http::api::asked::Asked;
 use crate::people::deliveries::DeliveryLine;
 use crate::people::paging::List;
+use crate::store::Fate;
 use crate::store::lists::DeliveriesSought;
 
+/// Where they are.
+const HERE: &str = "/deliveries";
 /// So many on a page.
 const FIRST: u32 = 50;
 /// What is shown of a body, in characters.
@@ -23,6 +27,10 @@ const BODY: usize = 200_000;
 #[template(path = "deliveries.html")]
 struct Deliveries {
     frame: Frame,
+    sources: Vec<Choice>,
+    fates: Vec<Choice>,
+    /// Whether these are not simply the newest.
+    is_filtered: bool,
     deliveries: Vec<DeliveryLine>,
     more: Option<String>,
 }
@@ -37,22 +45,37 @@ struct Delivery {
     explanation: Result<Explanation, String>,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct Asked {
-    cursor: Option<String>,
-}
-
 pub(super) async fn list(
     State(console): State<Console>,
     visit: Visit,
-    Query(Asked { cursor }): Query<Asked>,
+    RawQuery(query): RawQuery,
 ) -> Page {
-    let after = cursor.and_then(|cursor| List::Deliveries.place(&cursor));
-    let sought = DeliveriesSought { after, ..DeliveriesSought::default() };
-    let page = console.api.people.deliveries(&sought, FIRST).await?;
-    let more = page.next.map(|next| format!("/deliveries?cursor={next}"));
-    let frame = Frame::new(&console, &visit, "/deliveries");
-    Ok(draw(&Deliveries { frame, deliveries: page.items, more }))
+    let people = &console.api.people;
+    let all = |refusal| Trouble::leading_to(refusal, HERE, "To all deliveries");
+    let asked = Asked::of_page(query.as_deref(), &["source", "fate", "cursor"]).map_err(all)?;
+    let fate = asked.one_of("fate", Fate::ALL.map(Fate::name)).map_err(all)?;
+    let source = asked.trimmed("source");
+    let filters = [("source", source.as_str()), ("fate", fate.unwrap_or_default())];
+    let sought = DeliveriesSought {
+        source: (!source.is_empty()).then(|| SourceName::new(&source)),
+        fate: fate.and_then(|name| Fate::ALL.into_iter().find(|fate| fate.name() == name)),
+        after: begins_at(&asked, List::Deliveries, &address(HERE, &filters))?,
+        ..DeliveriesSought::default()
+    };
+    let found = people.deliveries(&sought, FIRST).await?;
+    let more = found.next.map(|next| {
+        let [source, fate] = filters;
+        address(HERE, &[source, fate, ("cursor", &next)])
+    });
+    let page = Deliveries {
+        frame: Frame::new(&console, &visit, HERE),
+        sources: choices(people.sources.get().keys().map(ToString::to_string), &source),
+        fates: choices(Fate::ALL.map(Fate::name), fate.unwrap_or_default()),
+        is_filtered: !source.is_empty() || fate.is_some(),
+        deliveries: found.items,
+        more,
+    };
+    Ok(draw(&page))
 }
 
 pub(super) async fn page(
@@ -62,12 +85,13 @@ pub(super) async fn page(
 ) -> Page {
     let story = console.api.people.delivery_story(&DeliveryId::new(id)).await?;
     let Some(story) = story else {
-        return Err(Trouble::unknown("There is no such delivery.", "/deliveries"));
+        let refusal = Refusal::unknown("there is no such delivery").hint("old ones are forgotten");
+        return Err(Trouble::leading_to(refusal, HERE, "To the newest deliveries"));
     };
     let body = story.body.map(|body| pretty(&body));
     let cut = body.as_ref().is_some_and(|body| body.chars().nth(BODY).is_some());
     let page = Delivery {
-        frame: Frame::new(&console, &visit, "/deliveries"),
+        frame: Frame::new(&console, &visit, HERE),
         line: story.line,
         body: body.map(|body| body.chars().take(BODY).collect()),
         cut,

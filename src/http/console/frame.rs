@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::Console;
 use super::assets::{ICON, SCRIPT, STYLE};
+use super::done::Done;
 use super::text::{self, Badge, When};
 use crate::domain::access::{Means, Role};
 use crate::http::access::Visit;
@@ -38,41 +39,48 @@ pub(crate) struct Frame {
     /// What each form must carry so that it is ours.
     pub(in crate::http) form_token: String,
     /// What was just done.
-    pub(in crate::http) done: Option<&'static str>,
+    pub(in crate::http) done: Option<Done>,
+    /// Whether the page follows what happens.
+    pub(in crate::http) is_live: bool,
     here: &'static str,
 }
 
 impl Frame {
     /// For a page, by its place in the navigation.
     pub(in crate::http) fn new(console: &Console, visit: &Visit, here: &'static str) -> Self {
-        let Visit { who, form_token } = visit;
+        Self::at(console.api.people.clock.now(), Some(visit), here)
+    }
+
+    /// For whoever looks, if that is known.
+    pub(in crate::http) fn at(now: Timestamp, visit: Option<&Visit>, here: &'static str) -> Self {
+        let who = visit.map(|visit| &visit.who);
         Self {
-            now: console.api.people.clock.now(),
-            who: Some((who.name.clone(), who.role.name())),
-            logs_out: who.means == Means::Session,
-            acts: who.may(Role::Operator).is_ok(),
-            form_token: form_token.clone(),
+            now,
+            who: who.map(|who| (who.name.clone(), who.role.name())),
+            logs_out: who.is_some_and(|who| who.means == Means::Session),
+            acts: who.is_some_and(|who| who.may(Role::Operator).is_ok()),
+            form_token: visit.map(|visit| visit.form_token.clone()).unwrap_or_default(),
             done: None,
+            is_live: visit.is_some(),
             here,
         }
     }
 
     /// For a page that tells nothing but that it is none.
     pub(in crate::http) fn nobody() -> Self {
-        Self {
-            now: Timestamp::UNIX_EPOCH,
-            who: None,
-            logs_out: false,
-            acts: false,
-            form_token: String::new(),
-            done: None,
-            here: "",
-        }
+        Self::at(Timestamp::UNIX_EPOCH, None, "")
     }
 
-    /// Says what was just done, by the word in the address.
-    pub(in crate::http) fn having(mut self, done: Option<&str>) -> Self {
-        self.done = done.and_then(told);
+    /// For a page that must stay as it is, because somebody writes on it or because it tells of
+    /// something that has passed.
+    pub(in crate::http) fn still(mut self) -> Self {
+        self.is_live = false;
+        self
+    }
+
+    /// Says what was just done.
+    pub(in crate::http) fn having(mut self, done: Option<Done>) -> Self {
+        self.done = done;
         self
     }
 
@@ -123,16 +131,29 @@ impl Frame {
     }
 }
 
-/// What is said of what was just done. Words of ours only: an address may come from anybody.
-fn told(done: &str) -> Option<&'static str> {
-    Some(match done {
-        "approved" => "Approved: its case is being opened.",
-        "rejected" => "Rejected: no case is opened.",
-        "retry_look" => "It is tried again: the vendor's records are read first.",
-        "retry_send" => "It is sent again.",
-        "resumed" => "The vendor is probed at once.",
-        "muted" => "Muted: no case is opened until it ends.",
-        "lifted" => "Lifted: what still fires gets its case.",
-        _ => return None,
-    })
+/// The place of the navigation to which an address belongs; none of those that are nowhere.
+pub(super) fn place(address: &str) -> &'static str {
+    let is_here = |place: &str| {
+        address.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    PLACES.into_iter().map(|(place, _)| place).find(|place| is_here(place)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_belongs_to_the_place_that_it_is_below() {
+        for (address, is) in [
+            ("/", "/"),
+            ("/held", "/held"),
+            ("/incidents/0123/approve", "/incidents"),
+            ("/heldover", ""),
+            ("/nothing", ""),
+            ("", ""),
+        ] {
+            assert_eq!(place(address), is, "{address}");
+        }
+    }
 }

@@ -1,19 +1,20 @@
 //! The incidents: the newest of a kind, or those that something is about.
 
 use askama::Template;
-use axum::extract::{Query, State};
-use http::StatusCode;
-use serde::Deserialize;
+use axum::extract::{RawQuery, State};
 
 use super::frame::Frame;
-use super::{Console, Page, Trouble, draw};
+use super::{Choice, Console, Page, Trouble, address, begins_at, choices, draw};
 use crate::domain::ids::RuleName;
 use crate::domain::incident::State as Life;
 use crate::http::access::Visit;
+use crate::http::api::asked::Asked;
 use crate::people::paging::List;
 use crate::people::record::Summary;
 use crate::store::Sought;
 
+/// Where they are.
+const HERE: &str = "/incidents";
 /// So many on a page.
 const FIRST: u32 = 50;
 
@@ -21,65 +22,44 @@ const FIRST: u32 = 50;
 #[template(path = "incidents.html")]
 struct Incidents {
     frame: Frame,
-    states: [&'static str; 8],
-    rules: Vec<String>,
-    state: String,
-    rule: String,
+    states: Vec<Choice>,
+    rules: Vec<Choice>,
     title: String,
     incidents: Vec<Summary>,
     /// Where there are more.
     more: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct Asked {
-    #[serde(default)]
-    state: String,
-    #[serde(default)]
-    rule: String,
-    /// A part of the name of its first alert.
-    #[serde(default)]
-    title: String,
-    cursor: Option<String>,
-}
-
 pub(super) async fn page(
     State(console): State<Console>,
     visit: Visit,
-    Query(Asked { state, rule, title, cursor }): Query<Asked>,
+    RawQuery(query): RawQuery,
 ) -> Page {
     let people = &console.api.people;
-    let known = match state.as_str() {
-        "" => None,
-        asked => {
-            let known = Life::NAMES.into_iter().find(|name| *name == asked);
-            let unknown = "There is no such state of incidents.";
-            let unknown = || Trouble::new(StatusCode::BAD_REQUEST, unknown, None, "/incidents");
-            Some(known.ok_or_else(unknown)?)
-        }
-    };
-    let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    let all = |refusal| Trouble::leading_to(refusal, HERE, "To all incidents");
+    let asked = Asked::of_page(query.as_deref(), &["state", "rule", "title", "cursor"]);
+    let asked = asked.map_err(all)?;
+    let state = asked.one_of("state", Life::NAMES).map_err(all)?;
+    // The title is a part of the name of its first alert.
+    let [rule, title] = ["rule", "title"].map(|name| asked.trimmed(name));
+    let filters = [("state", state.unwrap_or_default()), ("rule", &rule), ("title", &title)];
+    let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let sought = Sought {
-        state: known,
+        state,
         rule: given(&rule).map(RuleName::new),
         title: given(&title),
-        after: cursor.and_then(|cursor| List::Incidents.place(&cursor)),
+        after: begins_at(&asked, List::Incidents, &address(HERE, &filters))?,
         ..Sought::default()
     };
     let found = people.incidents(&sought, FIRST).await?;
     let more = found.next.map(|next| {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.append_pair("state", &state).append_pair("rule", &rule);
-        query.append_pair("title", &title).append_pair("cursor", &next);
-        format!("/incidents?{}", query.finish())
+        let [state, rule, title] = filters;
+        address(HERE, &[state, rule, title, ("cursor", &next)])
     });
-    let rules = people.rule_names();
     let page = Incidents {
-        frame: Frame::new(&console, &visit, "/incidents"),
-        states: Life::NAMES,
-        rules,
-        state,
-        rule,
+        frame: Frame::new(&console, &visit, HERE),
+        states: choices(Life::NAMES, state.unwrap_or_default()),
+        rules: choices(people.rule_names(), &rule),
         title,
         incidents: found.items,
         more,

@@ -12,6 +12,7 @@ use askama::Template;
 use askama::filters::{Escaper, Safe};
 use jiff::Timestamp;
 
+use crate::domain::text::is_hidden;
 use crate::time::between;
 
 /// The escaper of all pages.
@@ -33,7 +34,7 @@ impl Escaper for Visible {
             };
             dest.write_str(text.get(plain..at).unwrap_or_default())?;
             if shown.is_empty() {
-                write!(dest, "\u{27e8}U+{:04X}\u{27e9}", u32::from(char))?;
+                dest.write_str(&number(char))?;
             } else {
                 dest.write_str(shown)?;
             }
@@ -43,14 +44,23 @@ impl Escaper for Visible {
     }
 }
 
-/// Whether a character has no shape of its own and does something to its neighbours, or nothing that
-/// anybody would see: control characters but for blanks, marks of direction, joiners, tags.
-fn is_hidden(char: char) -> bool {
-    matches!(char,
-        '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{7f}'..='\u{9f}'
-        | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e007f}')
+/// A text as it stands in a form: what would hide or turn text around is visible, and nothing else is
+/// changed. The page escapes it all the same.
+pub(super) fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for char in text.chars() {
+        if is_hidden(char) {
+            shown.push_str(&number(char));
+        } else {
+            shown.push(char);
+        }
+    }
+    shown
+}
+
+/// What stands for a character that cannot be seen.
+fn number(char: char) -> String {
+    format!("\u{27e8}U+{:04X}\u{27e9}", u32::from(char))
 }
 
 /// The address, if it leads to the web and to nothing else: not to a script, not to a file.

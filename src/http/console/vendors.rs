@@ -1,12 +1,14 @@
 //! How the vendors, and those who are told, stand.
 
 use askama::Template;
-use axum::extract::{Query, State};
-use serde::Deserialize;
+use axum::extract::{RawQuery, State};
 
+use super::done::{DONE, just_done};
 use super::frame::Frame;
 use super::{Console, Page, draw};
+use crate::domain::audit::{Act, Entry};
 use crate::http::access::Visit;
+use crate::http::api::asked::Asked;
 use crate::people::Standing;
 
 #[derive(Template)]
@@ -16,18 +18,17 @@ struct Vendors {
     vendors: Vec<Standing>,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct Asked {
-    done: Option<String>,
-}
-
 pub(super) async fn page(
     State(console): State<Console>,
     visit: Visit,
-    Query(asked): Query<Asked>,
+    RawQuery(query): RawQuery,
 ) -> Page {
+    let asked = Asked::of_page(query.as_deref(), &[DONE])?;
     let vendors = console.api.people.vendors().await?;
-    let frame = Frame::new(&console, &visit, "/vendors").having(asked.done.as_deref());
+    let is_ours =
+        |entry: &Entry| [Act::Pause, Act::Resume].iter().any(|act| act.name() == entry.act);
+    let done = just_done(&console, &visit, asked.text(DONE), is_ours).await?;
+    let frame = Frame::new(&console, &visit, "/vendors").having(done);
     Ok(draw(&Vendors { frame, vendors }))
 }
 

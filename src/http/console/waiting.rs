@@ -2,8 +2,7 @@
 //! nobody can tell whether they were done.
 
 use askama::Template;
-use axum::extract::{Query, State};
-use serde::Deserialize;
+use axum::extract::State;
 
 use super::frame::Frame;
 use super::{Console, Page, draw};
@@ -35,16 +34,7 @@ struct Actions {
     more: bool,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct Asked {
-    done: Option<String>,
-}
-
-pub(super) async fn held(
-    State(console): State<Console>,
-    visit: Visit,
-    Query(asked): Query<Asked>,
-) -> Page {
+pub(super) async fn held(State(console): State<Console>, visit: Visit) -> Page {
     let people = &console.api.people;
     let sought = Sought { state: Some("held"), ..Sought::default() };
     let held = people.incidents(&sought, HELD).await?;
@@ -53,18 +43,14 @@ pub(super) async fn held(
     for summary in held.items {
         records.extend(people.record(&IncidentId::from_stored(summary.id)).await?);
     }
-    let frame = Frame::new(&console, &visit, "/held").having(asked.done.as_deref());
+    let frame = Frame::new(&console, &visit, "/held");
     Ok(draw(&Held { frame, records, more }))
 }
 
-pub(super) async fn actions(
-    State(console): State<Console>,
-    visit: Visit,
-    Query(asked): Query<Asked>,
-) -> Page {
+pub(super) async fn actions(State(console): State<Console>, visit: Visit) -> Page {
     let sought = ActionsSought::that(Which::ForPeople);
     let found = console.api.people.actions(&sought, ACTIONS).await?;
     let (actions, more) = (found.items, found.next.is_some());
-    let frame = Frame::new(&console, &visit, "/actions").having(asked.done.as_deref());
+    let frame = Frame::new(&console, &visit, "/actions");
     Ok(draw(&Actions { frame, actions, more }))
 }

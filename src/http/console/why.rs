@@ -1,12 +1,12 @@
 //! Why was there a case, or none? Of whatever a person has at hand.
 
 use askama::Template;
-use axum::extract::{Query, State};
-use serde::Deserialize;
+use axum::extract::{RawQuery, State};
 
 use super::frame::Frame;
 use super::{Console, Page, draw};
 use crate::http::access::Visit;
+use crate::http::api::asked::Asked;
 use crate::people::record::Answer;
 
 /// Nobody has more than this at hand.
@@ -21,18 +21,13 @@ struct Why {
     is_delivery: bool,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct Asked {
-    #[serde(default)]
-    about: String,
-}
-
 pub(super) async fn page(
     State(console): State<Console>,
     visit: Visit,
-    Query(Asked { about }): Query<Asked>,
+    RawQuery(query): RawQuery,
 ) -> Page {
-    let about: String = about.trim().chars().take(LONGEST).collect();
+    let asked = Asked::of_page(query.as_deref(), &["about"])?;
+    let about: String = asked.trimmed("about").chars().take(LONGEST).collect();
     let answer = match about.is_empty() {
         true => None,
         false => Some(console.api.people.why(&about).await?),

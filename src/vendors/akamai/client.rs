@@ -31,6 +31,7 @@ use crate::domain::draft::Draft;
 use crate::domain::ids::{AccountId, CaseId, Marker};
 use crate::domain::text::excerpt;
 use crate::rng::Rng;
+use crate::vendors::limiter::Fill;
 use crate::vendors::line::Line;
 use crate::vendors::transport::{self, Request, Response, SetUpError, Transport, TransportError};
 use crate::vendors::{
@@ -587,6 +588,10 @@ impl Vendor for Client {
         let details: CategoryDetails =
             self.read(url, READ_OF_CATALOG).await.map_err(|judged| catalog_error(*judged))?;
         Ok(details.into_catalog())
+    }
+
+    fn fill(&self) -> Option<Fill> {
+        Some(self.line.fill())
     }
 
     fn clock_skew(&self) -> Option<SignedDuration> {

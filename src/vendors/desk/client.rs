@@ -23,6 +23,7 @@ use crate::domain::catalog::{Catalog, Category};
 use crate::domain::desk::{Body, Facts, Method, Offer, Request, Write};
 use crate::domain::draft::{Contact, Draft};
 use crate::domain::ids::{AccountId, CaseId, Marker};
+use crate::vendors::limiter::Fill;
 use crate::vendors::line::Line;
 use crate::vendors::token::{is_last_marker, mentions};
 use crate::vendors::transport::{self, SetUpError, Transport, TransportError};
@@ -500,6 +501,10 @@ impl Vendor for Client {
             let message = format!("by the config of vendor {}, {why}", self.settings.name);
             CatalogError::Refused(Evidence { status: None, reference: None, message })
         })
+    }
+
+    fn fill(&self) -> Option<Fill> {
+        Some(self.line.fill())
     }
 
     async fn probe(&self) -> Probe {

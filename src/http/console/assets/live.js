@@ -48,7 +48,6 @@
     fetching = true;
     missed = false;
     try {
-      // Without what says that something was just done: it was, and is not any more.
       const answer = await fetch(location.href, { credentials: "same-origin", redirect: "error" });
       if (!answer.ok) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
