@@ -233,7 +233,7 @@ fn list(answer: &Value) -> String {
 fn retried(answer: &Value) -> String {
     let next = match answer.get("next").and_then(Value::as_str) {
         Some("look") => "the vendor's records are read first",
-        _ => "it is sent",
+        _ => "it is made ready and sent",
     };
     let mut text = format!("action {} is tried again: {next}", field(answer, "id"));
     if answer.get("vendor_resumed").and_then(Value::as_bool) == Some(true) {
@@ -285,7 +285,7 @@ mod tests {
         let send = json!({ "id": "0123/1", "next": "send", "vendor_resumed": true });
         assert_eq!(
             retried(&send),
-            "action 0123/1 is tried again: it is sent; the vendor, which did not accept who we \
+            "action 0123/1 is tried again: it is made ready and sent; the vendor, which did not accept who we \
              are, is probed for that"
         );
     }

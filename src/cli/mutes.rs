@@ -79,7 +79,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         What::Add { lasts, reason, of, reach, form } => {
             let mut query = vec![("for", lasts.as_str()), ("reason", reason.as_str())];
-            query.extend(of.rule.as_deref().map(|rule| ("rule", rule)));
+            query.push(of.rule.as_deref().map_or(("all", "true"), |rule| ("rule", rule)));
             (form, Remote::of(&reach)?.post(&["api", "v1", "mutes"], &query).await?, added)
         }
         What::Lift { id, reach, form } => {

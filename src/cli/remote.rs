@@ -288,6 +288,10 @@ impl Remote {
     }
 
     fn url(&self, path: &[&str], query: &[(&str, &str)]) -> anyhow::Result<Url> {
+        // They lead elsewhere in any address, however they are written.
+        if let Some(odd) = path.iter().find(|part| matches!(**part, "." | ".." | "")) {
+            bail!("`{odd}` is no name of anything");
+        }
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             // A proxy may have it below a path of its own.

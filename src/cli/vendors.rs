@@ -69,9 +69,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             let path = ["api", "v1", "vendors", &name, "pause"];
             let answer = Remote::of(&reach)?.post(&path, &query).await?;
             let text = form.render(&answer, |answer| {
+                let name = field(answer, "name");
                 format!(
-                    "vendor {} is left alone until {}; `casewright vendors resume` ends that earlier",
-                    field(answer, "name"),
+                    "vendor {name} is left alone until {}; `casewright vendors resume {name}` ends that earlier",
                     time(answer, "paused_until")
                 )
             })?;

@@ -72,7 +72,7 @@ fn reasons(about: &str, answer: &Value, flags: &str) -> String {
     if parts.is_empty() {
         return format!(
             "nothing is known of `{}`: no incident, case, delivery, rule or alert has that name; \
-             names are compared exactly",
+             names are compared exactly (`casewright incidents --label NAME=VALUE` finds them by a label)",
             shown(about)
         );
     }
@@ -104,7 +104,7 @@ mod tests {
             reasons("idle", &idle, ""),
             "rule idle is in force (rules/10.yaml:3), and nothing is known that it took"
         );
-        insta::assert_snapshot!(reasons("Hihg", &nothing, ""), @"nothing is known of `Hihg`: no incident, case, delivery, rule or alert has that name; names are compared exactly");
+        insta::assert_snapshot!(reasons("Hihg", &nothing, ""), @"nothing is known of `Hihg`: no incident, case, delivery, rule or alert has that name; names are compared exactly (`casewright incidents --label NAME=VALUE` finds them by a label)");
     }
 
     #[test]

@@ -177,7 +177,9 @@ impl Judge<'_> {
         };
         // A file that is not there yet keeps no case from being opened.
         let is_file = matches!(self.action.kind, ActionKind::Attach(_));
-        let alarm = if is_file { None } else { Some("unprepared") };
+        // Told when it begins to wait for a person, and not at every try.
+        let is_known = trouble == Trouble::Files && self.action.is_blocked();
+        let alarm = if is_file || is_known { None } else { Some("unprepared") };
         Judgement { alarm: judgement.alarm.or(alarm), sign, ..judgement }
     }
 
@@ -497,6 +499,9 @@ mod tests {
         let judgement = judge.unprepared(Trouble::Files);
         assert!(matches!(judgement.progress, Progress::Blocked { due } if due > T0));
         assert_eq!((judgement.alarm, judgement.sign), (Some("unprepared"), None));
+        let known = Action { blocked_at: Some(T0), ..action.clone() };
+        let judgement = Judge { action: &known, ..judge }.unprepared(Trouble::Files);
+        assert_eq!(judgement.alarm, None, "it is told once");
         judge.now = later(T0, retry.horizon);
         let judgement = judge.unprepared(Trouble::Files);
         assert_eq!(judgement.progress, Progress::Dead);

@@ -25,8 +25,10 @@ use std::future::Future;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use axum::extract::{Path, State, rejection};
-use axum::response::Response;
+use axum::body::Body;
+use axum::extract::{Path, Request, State, rejection};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 use axum::{Router, middleware};
 use http::{HeaderMap, Method, StatusCode};
 use serde::Serialize;
@@ -37,6 +39,7 @@ pub use self::document::document;
 use self::routes::Routes;
 use super::access::{Access, Guard, guard};
 use super::answer::{self, Refusal, trouble};
+use super::form;
 use crate::current::Current;
 use crate::domain::access::{Admin, Operator, Role};
 use crate::domain::audit::{Act, End, Object};
@@ -132,9 +135,32 @@ pub fn router(api: Api) -> Router {
         middleware::from_fn_with_state(keeper, guard)
     };
     // The guard stands before the fallback as well: who may not come in is not told what is there.
-    let v1 = v1().router().fallback(|| async { Refusal::not_found() }).layer(door(Role::Operator));
-    let reload = Routes::default().post(RELOAD, reload).router().layer(door(Role::Admin));
+    let v1 = v1().router().fallback(|| async { Refusal::not_found() });
+    let v1 = v1.layer(middleware::from_fn(without_body)).layer(door(Role::Operator));
+    let reload = Routes::default().post(RELOAD, reload).router();
+    let reload = reload.layer(middleware::from_fn(without_body)).layer(door(Role::Admin));
     Router::new().nest(BASE, v1).merge(reload).with_state(api)
+}
+
+/// Refuses a body where nothing reads one: what somebody asks for there would be passed over, and
+/// something else be done. A browser's form may carry its token.
+async fn without_body(request: Request, next: Next) -> Response {
+    if request.method() != Method::POST {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let body = match form::read(body, form::LIMIT).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let asks_nothing =
+        body.is_empty() || form::is_form(&parts.headers) && form::is_token_only(&body);
+    if !asks_nothing {
+        return Refusal::unusable("this address reads nothing from a body, so nothing was done")
+            .hint("what is asked for stands in the address, as in `?name=value`")
+            .into_response();
+    }
+    next.run(Request::from_parts(parts, Body::empty())).await
 }
 
 /// Everything below [`BASE`].

@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue};
 use serde::de::DeserializeOwned;
 use serde::de::value::{Error, MapDeserializer};
 
+use super::access::FORM_TOKEN;
 use super::answer::Refusal;
 
 /// The longest form in bytes: a description of the greatest length has 32,000 UTF-16 units, of which
@@ -47,6 +48,11 @@ pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes, Refusal> {
 pub(super) fn field(form: &[u8], name: &str) -> Option<String> {
     let mut fields = url::form_urlencoded::parse(form);
     fields.find(|(field, _)| field == name).map(|(_, value)| value.into_owned())
+}
+
+/// Whether a form has nothing in it but the token that shows that it is ours.
+pub(super) fn is_token_only(form: &[u8]) -> bool {
+    url::form_urlencoded::parse(form).all(|(field, _)| field == FORM_TOKEN)
 }
 
 /// A form's fields, as a type that has names for them: texts, or words of a list.

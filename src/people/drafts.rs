@@ -22,6 +22,7 @@ use crate::domain::draft::{
 use crate::domain::ids::IncidentId;
 use crate::domain::incident::{Incident, State};
 use crate::domain::links::Links;
+use crate::playbook::Playbook;
 use crate::store::{NotEdited, StoreError};
 
 /// What a person changes of a draft. What is absent or `null` is as the rule says; all of it
@@ -74,6 +75,9 @@ pub struct DraftSheet {
     pub notes: Vec<String>,
     /// Why nothing could be sent.
     pub problem: Option<String>,
+    /// Stands for what words it: the texts of its rule, and the templates.
+    #[serde(skip)]
+    pub(super) worded_by: String,
 }
 
 /// A person's edit.
@@ -88,9 +92,10 @@ pub struct EditedBy {
     pub fields: Vec<&'static str>,
 }
 
-/// What stands for a draft as somebody has read it: the edits, and where its case goes, which is the
-/// account, the category, the names from the catalog and the severity. What templates make of alerts
-/// that come meanwhile changes by itself, and is not part of it.
+/// What stands for a draft as somebody has read it: the edits; where its case goes, which is the
+/// account, the category, the names from the catalog and the severity; and what words it, which is the
+/// rule's texts and the templates. What these make of alerts that come meanwhile, and of the time that
+/// goes by, changes by itself and is not part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tag {
     edits: u32,
@@ -123,14 +128,12 @@ impl FromStr for Tag {
 }
 
 /// What somebody says that they have seen of a draft.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
     /// They want it whatever it says.
     Whatever,
-    /// This.
-    This(Tag),
-    /// Something that was never a draft.
-    Nothing,
+    /// One of these; nothing that was ever a draft, if there are none.
+    OneOf(Vec<Tag>),
 }
 
 /// How a draft is no longer what was seen.
@@ -139,11 +142,14 @@ pub enum Moved {
     /// Somebody has edited it.
     #[error("the draft has been edited since it was read")]
     Edited,
-    /// Its rule, its severity or the catalog has changed.
+    /// Its rule, a template, its severity or the catalog has changed.
     #[error(
-        "the case would go elsewhere than when its draft was read: its rule, its severity or the vendor's catalog has changed"
+        "the case would go elsewhere, or be worded by other rules, than when its draft was read: its rule, a template, its severity or the vendor's catalog has changed"
     )]
     Elsewhere,
+    /// It never was.
+    #[error("what was named as seen is no tag of a draft")]
+    Never,
 }
 
 /// Why a draft is not changed.
@@ -200,6 +206,15 @@ impl EditedBy {
     }
 }
 
+/// See [`DraftSheet::worded_by`].
+fn worded_by(playbook: &Playbook, incident: &Incident) -> String {
+    let texts = playbook.case_rule(&incident.rule).map(|rule| {
+        let plan = &rule.plan;
+        (plan.subject.text.as_str(), plan.description.text.as_str())
+    });
+    format!("{texts:?} {}", playbook.templates.digest())
+}
+
 impl DraftSheet {
     /// What stands for it.
     pub fn tag(&self) -> Tag {
@@ -208,7 +223,7 @@ impl DraftSheet {
             description: None,
             ..draft.clone()
         });
-        let place = (&self.account, &self.category, names);
+        let place = (&self.incident, &self.account, &self.category, names, &self.worded_by);
         // Texts under fixed keys can always be written.
         let place = serde_json::to_vec(&place).unwrap_or_default();
         let digest = Sha256::digest(&place);
@@ -217,13 +232,16 @@ impl DraftSheet {
     }
 
     /// Whether it is what somebody says that they have seen.
-    pub(super) fn is(&self, seen: Seen) -> Result<(), Moved> {
+    pub(super) fn is(&self, seen: &Seen) -> Result<(), Moved> {
         let now = self.tag();
         match seen {
             Seen::Whatever => Ok(()),
-            Seen::This(tag) if tag == now => Ok(()),
-            Seen::This(tag) if tag.edits == now.edits => Err(Moved::Elsewhere),
-            Seen::This(_) | Seen::Nothing => Err(Moved::Edited),
+            Seen::OneOf(tags) if tags.contains(&now) => Ok(()),
+            Seen::OneOf(tags) if tags.is_empty() => Err(Moved::Never),
+            Seen::OneOf(tags) if tags.iter().any(|tag| tag.edits == now.edits) => {
+                Err(Moved::Elsewhere)
+            }
+            Seen::OneOf(_) => Err(Moved::Edited),
         }
     }
 }
@@ -292,6 +310,7 @@ impl People {
             draft: None,
             notes: Vec::new(),
             problem: None,
+            worded_by: worded_by(&playbook, incident),
         };
         match drafting::preview(&playbook, incident, now, known, edited) {
             Ok(drafted) => {
@@ -368,7 +387,7 @@ impl People {
         }
         let before = self.store.edited_draft(id).await?;
         let before = self.sheet(&incident, before.as_ref()).await?;
-        if let Err(moved) = before.is(seen) {
+        if let Err(moved) = before.is(&seen) {
             return Ok(Err(moved.into()));
         }
         let (playbook, now) = (self.playbook.get(), self.clock.now());
@@ -425,6 +444,7 @@ mod tests {
             }),
             notes: Vec::new(),
             problem: None,
+            worded_by: "rule".to_owned(),
         }
     }
 
@@ -436,7 +456,7 @@ mod tests {
 
     #[test]
     fn a_case_that_would_go_elsewhere_is_not_what_was_seen() {
-        let seen = Seen::This(sheet().tag());
+        let seen = &Seen::OneOf(vec![sheet().tag()]);
         assert_eq!(sheet().is(seen), Ok(()));
         let elsewhere = Err(Moved::Elsewhere);
         assert_eq!(changed(|draft| draft.severity = Some("1-Urgent".into())).is(seen), elsewhere);
@@ -444,20 +464,24 @@ mod tests {
         assert_eq!(changed(|draft| draft.problem = Some("Alerts".into())).is(seen), elsewhere);
         assert_eq!(DraftSheet { account: Some("A-2".into()), ..sheet() }.is(seen), elsewhere);
         assert_eq!(DraftSheet { draft: None, ..sheet() }.is(seen), elsewhere);
+        assert_eq!(DraftSheet { worded_by: "another".into(), ..sheet() }.is(seen), elsewhere);
+        assert_eq!(DraftSheet { incident: "j".into(), ..sheet() }.is(seen), elsewhere);
         assert_eq!(DraftSheet { edits: 3, ..sheet() }.is(seen), Err(Moved::Edited));
     }
 
     #[test]
     fn alerts_that_change_the_text_leave_it_what_was_seen() {
-        let seen = Seen::This(sheet().tag());
+        let seen = &Seen::OneOf(vec![sheet().tag()]);
         let more = changed(|draft| draft.description = Some("two alerts".into()));
         assert_eq!(more.is(seen), Ok(()));
     }
 
     #[test]
     fn who_has_seen_nothing_may_do_nothing_and_who_says_so_may_do_it_anyway() {
-        assert_eq!(sheet().is(Seen::Nothing), Err(Moved::Edited));
-        assert_eq!(sheet().is(Seen::Whatever), Ok(()));
+        assert_eq!(sheet().is(&Seen::OneOf(Vec::new())), Err(Moved::Never));
+        assert_eq!(sheet().is(&Seen::Whatever), Ok(()));
+        let several = Seen::OneOf(vec![Tag { edits: 9, goes_to: 1 }, sheet().tag()]);
+        assert_eq!(sheet().is(&several), Ok(()));
     }
 
     proptest! {

@@ -68,7 +68,7 @@ impl People {
         let sheet = self.sheet(&incident, edited.as_ref()).await?;
         // What is not waiting has no draft that could have moved: that is told first.
         let waits = matches!(incident.state, State::Held { .. } | State::Pending { .. });
-        if let (true, Err(moved)) = (waits, sheet.is(seen)) {
+        if let (true, Err(moved)) = (waits, sheet.is(&seen)) {
             return Ok(Err(moved.into()));
         }
         let (playbook, now) = (self.playbook.get(), self.clock.now());

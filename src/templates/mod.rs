@@ -27,6 +27,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use handlebars::template::Template;
 use handlebars::{Handlebars, RenderError, RenderErrorReason, TemplateErrorReason, no_escape};
+use sha2::{Digest as _, Sha256};
 
 pub use context::RenderContext;
 
@@ -89,6 +90,8 @@ pub struct Builder {
     names: BTreeMap<String, Vec<Finding>>,
     /// The labels that each template cannot do without.
     labels: BTreeMap<String, Vec<LabelUse>>,
+    /// What stands for the source of each.
+    digests: BTreeMap<String, [u8; 32]>,
 }
 
 impl Builder {
@@ -105,6 +108,7 @@ impl Builder {
             inline: BTreeSet::new(),
             names: BTreeMap::new(),
             labels: BTreeMap::new(),
+            digests: BTreeMap::new(),
         }
     }
 
@@ -181,6 +185,7 @@ impl Builder {
         if !report.findings.is_empty() {
             return Err(report.findings);
         }
+        self.digests.insert(name.to_owned(), Sha256::digest(source).into());
         let node = Node { depth: report.depth, includes: report.includes };
         self.nodes.insert(name.to_owned(), node);
         self.labels.insert(name.to_owned(), report.labels);
@@ -224,9 +229,22 @@ impl Builder {
             handlebars: self.handlebars,
             labels: self.labels,
             includes: includes.collect(),
+            digest: digest(&self.digests),
         };
         (set, found)
     }
+}
+
+/// What stands for all templates, by their names.
+fn digest(of_each: &BTreeMap<String, [u8; 32]>) -> String {
+    let mut all = Sha256::new();
+    for (name, digest) in of_each {
+        // A name has no zero in it, and a digest has a length.
+        all.update(name);
+        all.update([0]);
+        all.update(digest);
+    }
+    hex::encode(all.finalize())
 }
 
 fn problems(template: &str, findings: Vec<Finding>) -> Vec<TemplateProblem> {
@@ -269,9 +287,16 @@ pub struct TemplateSet {
     labels: BTreeMap<String, Vec<LabelUse>>,
     /// Which templates each template includes.
     includes: BTreeMap<String, BTreeSet<String>>,
+    /// See [`Self::digest`].
+    digest: String,
 }
 
 impl TemplateSet {
+    /// Stands for all texts in it: another text, another digest.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
     /// Begins a set.
     pub fn builder() -> Builder {
         Builder::new()

@@ -322,7 +322,7 @@ fn every_route_of_the_source_has_its_role_in_the_table() {
 async fn what_is_denied_is_done_by_nobody_and_on_record() {
     let house = house().await;
     let (name, value) = bearer(VIEWER);
-    let mute = "/api/v1/mutes?for=1h&reason=because";
+    let mute = "/api/v1/mutes?for=1h&all=true&reason=because";
     let told = post(&house, mute, &[(name, &value)]).await;
     assert_eq!((told.status, told.code().as_str()), (StatusCode::FORBIDDEN, "role"));
     assert_eq!(house.store().mutes(jiff::Timestamp::UNIX_EPOCH).await.expect("read"), []);
@@ -418,7 +418,7 @@ async fn secure_cookies_can_be_demanded() {
 async fn what_a_browser_changes_must_come_from_a_form_of_ours() {
     let house = house().await;
     let browser = Browser::login(&house, OPERATOR).await;
-    let mute = "/api/v1/mutes?for=1h&reason=because";
+    let mute = "/api/v1/mutes?for=1h&all=true&reason=because";
     let here = format!("http://{}", house.admin());
     let (good, wrong) = (browser.form(), format!("form_token={}", "0".repeat(64)));
     let other = Browser::login(&house, OPERATOR).await;
@@ -469,7 +469,7 @@ async fn what_a_browser_changes_must_come_from_a_form_of_ours() {
 async fn a_viewers_browser_changes_nothing() {
     let house = house().await;
     let browser = Browser::login(&house, VIEWER).await;
-    let mute = "/api/v1/mutes?for=1h&reason=because";
+    let mute = "/api/v1/mutes?for=1h&all=true&reason=because";
     let told = browser.sends(&house, mute, &[OURS], &browser.form()).await;
     assert_eq!((told.status, told.code().as_str()), (StatusCode::FORBIDDEN, "role"));
 }
@@ -726,7 +726,7 @@ async fn the_login_leads_back_to_pages_of_ours_and_writes_no_header_of_anybody()
 async fn a_proxys_word_counts_from_its_address_and_within_its_roles() {
     let proxy = "trusted_proxy: { from: [127.0.0.1], roles: { olaf: operator } }";
     let house = house_with(proxy).await;
-    let mute = "/api/v1/mutes?for=1h&reason=because";
+    let mute = "/api/v1/mutes?for=1h&all=true&reason=because";
     let (lee, olaf) = (("x-forwarded-user", "lee"), ("x-forwarded-user", "olaf"));
     let via = [olaf, ("x-forwarded-for", "198.51.100.9, 192.0.2.7")];
     let told = get(&house, "/api/v1/whoami", &via).await.json();
@@ -851,9 +851,11 @@ async fn what_cannot_be_put_on_record_is_not_done() {
     sqlx::query("ALTER TABLE audit RENAME TO elsewhere").execute(&mut db).await.expect("renamed");
     let (name, value) = bearer(ADMIN);
     let by = [(name, value.as_str())];
-    for path in
-        ["/api/v1/mutes?for=1h&reason=because", "/-/reload", "/api/v1/vendors/akamai/resume"]
-    {
+    for path in [
+        "/api/v1/mutes?for=1h&all=true&reason=because",
+        "/-/reload",
+        "/api/v1/vendors/akamai/resume",
+    ] {
         let told = post(&house, path, &by).await;
         assert_eq!(told.status, 503, "{path}: {told:?}");
         assert!(!told.text.contains("audit"), "the database's words stay in the log: {told:?}");

@@ -194,6 +194,7 @@ async fn what_a_person_has_edited_is_what_is_sent() {
     let words = json!({ "subject": "shop is down in Oslo", "problem": "Alerts",
         "severity": "1-Major Impact" });
     put(&house, &path, None, &words).await.refused(428, "unseen");
+    put(&house, &path, Some(&tag), &json!(["by its place"])).await.refused(400, "unusable");
     let told = put(&house, &path, Some(&tag), &words).await;
     let second = told.tag.clone().expect("a tag");
     let edited = told.done();
@@ -209,13 +210,16 @@ async fn what_a_person_has_edited_is_what_is_sent() {
     post(&house, &approve).await.refused(428, "unseen");
     let as_seen = request(&house, Method::POST, &approve).header("if-match", &tag);
     sent(as_seen).await.refused(412, "moved");
-    for odd in ["1", "\"\"", "W/\"1\"", "\"1-0\"", "\"x\", \"y\""] {
-        let odd = request(&house, Method::POST, &approve).header("if-match", odd);
-        sent(odd).await.refused(412, "moved");
+    let weak = format!("W/{second}");
+    for odd in ["1", "\"\"", "W/\"1\"", &weak, "\"1-0\"", "\"x\", \"y\""] {
+        let asked = request(&house, Method::POST, &approve).header("if-match", odd);
+        let refused = sent(asked).await.refused(412, "moved");
+        assert_eq!(refused["detail"], "what was named as seen is no tag of a draft", "{odd}");
     }
     house.no_case().await;
 
-    let as_seen = request(&house, Method::POST, &approve).header("if-match", &second);
+    let either = format!("\"x\", {second}");
+    let as_seen = request(&house, Method::POST, &approve).header("if-match", &either);
     sent(as_seen).await.done();
     let case = house.only_case().await;
     assert!(case.filed.subject.starts_with("shop is down in Oslo [cw-"), "{case:#?}");
@@ -224,6 +228,61 @@ async fn what_a_person_has_edited_is_what_is_sent() {
     assert!(record.contains("edited    by local"), "{record}");
     assert!(record.contains("the draft was edited: subject, severity"), "{record}");
     put(&house, &path, Some(&second), &other).await.refused(409, "not_waiting");
+}
+
+#[tokio::test]
+async fn a_draft_that_other_words_make_is_not_what_was_seen_and_no_draft_is_anothers() {
+    let house = House::open().await;
+    house.hears(asked("shop")).await;
+    house.hears(asked("blog")).await;
+    let held = eventually("two that are held", || async {
+        let held = get(&house, "/api/v1/incidents?state=held").await.done();
+        let held = held["incidents"].as_array().cloned().unwrap_or_default();
+        if held.len() == 2 { Ok(held) } else { Err(held) }
+    })
+    .await;
+    let ids: Vec<&str> = held.iter().filter_map(|one| one["id"].as_str()).collect();
+    let tag = async |id: &str| {
+        let draft = get(&house, &format!("/api/v1/incidents/{id}/draft")).await;
+        draft.tag.expect("a tag")
+    };
+    let before = (tag(ids[0]).await, tag(ids[1]).await);
+    assert_ne!(before.0, before.1);
+    house.command(&["reload"]).await.done();
+    assert_eq!(tag(ids[0]).await, before.0, "the files say the same");
+    let subject = "subject: '{{labels.property}}: asked";
+    house.files.edit("rules/90-tests.yaml", subject, &format!("{subject} otherwise"));
+    house.command(&["reload"]).await.done();
+    let after = tag(ids[0]).await;
+    assert_ne!(after, before.0);
+    let approve = format!("/api/v1/incidents/{}/approve", ids[0]);
+    for stale in [before.0, before.1] {
+        let as_seen = request(&house, Method::POST, &approve).header("if-match", &stale);
+        sent(as_seen).await.refused(412, "moved");
+    }
+    house.no_case().await;
+}
+
+#[tokio::test]
+async fn what_stands_where_nobody_reads_it_is_refused_and_nothing_is_done() {
+    let house = House::open().await;
+    let mute = "/api/v1/mutes?for=1h&reason=x";
+    for (kind, body) in [
+        ("application/json", r#"{"rule":"edge-5xx"}"#),
+        ("application/x-www-form-urlencoded", "rule=edge-5xx"),
+    ] {
+        let all = format!("{mute}&all=true");
+        let asked = request(&house, Method::POST, &all).header("content-type", kind).body(body);
+        sent(asked).await.refused(400, "unusable");
+    }
+    // Nobody mutes everything by leaving something out, or says two things.
+    post(&house, mute).await.refused(400, "unusable");
+    post(&house, &format!("{mute}&rule=edge-5xx&all=true")).await.refused(400, "unusable");
+    let none = get(&house, "/api/v1/mutes").await.done();
+    assert_eq!(none["mutes"], json!([]));
+    let paused = request(&house, Method::POST, "/api/v1/vendors/akamai/pause?for=1h&reason=x");
+    sent(paused.body("x")).await.refused(400, "unusable");
+    assert_eq!(get(&house, "/api/v1/vendors/akamai").await.done()["state"], "open");
 }
 
 #[tokio::test]
@@ -491,7 +550,7 @@ async fn answers_are_as_the_document_says() {
     }
     for (template, path) in [
         ("/api/v1/deliveries/{id}/replay", format!("/api/v1/deliveries/{delivery}/replay")),
-        ("/api/v1/mutes", "/api/v1/mutes?for=1h&reason=x".to_owned()),
+        ("/api/v1/mutes", "/api/v1/mutes?for=1h&all=true&reason=x".to_owned()),
         ("/api/v1/mutes", "/api/v1/mutes".to_owned()),
         ("/api/v1/vendors/{name}/pause", "/api/v1/vendors/akamai/pause?for=1h&reason=x".to_owned()),
         ("/api/v1/vendors/{name}/resume", "/api/v1/vendors/akamai/resume".to_owned()),

@@ -35,7 +35,7 @@ fn entity_tag(tag: impl Display) -> Option<HeaderValue> {
     HeaderValue::try_from(format!("\"{tag}\"")).ok()
 }
 
-/// What who asks has seen (RFC 9110 §13.1.1; one tag, or `*`).
+/// What who asks has seen: tags, or `*` (RFC 9110 §13.1.1, which has weak ones match nothing).
 ///
 /// # Errors
 ///
@@ -50,8 +50,8 @@ pub(super) fn seen(headers: &HeaderMap) -> Result<Seen, Refusal> {
     if said == "*" {
         return Ok(Seen::Whatever);
     }
-    let tag = said.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    Ok(tag.and_then(|tag| tag.parse().ok()).map_or(Seen::Nothing, Seen::This))
+    let strong = |tag: &str| tag.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok();
+    Ok(Seen::OneOf(said.split(',').filter_map(strong).collect()))
 }
 
 /// The headers of whoever has seen the draft of this tag.
@@ -64,7 +64,7 @@ pub(in crate::http) fn having_seen(tag: &str) -> HeaderMap {
 /// What whoever was too late is told.
 pub(super) fn moved(how: Moved) -> Refusal {
     Refusal::moved(how.to_string())
-        .hint("read it again, and send what you want with its new entity tag")
+        .hint("look at the draft again and decide anew; the API wants its new `ETag`")
 }
 
 fn sheet(sheet: &DraftSheet) -> Response {
@@ -110,7 +110,10 @@ pub(super) async fn edit(
     if body.len() > EDIT_MAX {
         return refused(Refusal::too_large(EDIT_MAX));
     }
-    let wording: Wording = match serde_json::from_slice(&body) {
+    // serde would take an array as well, by the places of the fields.
+    let is_object = body.trim_ascii_start().first() == Some(&b'{');
+    let read = if is_object { &body[..] } else { b"{\"an edit\":" };
+    let wording: Wording = match serde_json::from_slice(read) {
         Ok(wording) => wording,
         Err(error) => {
             let what = format!("the body is no edit of a draft: {error}");

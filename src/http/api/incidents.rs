@@ -97,7 +97,7 @@ pub(super) async fn show(
 }
 
 /// Why a name leads to no incident.
-pub(super) fn not_found(why: NotFound) -> Refusal {
+pub(in crate::http) fn not_found(why: NotFound) -> Refusal {
     match why {
         NotFound::Nothing => no_such_incident(),
         NotFound::TooShort => {

@@ -50,7 +50,8 @@ pub(super) async fn list(State(api): State<Api>) -> Result<Response, Refusal> {
 #[utoipa::path(post, path = "/api/v1/mutes", tag = "mutes", params(
     ("for" = String, Query, description = "for how long, such as `2h`; at most `30d`"),
     ("reason" = String, Query, min_length = 1, max_length = 500, description = "why"),
-    ("rule" = Option<String>, Query, description = "only cases of this rule"),
+    ("rule" = Option<String>, Query, description = "cases of this rule"),
+    ("all" = Option<bool>, Query, description = "`true` in place of `rule`: every case"),
 ), responses((status = 201, description = "The mute.", body = Mute)))]
 pub(in crate::http) async fn make(
     State(api): State<Api>,
@@ -61,7 +62,8 @@ pub(in crate::http) async fn make(
         api.metrics.admin_call(AdminCall::Mute, "refused");
         refusal
     };
-    let asked = Asked::read(query.as_deref(), &["for", "reason", "rule"]).map_err(refused)?;
+    let asked =
+        Asked::read(query.as_deref(), &["for", "reason", "rule", "all"]).map_err(refused)?;
     let lasts = duration::parse(asked.demanded("for").map_err(refused)?)
         .map_err(|why| refused(asked.refuse(format!("`for` is no time: {why}"))))?;
     if lasts.is_zero() || lasts > LONGEST {
@@ -76,6 +78,10 @@ pub(in crate::http) async fn make(
         return Err(refused(asked.refuse(what)));
     }
     let rule = asked.text("rule");
+    if rule.is_some() == (asked.yes("all").map_err(refused)? == Some(true)) {
+        let what = "say which cases: `rule` names one, or `all=true` is every case of every rule";
+        return Err(refused(asked.refuse(what)));
+    }
     let wish = Wish { rule: rule.map(RuleName::new), lasts, reason };
     let (people, who) = (api.people.clone(), by.name.clone());
     let made = whole(async move { people.mute(&by, wish).await }).await?;

@@ -125,10 +125,8 @@ pub(super) async fn mute(
     by: Operator,
     Form(Muting { rule, lasts, reason }): Form<Muting>,
 ) -> Page {
-    let mut asked = vec![("for", lasts.as_str()), ("reason", &reason)];
-    if !rule.is_empty() {
-        asked.push(("rule", &rule));
-    }
+    let of = if rule.is_empty() { ("all", "true") } else { ("rule", rule.as_str()) };
+    let asked = [("for", lasts.as_str()), ("reason", &reason), of];
     let answer = mutes::make(State(console.api), by, query(&asked)).await;
     answered(answer, "/mutes")
 }

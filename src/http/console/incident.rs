@@ -9,10 +9,11 @@ use super::frame::Frame;
 use super::timeline::{Entry, timeline};
 use super::{Console, Page, Trouble, draw};
 use crate::domain::audit::Entry as Deed;
-use crate::domain::ids::IncidentId;
 use crate::http::access::Visit;
 use crate::http::answer::Refusal;
 use crate::http::api::asked::Asked;
+use crate::http::api::incidents;
+use crate::people::finding::NotFound;
 use crate::people::record::Record;
 use crate::store::{BLOCKED, cause};
 
@@ -51,8 +52,10 @@ pub(super) async fn page(
     RawQuery(query): RawQuery,
 ) -> Page {
     let asked = Asked::of_page(query.as_deref(), &[DONE])?;
-    let id = IncidentId::from_stored(id);
-    let record = console.api.people.record(&id).await?.ok_or_else(no_such_incident)?;
+    let record = console.api.people.find_incident(&id).await?.map_err(|why| match why {
+        NotFound::Nothing => no_such_incident(),
+        why => incidents::not_found(why).into(),
+    })?;
     let stuck =
         record.actions.iter().filter(|action| matches!(action.state, "held" | "dead" | BLOCKED));
     let stuck = stuck.map(|action| Stuck {
