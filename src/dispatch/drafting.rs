@@ -21,6 +21,7 @@ use crate::domain::draft::{
 };
 use crate::domain::ids::{AccountId, RuleName};
 use crate::domain::incident::Incident;
+use crate::domain::redaction::{Redacted, Redaction};
 use crate::domain::text::without_hidden;
 use crate::playbook::{Playbook, template_id};
 use crate::rules::{CasePlan, TextSource};
@@ -528,8 +529,7 @@ impl<'a> Sheet<'a> {
         (subject, description)
     }
 
-    /// Takes out what must not leave, also where something that nobody sees stands in it and would be
-    /// left out later. What is meant to tell the vendor where the case goes and whom
+    /// Takes out what must not leave. What is meant to tell the vendor where the case goes and whom
     /// to contact stays: names out of its catalog, and contacts.
     fn redact(
         &self,
@@ -538,10 +538,7 @@ impl<'a> Sheet<'a> {
         notes: &mut Vec<String>,
     ) -> (String, String) {
         let redaction = self.playbook.redaction(self.rule);
-        let (subject, description) = (
-            redaction.apply(&without_hidden(subject)),
-            redaction.apply(&without_hidden(description)),
-        );
+        let (subject, description) = (clean(&redaction, subject), clean(&redaction, description));
         let mut found = subject.found;
         found.add(description.found);
         if !found.is_empty() {
@@ -626,6 +623,12 @@ fn contacts(
     Ok((also_notify, contact))
 }
 
+/// Takes out what must not leave, also where something that nobody sees stands in it and would be left
+/// out later.
+fn clean(redaction: &Redaction, text: &str) -> Redacted {
+    redaction.apply(&without_hidden(text))
+}
+
 fn rule_gone(name: &RuleName) -> Unready {
     Unready::until_mended(format!(
         "no rule `{name}` opens cases any more; put it back into the rule files, so that its case can be opened"
@@ -647,8 +650,7 @@ pub fn parts_of(playbook: &Playbook, incident: &Incident, action: &Action) -> Op
         return None;
     }
     let text = notes::comment(note, Members::of(incident));
-    let parts =
-        comment_parts(&playbook.redaction(&incident.rule).apply(&without_hidden(&text)).text);
+    let parts = comment_parts(&clean(&playbook.redaction(&incident.rule), &text).text);
     Some(parts).filter(|parts| parts.len() > 1)
 }
 
@@ -674,7 +676,7 @@ pub fn operation_on_case(
     let token = marker.action_token(action.id.seq);
     // Before tokens are appended: they must be found again.
     let redaction = playbook.redaction(&incident.rule);
-    let clean = |text: &str| redaction.apply(&without_hidden(text)).text;
+    let clean = |text: &str| clean(&redaction, text).text;
     match &action.kind {
         ActionKind::Open | ActionKind::Recheck => {
             Err(Unready::Never("this action needs a draft".to_owned()))

@@ -119,6 +119,11 @@ impl State {
         }
     }
 
+    /// Whether a person may still say what its case is to be, or that there is to be none.
+    pub fn has_draft(&self) -> bool {
+        matches!(self, Self::Pending { .. } | Self::Held { .. })
+    }
+
     /// The case, where one is known.
     pub fn case(&self) -> Option<&CaseId> {
         match self {

@@ -105,7 +105,7 @@ fn is_begun(incident: &Incident) -> bool {
 
 /// Whether nothing was asked of the vendor yet, and may still be.
 fn waits(incident: &Incident) -> bool {
-    matches!(incident.state, State::Pending { .. } | State::Held { .. })
+    incident.state.has_draft()
 }
 
 impl Plan {

@@ -20,7 +20,7 @@ use crate::domain::draft::{
     ChoiceField, Choices, DraftEdit, EditedDraft, fit_description, fit_subject,
 };
 use crate::domain::ids::IncidentId;
-use crate::domain::incident::{Incident, State};
+use crate::domain::incident::Incident;
 use crate::domain::links::Links;
 use crate::playbook::Playbook;
 use crate::store::{NotEdited, StoreError};
@@ -381,7 +381,7 @@ impl People {
         let Some(incident) = self.store.incident(id).await? else {
             return Ok(Err(NotEdited::Unknown.into()));
         };
-        if !matches!(incident.state, State::Held { .. } | State::Pending { .. }) {
+        if !incident.state.has_draft() {
             let state = incident.state.name().to_owned();
             return Ok(Err(NotEdited::NotWaiting(state).into()));
         }

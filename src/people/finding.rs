@@ -27,10 +27,15 @@ pub enum NotFound {
     Several(Vec<String>),
 }
 
+/// A name without what makes a token of it.
+pub(super) fn bare(name: &str) -> &str {
+    let name = name.trim().trim_matches(['[', ']']);
+    name.strip_prefix("cw-").unwrap_or(name)
+}
+
 /// What is meant by the beginning of an id, or by the token that is made of it.
 fn beginning(name: &str) -> String {
-    let name = name.trim().trim_matches(['[', ']']);
-    name.strip_prefix("cw-").unwrap_or(name).to_ascii_lowercase()
+    bare(name).to_ascii_lowercase()
 }
 
 /// The only one of these ids that begins so. Not all have to: rules and alerts may be called so as well.

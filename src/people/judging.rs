@@ -8,7 +8,7 @@ use super::record::Summary;
 use crate::domain::access::Operator;
 use crate::domain::audit::{Act, End, Object};
 use crate::domain::ids::IncidentId;
-use crate::domain::incident::{Incident, State};
+use crate::domain::incident::Incident;
 use crate::domain::judgement::{self, Judgement};
 use crate::domain::storm::Usage;
 use crate::store::{NotEdited, StoreError, cause};
@@ -61,16 +61,6 @@ impl People {
         seen: Seen,
         who: &str,
     ) -> Result<Result<Summary, NotJudged>, StoreError> {
-        let Some(incident) = self.store.incident(id).await? else {
-            return Ok(Err(NotJudged::Unknown));
-        };
-        let edited = self.store.edited_draft(id).await?;
-        let sheet = self.sheet(&incident, edited.as_ref()).await?;
-        // What is not waiting has no draft that could have moved: that is told first.
-        let waits = matches!(incident.state, State::Held { .. } | State::Pending { .. });
-        if let (true, Err(moved)) = (waits, sheet.is(&seen)) {
-            return Ok(Err(moved.into()));
-        }
         let (playbook, now) = (self.playbook.get(), self.clock.now());
         let rules = playbook.clone();
         let decide = Arc::new(move |incident: &Incident, _: &Usage| {
@@ -81,6 +71,15 @@ impl People {
             let step = self.store.advance(id, &cause, now, decide).await?;
             step.ok_or(NotEdited::Unknown)
         } else {
+            let Some(incident) = self.store.incident(id).await? else {
+                return Ok(Err(NotJudged::Unknown));
+            };
+            let edited = self.store.edited_draft(id).await?;
+            let sheet = self.sheet(&incident, edited.as_ref()).await?;
+            // What is not waiting has no draft that could have moved: that is told first.
+            if let (true, Err(moved)) = (incident.state.has_draft(), sheet.is(&seen)) {
+                return Ok(Err(moved.into()));
+            }
             self.store.advance_as_seen(id, sheet.edits, &cause, now, decide).await?
         };
         let step = match advanced {

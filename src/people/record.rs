@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::at_vendor::AtVendor;
 use super::drafts::EditedBy;
+use super::finding::bare;
 use super::paging::{List, Page};
 use super::silence::silence;
 use super::{Exchange, People, Standing};
@@ -218,11 +219,10 @@ impl People {
         let edited = self.store.edited_draft(id).await?;
         let (now, known) = (self.clock.now(), known.as_deref());
         let draft = case_of(&playbook, &incident, now, known, edited.as_ref());
-        let draft_tag = match incident.state {
-            State::Held { .. } | State::Pending { .. } => {
-                Some(self.sheet(&incident, edited.as_ref()).await?.tag().to_string())
-            }
-            _ => None,
+        let draft_tag = if incident.state.has_draft() {
+            Some(self.sheet(&incident, edited.as_ref()).await?.tag().to_string())
+        } else {
+            None
         };
         let sent = attempts.iter().rev().find_map(|attempt| {
             let opens =
@@ -277,8 +277,7 @@ impl People {
     ///
     /// The store's.
     pub async fn why(&self, about: &str) -> Result<Answer, StoreError> {
-        let about = about.trim().trim_matches(['[', ']']);
-        let what = about.strip_prefix("cw-").unwrap_or(about);
+        let what = bare(about);
         let most = usize::try_from(ANSWERS).unwrap_or(usize::MAX);
         let mut incidents: Vec<Record> = Vec::new();
         for incident in self.store.about(what, ANSWERS).await? {

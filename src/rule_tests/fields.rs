@@ -5,7 +5,6 @@ use super::expectation::{CaseExpect, Fields, Text};
 use super::judge::{Difference, Scene, count, indented};
 use crate::config::decode::Located;
 use crate::domain::draft::{ChoiceField, Contact, Draft};
-use crate::domain::incident::State;
 use crate::domain::severity::Rank;
 use crate::rehearsal::{Drafted, Life};
 
@@ -58,7 +57,7 @@ impl Scene<'_> {
     ) {
         let place = wanted.place.clone();
         let state = &life.incident.state;
-        if !matches!(state, State::Pending { .. } | State::Held { .. }) {
+        if !state.has_draft() {
             let what = format!("{name} does not wait for its case: it is {}", state.name());
             let label = format!("it is {}", state.name());
             let hint = match life.case() {
